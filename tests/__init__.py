@@ -1,0 +1,1 @@
+"""Tests by area, each named by the behaviour that it holds."""
