@@ -1,1 +1,0 @@
-"""Examples: each runs as it stands."""
