@@ -6,6 +6,7 @@ syntax, never by importing what it judges. Each is listed in RULES with the fold
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -120,6 +121,25 @@ def the_core_is_pure(source: Source) -> Complaints:
             yield line, f"the core calls {name}(): time, ids and chance are arguments"
 
 
+_DEPENDENCIES = {"everflow", "msgspec", "apsw"}
+_EXTRAS = {
+    "src/everflow/cli/": {"click", "rich", "jinja2", "markdown_it", "spellchecker", "yaml"},
+    "src/everflow/testing/": {"pytest", "hypothesis"},
+    "src/everflow/core/": {"pydantic"},
+}
+
+
+def imports_are_declared(source: Source) -> Complaints:
+    """The library needs what pyproject.toml says; an extra is known to its own part alone."""
+    known = _DEPENDENCIES | set(sys.stdlib_module_names)
+    for prefix, names in _EXTRAS.items():
+        if source.path.startswith(prefix):
+            known |= names
+    for line, module, _ in source.imports():
+        if module.split(".")[0] not in known:
+            yield line, f"{module or 'a relative import'} is no dependency of this part"
+
+
 _VAGUE = {"task", "job", "manager", "handler", "context", "util", "common"}
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -158,6 +178,7 @@ RULES = (
     Rule(nothing_sleeps, ("src/", "tests/")),
     Rule(modules_state_their_law),
     Rule(tests_make_a_claim, ("tests/",)),
+    Rule(imports_are_declared, ("src/",)),
     Rule(the_core_is_pure, ("src/everflow/core/",)),
     Rule(names_are_of_the_domain, ("src/",)),
     Rule(the_public_list_is_sorted, ("src/everflow/__init__.py",)),

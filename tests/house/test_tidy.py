@@ -25,6 +25,7 @@ BROKEN = {
     "nothing_sleeps": ("tests/core/test_a.py", "import time\ntime.sleep(1)\n"),
     "modules_state_their_law": ("bench/a.py", "x = 1\n"),
     "tests_make_a_claim": ("tests/core/test_a.py", "def test_a():\n    pass\n"),
+    "imports_are_declared": ("src/everflow/store.py", "def show():\n    import rich.table\n"),
     "the_core_is_pure": ("src/everflow/core/a.py", "from time import monotonic\n"),
     "names_are_of_the_domain": ("src/everflow/a.py", "class RunManager:\n    pass\n"),
     "the_public_list_is_sorted": ("src/everflow/__init__.py", '__all__ = ["b", "a"]\n'),
