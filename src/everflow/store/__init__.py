@@ -1,0 +1,86 @@
+"""The store's contract: what every store must do, in some twenty-five verbs named for the domain.
+
+Four rules hold for every implementation.
+
+* **Append-only history.** An entry, once written, never changes. ``append`` is the only verb that
+  writes entries of a run that has an owner.
+* **The fence.** Every batch bears its worker, the worker's epoch and the batch's number. A batch of
+  a stale epoch is refused (``Fenced``) and writes nothing; a batch whose number was applied
+  already is acknowledged without being applied again, so that an ambiguous commit is simply sent
+  again, unchanged. One check a batch, none a run: a run leaves a living worker by nobody else.
+* **One inbox.** Whatever reaches a run from outside is accepted in one transaction with the
+  compare-and-set on the row that it concerns, and applied later by the run's owner, who journals
+  it and deletes it in one.
+* **All or nothing, and typed trouble.** Every verb is one transaction. ``StoreUnavailable`` (and
+  its child ``StoreFull``) means: nothing is known to be written, try again; everything else is
+  final.
+
+Times are integer microseconds since the epoch. ``no`` is a run's number within this store, ``id``
+its public name. Texts called ``body``, ``payload``, ``prompt`` or ``outcome`` are JSON and opaque
+to the store. Numbers that name nothing (of a run, a worker, an arrival) are passed over, but where
+a verb says otherwise. Rows that a store gives are copies: changing one changes nothing.
+"""
+
+from __future__ import annotations
+
+from everflow.store.judge import judge_answer, judge_cancel, judge_early
+from everflow.store.rows import (
+    ACTIVE,
+    OUTCOMES,
+    WORKER_SPAN,
+    Answer,
+    Arrival,
+    Batch,
+    Cancel,
+    Early,
+    EntryRow,
+    Imported,
+    Loaded,
+    Message,
+    NewRun,
+    QuestionClosed,
+    QuestionOpened,
+    QuestionQuery,
+    QuestionRow,
+    RunChange,
+    RunQuery,
+    RunRow,
+    SideRow,
+    Status,
+    StoreInfo,
+    Verdict,
+    WorkerRow,
+)
+from everflow.store.verbs import Store
+
+__all__ = [
+    "ACTIVE",
+    "OUTCOMES",
+    "WORKER_SPAN",
+    "Answer",
+    "Arrival",
+    "Batch",
+    "Cancel",
+    "Early",
+    "EntryRow",
+    "Imported",
+    "Loaded",
+    "Message",
+    "NewRun",
+    "QuestionClosed",
+    "QuestionOpened",
+    "QuestionQuery",
+    "QuestionRow",
+    "RunChange",
+    "RunQuery",
+    "RunRow",
+    "SideRow",
+    "Status",
+    "Store",
+    "StoreInfo",
+    "Verdict",
+    "WorkerRow",
+    "judge_answer",
+    "judge_cancel",
+    "judge_early",
+]

@@ -1,0 +1,302 @@
+"""The rows of the contract: what a store is given and what it gives.
+
+A row is plain data and a copy: changing one changes nothing in the store. Texts called ``body``,
+``payload``, ``prompt`` or ``outcome`` are JSON and opaque to the store.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+WORKER_SPAN = 1 << 32  # a worker numbers its own new runs from id * WORKER_SPAN upwards
+
+
+class Status(StrEnum):
+    """Where a run stands. ``waiting`` is for a timer, ``suspended`` for an answer."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    BLOCKED = "blocked"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HANDED_OFF = "handed_off"
+
+
+ACTIVE = frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLING})
+OUTCOMES = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.HANDED_OFF})
+
+
+class Verdict(StrEnum):
+    """What became of a message to a run."""
+
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"  # the same idempotency key as the accepted one: the same reply again
+    ANSWERED = "already_answered"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DONE = "already_done"
+    FAILED = "failed"
+    NOT_WAITING = "not_waiting"
+    NO_SUCH_RUN = "no_such_run"
+    HANDED_OFF = "handed_off"
+
+
+# (run no, seq, body, checksum of the body: zlib.crc32 over its UTF-8 bytes)
+EntryRow = tuple[int, int, str, int]
+
+
+class NewRun(msgspec.Struct, kw_only=True):
+    """A run to be started. ``no`` 0 lets the store number it; ``owner`` 0 leaves it to a claim.
+
+    ``body`` and ``sum`` are its first entry, seq 0.
+    """
+
+    id: str
+    flow: str
+    definition: str
+    body: str
+    sum: int
+    at: int
+    no: int = 0
+    owner: int = 0
+    status: Status = Status.QUEUED
+    key: str | None = None
+    parent: str | None = None
+    labels: dict[str, str] = {}
+
+
+class RunRow(msgspec.Struct, kw_only=True):
+    """A run as the store knows it. ``base`` is the seq of its latest snapshot (0: the start).
+
+    A new run has generation 0, base 0 and no deaths; ``updated`` is the time of the latest batch
+    that changed its standing (of its start, before one did).
+    """
+
+    no: int
+    id: str
+    flow: str
+    definition: str
+    status: Status
+    until: str  # blocked: "operator", "code" or "store"; else ""
+    reason: str  # a sentence for people; blocked and paused runs have one
+    owner: int
+    key: str | None
+    parent: str | None
+    labels: dict[str, str]
+    generation: int
+    origin: str  # "" or, for an imported run, the id of the store it came from
+    created: int
+    updated: int
+    ended: int | None
+    due: int | None  # when the earliest timer of a resting run is due
+    base: int
+    cancel: bool  # a cancel was accepted
+    deaths: int  # times that a worker died while this run alone was running
+    outcome: str | None  # JSON, see core.journal
+
+
+class RunChange(msgspec.Struct, array_like=True):
+    """The new standing of a run, written whole. Written at rest points, never for every node.
+
+    An outcome (``status`` in ``OUTCOMES``) carries the condition "no accepted cancel" unless the
+    status is ``cancelled``: see ``Store.append``. It leaves owner, questions and inbox alone.
+    """
+
+    no: int
+    status: Status
+    until: str
+    reason: str
+    due: int | None
+    base: int
+    ended: int | None
+    outcome: str | None
+    definition: str
+    deaths: int
+
+
+class QuestionOpened(msgspec.Struct, array_like=True):
+    """A suspension that waits for its answer, addressed by (run, tag, occurrence)."""
+
+    no: int
+    tag: str
+    occurrence: int
+    op: str
+    position: str
+    at: int
+    due: int | None
+    prompt: str  # a ref into the journal, as JSON
+
+
+class QuestionClosed(msgspec.Struct, array_like=True):
+    """A suspension that takes no answer any more; ``state`` says why.
+
+    It closes an open question only: one that an accepted answer closed already stays ``answered``,
+    with the answer in the inbox. So an owner whose deadline passed closes the question first, and
+    journals the expiry only when no answer to it is in the inbox then.
+    """
+
+    no: int
+    tag: str
+    occurrence: int
+    state: Literal["answered", "expired", "cancelled"]
+
+
+class QuestionRow(msgspec.Struct, kw_only=True):
+    """A question as listed; rows stay after they are closed, so that a late answer is told why."""
+
+    no: int
+    run: str
+    flow: str
+    definition: str
+    tag: str
+    occurrence: int
+    op: str
+    position: str
+    at: int
+    due: int | None
+    prompt: str
+    state: Literal["open", "answered", "expired", "cancelled"]
+    key: str | None  # the idempotency key of the accepted answer
+
+
+class Answer(msgspec.Struct, kw_only=True, tag="answer"):
+    """An answer to one question. ``key`` is never empty: a caller without one gets a random one."""
+
+    no: int
+    tag: str
+    occurrence: int
+    payload: str
+    key: str
+    at: int
+    by: str = ""
+
+
+class Early(msgspec.Struct, kw_only=True, tag="early"):
+    """An answer to a question that isn't asked yet, kept for it."""
+
+    no: int
+    tag: str
+    payload: str
+    key: str
+    at: int
+    by: str = ""
+
+
+class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
+    """The wish to end a run."""
+
+    no: int
+    at: int
+    by: str = ""
+
+
+Message = Answer | Early | Cancel
+
+
+class Arrival(msgspec.Struct, kw_only=True):
+    """An accepted message in the inbox of a run; ``id`` grows with time."""
+
+    id: int
+    no: int
+    message: Message
+
+
+class WorkerRow(msgspec.Struct, kw_only=True):
+    """A worker. ``beat`` is its heartbeat counter; ``lost``: a kernel lock tells its death.
+
+    ``gone`` is true once it retired or was deposed: its epoch never writes again.
+    """
+
+    id: int
+    epoch: int
+    number: int  # of the last batch applied
+    beat: int
+    host: str
+    pid: int
+    since: int
+    gone: bool
+    lost: bool
+
+
+class SideRow(msgspec.Struct, kw_only=True):
+    """A row of another part (a firing, a user's own write), in the same transaction as a batch."""
+
+    statement: str
+    values: list[object]
+
+
+class Batch(msgspec.Struct, kw_only=True):
+    """Everything that one commit writes, of any number of runs."""
+
+    worker: int
+    epoch: int
+    number: int  # the worker's last number + 1
+    at: int
+    entries: list[EntryRow] = []
+    changes: list[RunChange] = []
+    opened: list[QuestionOpened] = []
+    closed: list[QuestionClosed] = []
+    arrivals: list[int] = []  # inbox ids that these entries apply: deleted
+    definitions: list[tuple[str, str]] = []  # (hash, body), kept if new
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.changes or self.arrivals or self.opened or self.closed)
+
+
+class Loaded(msgspec.Struct, kw_only=True):
+    """A run with its entries from the latest base on, in order, and its inbox."""
+
+    row: RunRow
+    entries: list[EntryRow]
+    arrivals: list[Arrival]
+
+
+class Imported(msgspec.Struct, kw_only=True):
+    """A whole run as an import brings it: its row, journal, questions, unapplied inbox."""
+
+    row: RunRow
+    entries: list[EntryRow]
+    questions: list[QuestionRow]
+    arrivals: list[Message]
+
+
+class StoreInfo(msgspec.Struct, kw_only=True):
+    """What a store says of itself. ``highest`` is the latest time that any batch bore."""
+
+    id: str
+    format: int
+    created: int
+    highest: int
+    place: str  # a path or an address without secrets, for messages
+
+
+class RunQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Filters, all of which must hold; order is by creation, then number. ``after`` pages."""
+
+    status: tuple[Status, ...] = ()
+    flow: str | None = None
+    tag: str | None = None  # has an open question of that tag
+    labels: tuple[tuple[str, str], ...] = ()
+    since: int | None = None  # created at or after
+    before: int | None = None  # created before
+    after: int = 0  # only runs whose ``no`` follows this one in the order
+    newest_first: bool = False
+    limit: int = 100
+
+
+class QuestionQuery(msgspec.Struct, kw_only=True, frozen=True):
+    """Filters over questions; ``open_only`` leaves out the closed ones."""
+
+    no: int | None = None
+    tag: str | None = None
+    occurrence: int | None = None
+    open_only: bool = True
+    limit: int = 100

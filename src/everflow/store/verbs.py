@@ -1,0 +1,212 @@
+"""The verbs of the contract, with every rule that an implementation must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableSequence, Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+from everflow.store.rows import (
+    Arrival,
+    Batch,
+    EntryRow,
+    Imported,
+    Loaded,
+    Message,
+    NewRun,
+    QuestionQuery,
+    QuestionRow,
+    RunQuery,
+    RunRow,
+    SideRow,
+    Status,
+    StoreInfo,
+    Verdict,
+    WorkerRow,
+)
+
+
+@runtime_checkable
+class Store(Protocol):
+    """All verbs may be called from any thread of the process that opened the store."""
+
+    def info(self) -> StoreInfo:
+        """What the store says of itself."""
+
+    def close(self) -> None:
+        """Let go of files and connections. What was written stays; closing twice is no error."""
+
+    def version(self) -> int:
+        """A number that changes when anybody else (another object or process) wrote. Cheap."""
+
+    # workers
+
+    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+        """A new worker with an id from 1 that was never used before, epoch 1, batch number 0."""
+
+    def beat(self, worker: int) -> None:
+        """Advance the worker's heartbeat counter; must work while the disk is full."""
+
+    def flights(self, worker: int, slots: int) -> MutableSequence[int]:
+        """The worker's board of run numbers in flight: slot -> no or 0. Survives ``kill -9``.
+
+        Asked again with the same number of slots, it is the same board with what stands on it.
+        """
+
+    def in_flight(self, worker: int) -> list[int]:
+        """What stood on a worker's board, dead or alive: the slots that aren't 0, in order."""
+
+    def workers(self) -> list[WorkerRow]:
+        """All workers that are not forgotten, in the order of their ids.
+
+        Only one that is gone and owns no run may be forgotten.
+        """
+
+    def depose(self, worker: int, epoch: int) -> bool:
+        """Bump the epoch of a worker taken for dead, if it is still ``epoch``: it is gone.
+
+        Its runs keep it as their owner until another claims them. False when it is gone already.
+        """
+
+    def retire(self, worker: int) -> None:
+        """The worker's own release of all that it owns: it is gone, its runs are unowned.
+
+        Without effect for a worker that is gone already, since then its runs must still tell the
+        taker whose they were.
+        """
+
+    # writing
+
+    def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
+        """Write a batch in one transaction; give the runs whose outcome was refused.
+
+        A change to an outcome other than ``cancelled`` is left out, and its run's number given
+        back, when a cancel was accepted for the run and isn't among this batch's ``arrivals`` (so
+        one that an earlier batch applied refuses it too): the rest of the batch is written.
+
+        The last number sent again gives the same answer, without effect. Raises ``Fenced`` for a
+        stale epoch, a worker that is gone or unknown (the last number included), and any number
+        but the last and the one after it.
+
+        Neither the owner of a run nor a checksum is looked at here, and the store may rely on the
+        entries of a run being numbered without gaps or repeats. An opened question that is there
+        already stays as it is.
+        """
+
+    def start(
+        self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
+    ) -> list[RunRow]:
+        """Insert the runs that are new; give for each its row, or that of the run with its key.
+
+        Keys are unique per flow. A run whose id is there already (looked at before its key) is
+        given back unchanged, so that an ambiguous start is simply sent again; both hold within one
+        call, too. The store numbers from 1, below every worker's own span. Raises ``StoreError``,
+        and writes nothing, when a given ``no`` is another run's. Inserting bears no fence:
+        ``owner`` must be a worker of the caller's own, and a gone owner's run is simply claimed by
+        another.
+        """
+
+    def accept(self, messages: Sequence[Message]) -> list[Verdict]:
+        """Judge each message by the rules above, in order, and put the accepted into the inbox."""
+
+    # what there is to do
+
+    def claim(
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+    ) -> list[RunRow]:
+        """Take runs that have no living owner and something to do; the rows are as they were.
+
+        To do: queued, running or cancelling; blocked until code or store; resting (suspended or
+        waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
+        in its inbox. Never a paused one. ``without`` names definitions that this worker can't run.
+        Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
+        the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
+        ``Fenced`` for a worker that is gone or unknown.
+        """
+
+    def release(self, worker: int, nos: Sequence[int]) -> None:
+        """Give runs back, unowned: those that the worker owns, and as long as it isn't gone."""
+
+    def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
+        """Messages in the inbox of the worker's own runs, ids above ``after``, oldest first."""
+
+    def due(self, worker: int, *, now: int, limit: int) -> list[int]:
+        """The worker's own resting runs whose timer is due, earliest first, then by number."""
+
+    def next_due(self, worker: int) -> int | None:
+        """When the next timer of one of the worker's own resting runs is due, passed or to come."""
+
+    # reading
+
+    def load(self, nos: Sequence[int]) -> list[Loaded]:
+        """Runs with their entries since their base, in one query for all of them, as asked for.
+
+        Raises ``StoreDamaged`` naming the run when the checksum of one of these entries doesn't
+        hold or one is missing, be it the base itself.
+        """
+
+    def entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
+        """The bodies of single entries, checked as ``load`` does; a missing one is damage."""
+
+    def journal(self, no: int, *, first: int = 0, limit: int = 1000) -> list[EntryRow]:
+        """A run's entries from ``first`` on, in order, unchecked: it shows what is there."""
+
+    def find(self, id: str) -> RunRow | None:  # noqa: A002 - that is its name in every row
+        """The run of that public name."""
+
+    def find_key(self, flow: str, key: str) -> RunRow | None:
+        """The run that was started with that key."""
+
+    def rows(self, nos: Sequence[int]) -> list[RunRow]:
+        """In the order asked for."""
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """In the query's order. After a run that isn't there (any more) comes nothing."""
+
+    def count(self, query: RunQuery) -> dict[Status, int]:
+        """How many runs by status, without zeros; ``limit`` and ``after`` don't count."""
+
+    def questions(self, query: QuestionQuery) -> list[QuestionRow]:
+        """In the order of their opening."""
+
+    def definition(self, hash: str) -> str | None:  # noqa: A002 - what it is
+        """The body that was given with that hash; the first one given stays."""
+
+    # keeping
+
+    def backup(self, place: str, progress: Callable[[int, int], None] | None = None) -> None:
+        """A whole, consistent copy at a place that doesn't exist yet, while others write.
+
+        Raises ``StoreError`` when the place is taken. ``progress`` gets (done, total).
+        """
+
+    def export(self, no: int) -> Imported:
+        """A run whole, read in one transaction; entries in order, checked.
+
+        Raises ``NoSuchRun``, or ``StoreDamaged`` for a checksum that doesn't hold.
+        """
+
+    def install(
+        self,
+        runs: Sequence[Imported],
+        definitions: Sequence[tuple[str, str]],
+        *,
+        replace: bool = False,
+    ) -> list[Literal["new", "same", "conflict", "replaced"]]:
+        """Import runs under new numbers, unowned; the numbers that they bring count for nothing.
+
+        Same id and history: ``same``, and nothing is written. Other history: ``conflict``, and
+        nothing of that run is written, unless ``replace`` (an active run with a living owner is
+        never replaced): then the old run is deleted with all that is its own. A prefix of what is
+        there is ``same``; more than what is there is other history. Where either side was pruned,
+        the entries that both have are compared (at least one). A key that another run has is a
+        ``conflict`` whatever ``replace`` says.
+        """
+
+    def adopt(self, nos: Sequence[int]) -> list[bool]:
+        """Let paused runs go on: queued, without a reason. False for a run that isn't paused.
+
+        ``origin`` stays, to tell where the run came from.
+        """
+
+    def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
+        """Delete a run's entries under ``before`` (at most its base) but ``keep``; how many."""
