@@ -168,7 +168,7 @@ class Store(Protocol):
     def questions(self, query: QuestionQuery) -> list[QuestionRow]:
         """In the order of their opening."""
 
-    def definition(self, hash: str) -> str | None:  # noqa: A002 - what it is
+    def definition(self, hash: str) -> str | None:  # noqa: A002 - the word for it in every layer
         """The body that was given with that hash; the first one given stays."""
 
     # keeping

@@ -1,0 +1,117 @@
+"""Keeping: copies, export and import, adoption, pruning."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from msgspec.structs import replace as changed
+
+from everflow.errors import NoSuchRun, StoreError
+from everflow.store import ACTIVE, EntryRow, Imported, RunRow, Status
+from everflow.stores.memory.tables import Tables, copied, locked
+
+Installed = Literal["new", "same", "conflict", "replaced"]
+
+
+class Keeping(Tables):
+    """The verbs of people who look after a store."""
+
+    @locked
+    def backup(self, place: str, progress: Callable[[int, int], None] | None = None) -> None:
+        """A copy of the store under ``backups[place]``."""
+        if place in self.backups:
+            raise StoreError(f"{place} is there already", hint="name a place that isn't there")
+        twin = type(self)()
+        own = {"lock", "backups"}
+        for name, value in vars(self).items():
+            if name not in own:
+                setattr(twin, name, copy.deepcopy(value))
+        self.backups[place] = twin
+        if progress is not None:
+            progress(len(self._runs), len(self._runs))
+
+    @locked
+    def export(self, no: int) -> Imported:
+        """A run whole."""
+        if no not in self._runs:
+            raise NoSuchRun(f"there is no run number {no}")
+        return Imported(
+            row=copied(self._runs[no]),
+            entries=[self._entry(no, seq) for seq in sorted(self._entries[no])],
+            questions=[self._today(q) for q in self._questions.values() if q.no == no],
+            arrivals=[arrival.message for arrival in self._arrivals({no})],
+        )
+
+    @locked
+    def install(
+        self,
+        runs: Sequence[Imported],
+        definitions: Sequence[tuple[str, str]],
+        *,
+        replace: bool = False,
+    ) -> list[Installed]:
+        """Import runs under new numbers, unowned."""
+        self._define(definitions)
+        self._version += 1
+        return [self._install(run, replace=replace) for run in runs]
+
+    def _install(self, run: Imported, *, replace: bool) -> Installed:
+        old = self._ids.get(run.row.id)
+        if old is not None and self._holds(old, run.entries):
+            return "same"
+        key = None if run.row.key is None else self._keys.get((run.row.flow, run.row.key))
+        if key not in {None, old}:
+            return "conflict"
+        if old is not None and (not replace or self._is_busy(self._runs[old])):
+            return "conflict"
+        if old is not None:
+            self._delete(self._runs[old])
+        self._restore(run)
+        return "new" if old is None else "replaced"
+
+    def _holds(self, no: int, entries: Sequence[EntryRow]) -> bool:
+        mine = self._entries[no]
+        both = [entry for entry in entries if entry[1] in mine]
+        last = max((entry[1] for entry in entries), default=0)
+        return bool(both) and last <= max(mine) and all(mine[e[1]][2] == e[2] for e in both)
+
+    def _is_busy(self, run: RunRow) -> bool:
+        return run.status in ACTIVE and self._lives(run.owner)
+
+    def _restore(self, run: Imported) -> None:
+        row = copied(run.row)
+        row.no = row.owner = 0
+        self._add(row)
+        for _, seq, body, checksum in run.entries:
+            self._entries[row.no][seq] = (row.no, seq, body, checksum)
+        for question in run.questions:
+            mine = changed(question, no=row.no, run=row.id, flow=row.flow)
+            self._questions[row.no, mine.tag, mine.occurrence] = mine
+        for message in run.arrivals:
+            self._post(changed(message, no=row.no))
+
+    @locked
+    def adopt(self, nos: Sequence[int]) -> list[bool]:
+        """Queue paused runs."""
+        return [no in self._runs and self._adopt(self._runs[no]) for no in nos]
+
+    def _adopt(self, run: RunRow) -> bool:
+        if run.status is not Status.PAUSED:
+            return False
+        run.status = Status.QUEUED
+        run.reason = ""
+        self._version += 1
+        return True
+
+    @locked
+    def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
+        """Delete what no load needs any more."""
+        if no not in self._runs:
+            return 0
+        before = min(before, self._runs[no].base)
+        old = [seq for seq in self._entries[no] if seq < before and seq not in keep]
+        for seq in old:
+            del self._entries[no][seq]
+        return len(old)

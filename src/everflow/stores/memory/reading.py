@@ -1,0 +1,113 @@
+"""Reading: runs, entries and questions, always as copies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from everflow.store import (
+    EntryRow,
+    Loaded,
+    QuestionQuery,
+    QuestionRow,
+    RunQuery,
+    RunRow,
+    Status,
+)
+from everflow.stores.memory.tables import Tables, age, copied, locked
+
+
+class Reading(Tables):
+    """The verbs that change nothing."""
+
+    @locked
+    def load(self, nos: Sequence[int]) -> list[Loaded]:
+        """Runs with their entries since their base and their inbox."""
+        return [self._load(self._runs[no]) for no in nos if no in self._runs]
+
+    def _load(self, run: RunRow) -> Loaded:
+        last = max(self._entries[run.no], default=run.base)
+        return Loaded(
+            row=copied(run),
+            entries=[self._entry(run.no, seq) for seq in range(run.base, last + 1)],
+            arrivals=list(self._arrivals({run.no})),
+        )
+
+    @locked
+    def entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
+        """The bodies of single entries."""
+        return {seq: self._entry(no, seq)[2] for seq in seqs}
+
+    @locked
+    def journal(self, no: int, *, first: int = 0, limit: int = 1000) -> list[EntryRow]:
+        """A run's entries in order, unchecked."""
+        entries = self._entries.get(no, {})
+        return [entries[seq] for seq in sorted(entries) if seq >= first][: max(limit, 0)]
+
+    @locked
+    def find(self, id: str) -> RunRow | None:  # noqa: A002 - the contract's word for it
+        """The run of that public name."""
+        return copied(self._runs[self._ids[id]]) if id in self._ids else None
+
+    @locked
+    def find_key(self, flow: str, key: str) -> RunRow | None:
+        """The run that was started with that key."""
+        no = self._keys.get((flow, key))
+        return None if no is None else copied(self._runs[no])
+
+    @locked
+    def rows(self, nos: Sequence[int]) -> list[RunRow]:
+        """Runs by number."""
+        return [copied(self._runs[no]) for no in nos if no in self._runs]
+
+    @locked
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """The runs that a query asks for."""
+        if query.after and query.after not in self._runs:
+            return []
+        found = sorted(self._matching(query), key=age, reverse=query.newest_first)
+        if query.after:
+            mark = age(self._runs[query.after])
+            found = [
+                run for run in found if age(run) != mark and (age(run) < mark) is query.newest_first
+            ]
+        return [copied(run) for run in found[: max(query.limit, 0)]]
+
+    @locked
+    def count(self, query: RunQuery) -> dict[Status, int]:
+        """How many runs by status."""
+        return dict(Counter(run.status for run in self._matching(query)))
+
+    def _matching(self, query: RunQuery) -> list[RunRow]:
+        tagged = {
+            q.no for q in self._questions.values() if q.state == "open" and q.tag == query.tag
+        }
+        return [
+            run
+            for run in self._runs.values()
+            if (not query.status or run.status in query.status)
+            and query.flow in {None, run.flow}
+            and (query.tag is None or run.no in tagged)
+            and set(query.labels) <= set(run.labels.items())
+            and (query.since is None or run.created >= query.since)
+            and (query.before is None or run.created < query.before)
+        ]
+
+    @locked
+    def questions(self, query: QuestionQuery) -> list[QuestionRow]:
+        """The questions that a query asks for."""
+        found = (
+            self._today(question)
+            for question in self._questions.values()
+            if query.no in {None, question.no}
+            and query.tag in {None, question.tag}
+            and query.occurrence in {None, question.occurrence}
+            and not (query.open_only and question.state != "open")
+        )
+        return list(islice(found, max(query.limit, 0)))
+
+    @locked
+    def definition(self, hash: str) -> str | None:  # noqa: A002 - the contract's word for it
+        """The body of a definition."""
+        return self._definitions.get(hash)

@@ -1,0 +1,157 @@
+"""Workers, and what there is for them to do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import islice
+
+from everflow.errors import Fenced
+from everflow.store import ACTIVE, Arrival, Cancel, RunRow, Status, StoreInfo, WorkerRow
+from everflow.stores.memory.tables import RESTING, Tables, age, copied, locked
+
+
+class Workers(Tables):
+    """The verbs of workers, claims and timers."""
+
+    @locked
+    def info(self) -> StoreInfo:
+        """What the store says of itself."""
+        return copy.copy(self._info)
+
+    def close(self) -> None:
+        """Nothing to let go of: the data stays for the next engine."""
+
+    def version(self) -> int:
+        """How often anybody wrote."""
+        return self._version
+
+    @locked
+    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+        """A new worker."""
+        worker = WorkerRow(
+            id=len(self._workers) + 1,
+            epoch=1,
+            number=0,
+            beat=0,
+            host=host,
+            pid=pid,
+            since=at,
+            gone=False,
+            lost=False,
+        )
+        self._workers[worker.id] = worker
+        return copy.copy(worker)
+
+    @locked
+    def beat(self, worker: int) -> None:
+        """Advance the heartbeat counter."""
+        if worker in self._workers:
+            self._workers[worker].beat += 1
+
+    @locked
+    def flights(self, worker: int, slots: int) -> list[int]:
+        """The worker's board: the list itself, no copy."""
+        board = self._boards.setdefault(worker, [])
+        board.extend([0] * (slots - len(board)))
+        return board
+
+    @locked
+    def in_flight(self, worker: int) -> list[int]:
+        """What stands on the board."""
+        return [no for no in self._boards.get(worker, ()) if no]
+
+    @locked
+    def workers(self) -> list[WorkerRow]:
+        """All workers; none is ever forgotten."""
+        return [copy.copy(worker) for worker in self._workers.values()]
+
+    @locked
+    def kill(self, worker: int) -> None:
+        """Let the worker look dead at once, as after ``kill -9`` on this host."""
+        self._workers[worker].lost = True
+
+    @locked
+    def depose(self, worker: int, epoch: int) -> bool:
+        """End the epoch of a worker taken for dead."""
+        if not self._lives(worker) or self._workers[worker].epoch != epoch:
+            return False
+        self._end(worker)
+        return True
+
+    @locked
+    def retire(self, worker: int) -> None:
+        """End the worker's own epoch and free its runs."""
+        if self._lives(worker):
+            self._end(worker)
+            for run in self._owned(worker):
+                run.owner = 0
+
+    def _end(self, worker: int) -> None:
+        self._workers[worker].epoch += 1
+        self._workers[worker].gone = True
+        self._version += 1
+
+    @locked
+    def claim(
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+    ) -> list[RunRow]:
+        """Take runs that nobody living owns and that have something to do."""
+        if not self._lives(worker):
+            raise Fenced(f"worker {worker} was deposed", hint="enlist again")
+        posted = {arrival.no for arrival in self._inbox.values()}
+        cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
+        free = [
+            run
+            for run in self._runs.values()
+            if not self._lives(run.owner)
+            and run.definition not in without
+            and (
+                run.status in ACTIVE
+                or (run.status is Status.BLOCKED and run.until in {"code", "store"})
+                or (run.status is Status.BLOCKED and run.no in cancels)
+                or (run.status in RESTING and (run.no in posted or _is_due(run, now)))
+            )
+        ]
+        taken = sorted(free, key=age)[: max(limit, 0)]
+        before = [copied(run) for run in taken]
+        for run in taken:
+            run.owner = worker
+        return before
+
+    @locked
+    def release(self, worker: int, nos: Sequence[int]) -> None:
+        """Give runs back, unowned."""
+        for no in nos:
+            run = self._runs.get(no)
+            if run is not None and run.owner == worker and self._lives(worker):
+                run.owner = 0
+                self._version += 1
+
+    @locked
+    def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
+        """The inbox of the worker's own runs."""
+        mine = {run.no for run in self._owned(worker)}
+        later = (arrival for arrival in self._arrivals(mine) if arrival.id > after)
+        return list(islice(later, max(limit, 0)))
+
+    @locked
+    def due(self, worker: int, *, now: int, limit: int) -> list[int]:
+        """The worker's own resting runs whose timer is due."""
+        return [no for due, no in self._timers(worker) if due <= now][: max(limit, 0)]
+
+    @locked
+    def next_due(self, worker: int) -> int | None:
+        """When the next timer is due."""
+        return next((due for due, _ in self._timers(worker)), None)
+
+    def _timers(self, worker: int) -> list[tuple[int, int]]:
+        return sorted(
+            (run.due, run.no)
+            for run in self._owned(worker)
+            if run.status in RESTING and run.due is not None
+        )
+
+
+def _is_due(run: RunRow, now: int) -> bool:
+    return run.due is not None and run.due <= now
