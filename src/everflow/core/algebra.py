@@ -1,0 +1,130 @@
+"""The algebra as users write it: constructors that need more than their own class.
+
+Here the operators of ``Flow`` are tied to the classes that they make, and what encodes a value into
+a definition (``const``, ``fail``, a default answer) meets the default registry's types.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar, overload
+
+from everflow.core.combine import sequence as sequences
+from everflow.core.combine.control import retry, timeout
+from everflow.core.combine.failure import make_fail
+from everflow.core.combine.sequence import keep, sequence
+from everflow.core.combine.waiting import MISSING, make_ask, make_suspend
+from everflow.core.encoding import encode
+from everflow.core.faults import Failure
+from everflow.core.flow import Flow, check_label, lift, set_composition
+from everflow.core.naming import module_name
+from everflow.core.node import Node, node_of
+from everflow.core.registry import Registry, default_registry
+from everflow.core.schemas import schema_of
+from everflow.errors import NotAFlow
+
+__all__ = ["ask", "const", "fail", "flow", "suspend", "value"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+def _lift_function(value: Any, where: str) -> Flow[Any, Any]:
+    try:
+        return node_of(value)
+    except NotAFlow as error:
+        raise NotAFlow(f"{where} takes flows and functions; {error.message}", hint=error.hint) from None
+
+
+def expand(node: Node[Any, Any]) -> Flow[Any, Any]:
+    """A node with its defaults around it: the timeout bounds each attempt."""
+    options = node.leaf.options
+    flow: Flow[Any, Any] = node.bare()
+    if options.timeout is not None:
+        flow = timeout(options.timeout, flow)
+    if options.retry is not None:
+        flow = retry(options.retry, flow, backoff=options.backoff)
+    return flow
+
+
+set_composition(lambda left, right: sequence(left, right), keep, _lift_function, expand)
+
+
+def _payload(given: object) -> str:
+    types = default_registry().types
+    types.add_from(type(given))
+    return encode(given, types)
+
+
+def const(given: A) -> Flow[Any, A]:
+    """The flow that ignores its input and gives ``given``, which must be plain data."""
+    return sequences.Const(_payload(given))
+
+
+def fail(reason: object = None) -> Flow[Any, Failure]:
+    """The flow that gives a ``Failure``: data that goes downstream, neither caught nor retried."""
+    return make_fail(_payload(reason))
+
+
+@overload
+def suspend(tag: str) -> Flow[Any, Any]: ...
+@overload
+def suspend(tag: str, kind: type[T]) -> Flow[Any, T]: ...
+def suspend(tag: str, kind: Any = Any) -> Flow[Any, Any]:
+    """Wait for an answer: the value in is the prompt, the answer (a ``kind``) the value out."""
+    return make_suspend(tag, _schema(kind))
+
+
+def ask(
+    tag: str,
+    kind: type[T],
+    *,
+    notify: Flow[Any, Any] | Callable[..., Any] | None = None,
+    show: Flow[In, Any] | Callable[[In], Any] | None = None,
+    within: timedelta | None = None,
+    default: T | Any = MISSING,
+) -> Flow[In, tuple[In, T]]:
+    """Ask a person: out comes (value, answer).
+
+    ``show`` makes the prompt from the value. ``notify`` gets ``Question(value, token, deadline)``
+    once the question is open, so that a link can be mailed. ``within`` is the deadline; when it
+    passes, ``default`` is the answer, or ``DeadlineExpired`` is raised.
+    """
+    given = None if default is MISSING else _payload(default)
+    return make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
+
+
+def _schema(kind: Any) -> Any:
+    if kind is Any or kind is object:
+        return None
+    default_registry().types.add_from(kind)
+    return schema_of(kind) or None
+
+
+def flow(
+    name: str,
+    body: Flow[In, Out] | Callable[[In], Out],
+    *,
+    registry: Registry | None = None,
+) -> Flow[In, Out]:
+    """Name a flow and register it, so that a later process can find it.
+
+    Used inside another flow it is inlined: its suspensions belong to the outer run.
+    """
+    check_label(name.replace(".", "_"), "flow's name")
+    home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001
+    inner = lift(body, "flow")
+    named = inner._copy()  # noqa: SLF001 - the same class hierarchy
+    named.name_of_flow = name
+    (registry or default_registry()).add_flow(name, named, home)
+    return named
+
+
+def value(kind: type[T]) -> type[T]:
+    """Register a type of values that no node's annotation names: ``@value class Draft: ...``."""
+    default_registry().types.add_from(kind)
+    return kind

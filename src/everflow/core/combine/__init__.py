@@ -1,0 +1,1 @@
+"""The combinators, one class each: its shape, its settings and its transitions."""

@@ -1,0 +1,176 @@
+"""Left to right: ``sequence``, ``identity``, ``const``, ``keep``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
+
+from everflow.core.flow import Flow, Moves, Site, lift
+from everflow.core.frames import KeepFrame, SequenceFrame
+from everflow.core.refs import Literal, Ref, tuple_of
+
+__all__ = ["Const", "Identity", "Keep", "Sequence", "identity", "keep", "sequence"]
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+Children = list[tuple[str, Flow[Any, Any]]]
+Names = Callable[[str], Flow[Any, Any]]
+
+
+class Sequence(Flow[Any, Any]):
+    """Output to input, left to right; empty is identity. Twin: ``Kleisli composition`` (>=>)."""
+
+    kind = "sequence"
+
+    def __init__(self, steps: tuple[Flow[Any, Any], ...]) -> None:
+        self.steps = steps
+
+    def children(self) -> Children:
+        return [(step.label or str(i), step) for i, step in enumerate(self.steps)]
+
+    @classmethod
+    def build(
+        cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
+    ) -> Flow[Any, Any]:
+        return Sequence(tuple(child for _, child in children))
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        if not site.order:
+            m.done(parent, key, value)
+            return
+        m.push(SequenceFrame(site.position, path, parent, key))
+        name, first = site.order[0]
+        m.enter(first, f"{path}/{name}", path, name, value)
+
+    def child_done(self, m: Moves, frame: SequenceFrame, key: str, value: Ref) -> None:
+        order = m.site(frame.position).order
+        frame.index += 1
+        if frame.index == len(order):
+            m.leave(frame, value)
+            return
+        name, step = order[frame.index]
+        m.enter(step, f"{frame.path}/{name}", frame.path, name, value)
+
+
+class Identity(Flow[Any, Any]):
+    """Gives its input."""
+
+    kind = "identity"
+
+    @classmethod
+    def build(
+        cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
+    ) -> Flow[Any, Any]:
+        return Identity()
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        m.done(parent, key, value)
+
+
+class Const(Flow[Any, Any]):
+    """Ignores its input and gives one value, written into the definition as a payload."""
+
+    kind = "const"
+
+    def __init__(self, payload: str) -> None:
+        self.payload = payload
+
+    def settings(self) -> dict[str, Any]:
+        return {"value": self.payload}
+
+    @classmethod
+    def build(
+        cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
+    ) -> Flow[Any, Any]:
+        return Const(settings["value"])
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        m.done(parent, key, Literal(self.payload))
+
+
+class Keep(Flow[Any, Any]):
+    """Gives (input, output). Twin: ``zip`` with the identity, ``&&&`` (Haskell's Arrow)."""
+
+    kind = "keep"
+
+    def __init__(self, body: Flow[Any, Any]) -> None:
+        self.body = body
+
+    def children(self) -> Children:
+        return [("body", self.body)]
+
+    @classmethod
+    def build(
+        cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
+    ) -> Flow[Any, Any]:
+        return Keep(children[0][1])
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        m.push(KeepFrame(site.position, path, parent, key, input=value))
+        m.enter(site.kids["body"], f"{path}/body", path, "body", value)
+
+    def child_done(self, m: Moves, frame: KeepFrame, key: str, value: Ref) -> None:
+        m.leave(frame, tuple_of(frame.input, value))
+
+
+identity: Flow[Any, Any] = Identity()
+
+
+def keep(body: Flow[A, B] | Callable[[A], B]) -> Flow[A, tuple[A, B]]:
+    """The flow that gives (input, output of ``body``)."""
+    return Keep(lift(body, "keep"))
+
+
+@overload
+def sequence() -> Flow[Any, Any]: ...
+@overload
+def sequence(a: Flow[A, B] | Callable[[A], B], /) -> Flow[A, B]: ...
+@overload
+def sequence(
+    a: Flow[A, B] | Callable[[A], B], b: Flow[B, C] | Callable[[B], C], /
+) -> Flow[A, C]: ...
+@overload
+def sequence(
+    a: Flow[A, B] | Callable[[A], B],
+    b: Flow[B, C] | Callable[[B], C],
+    c: Flow[C, D] | Callable[[C], D],
+    /,
+) -> Flow[A, D]: ...
+@overload
+def sequence(
+    a: Flow[A, B] | Callable[[A], B],
+    b: Flow[B, C] | Callable[[B], C],
+    c: Flow[C, D] | Callable[[C], D],
+    d: Flow[D, E] | Callable[[D], E],
+    /,
+) -> Flow[A, E]: ...
+@overload
+def sequence(
+    a: Flow[A, B] | Callable[[A], B],
+    b: Flow[B, C] | Callable[[B], C],
+    c: Flow[C, D] | Callable[[C], D],
+    d: Flow[D, E] | Callable[[D], E],
+    e: Flow[E, F] | Callable[[E], F],
+    /,
+) -> Flow[A, F]: ...
+@overload
+def sequence(*flows: Flow[Any, Any] | Callable[..., Any]) -> Flow[Any, Any]: ...
+def sequence(*flows: Any) -> Flow[Any, Any]:
+    """Run flows one after the other, each on the output of the one before; none is identity.
+
+    Nesting equals flat: a sequence without a label of its own inside another is taken apart.
+    """
+    steps: list[Flow[Any, Any]] = []
+    for given in flows:
+        step = lift(given, "sequence")
+        if isinstance(step, Sequence) and step.label is None:
+            steps += step.steps
+        elif not isinstance(step, Identity) or step.label is not None:
+            steps.append(step)
+    if len(steps) == 1:
+        return steps[0]
+    return Sequence(tuple(steps)) if steps else identity

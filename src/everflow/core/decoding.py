@@ -1,0 +1,264 @@
+"""Reading payloads by their tags: what was recorded comes back, equal and with equal types, fresh.
+
+The data decides nothing but which registered type is restored: a tag names a built-in reading below
+or a type in the registry, and any other name is a mismatch. Nothing is imported, and no object is
+shared between two decodes.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from everflow.core.kinds import EnumKind, Types
+from everflow.core.unfit import Unfit, at_field, at_index, at_key, kind_name, short
+from everflow.errors import ValueMismatch
+
+__all__ = ["decode", "has_tags", "mismatch", "parse", "revived", "untagged"]
+
+_PARSE = msgspec.json.Decoder().decode
+_INTEGER = re.compile(r"-?[0-9]{1,4000}", re.ASCII)
+_ZONED = re.compile(r"([^\[]*)(?:\[([A-Za-z0-9][A-Za-z0-9_+/-]{0,63})\])?(\[_fold=1\])?")
+_TAG_KEYS = {"$", "v"}
+
+
+def decode(payload: str, types: Types) -> Any:
+    """The value of a payload, as it was recorded. Always a fresh object.
+
+    Raises ValueMismatch for text that no encoder wrote, and where the registered types don't fit.
+    """
+    value = parse(payload)
+    if not has_tags(payload):
+        return value
+    try:
+        return revived(value, types)
+    except Unfit as unfit:
+        raise mismatch(unfit) from None
+    except RecursionError:
+        raise ValueMismatch("the payload nests too deeply to be decoded") from None
+
+
+def parse(payload: str) -> Any:
+    """The plain JSON of a payload, tags and all."""
+    try:
+        return _PARSE(payload)
+    except RecursionError:
+        raise ValueMismatch("the payload nests too deeply to be decoded") from None
+    except ValueError as error:  # msgspec's errors and those of Unicode are among them
+        raise ValueMismatch(f"the payload isn't JSON: {error}") from None
+
+
+def has_tags(payload: str) -> bool:
+    """Whether the payload may hold a tag; an escaped key counts, though no encoder writes one."""
+    return '"$"' in payload or "\\u0024" in payload
+
+
+def mismatch(unfit: Unfit) -> ValueMismatch:
+    """The error that the codec's callers see."""
+    return ValueMismatch(unfit.message, path=unfit.path, hint=unfit.hint)
+
+
+def revived(value: Any, types: Types) -> Any:
+    """The value that parsed JSON stands for; lists and dicts are changed in place."""
+    if type(value) is list:
+        return _items(value, types)
+    if type(value) is not dict:
+        return value
+    if "$" in value:
+        return _tagged(value, types)
+    return _fields(value, types, at_key)
+
+
+def _items(value: Any, types: Types) -> list[Any]:
+    if type(value) is not list:
+        raise _bad_content("a list", value)
+    index = 0
+    try:
+        for index, item in enumerate(value):
+            if type(item) is dict or type(item) is list:
+                value[index] = revived(item, types)
+    except Unfit as unfit:
+        raise unfit.inside(at_index(index)) from None
+    return value
+
+
+def _fields(value: Any, types: Types, step: Callable[[str], str]) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise _bad_content("an object", value)
+    key = ""
+    try:
+        for key, item in value.items():
+            if type(item) is dict or type(item) is list:
+                value[key] = revived(item, types)
+    except Unfit as unfit:
+        raise unfit.inside(step(key)) from None
+    return value
+
+
+def _tagged(value: dict[str, Any], types: Types) -> Any:
+    name = value["$"]
+    if value.keys() != _TAG_KEYS or type(name) is not str:
+        raise Unfit(
+            'an object with the key "$" that isn\'t a tagged value',
+            'A tagged value has the keys "$", a type\'s name, and "v", its content.',
+        )
+    content = value["v"]
+    read = _READERS.get(name)
+    if read is not None:
+        try:
+            return read(content, types)
+        except (ValueError, TypeError, ArithmeticError, OSError, LookupError) as error:
+            # What the constructors of the built-in types say of text that isn't theirs.
+            raise _bad_content(f"the content of a {name}", content, error) from None
+    known = types.kind_named(name)
+    if known is None:
+        raise Unfit(
+            f"no type named {short(repr(name))} is registered here",
+            "Import the module that defines it, or register it with everflow.value.",
+        )
+    if isinstance(known, EnumKind):
+        return known.member(revived(content, types))
+    return known.restore(_fields(content, types, at_field))
+
+
+def _bad_content(wanted: str, got: Any, error: Exception | None = None) -> Unfit:
+    shown = short(repr(got)) if type(got) in {str, int, float, bool} else kind_name(got)
+    return Unfit(f"expected {wanted}, got {shown}" + (f" ({error})" if error else ""))
+
+
+def _text(content: Any) -> str:
+    if type(content) is not str:
+        raise TypeError("it isn't a string")
+    return content
+
+
+def _integer(content: Any, _types: Types) -> int:
+    if not _INTEGER.fullmatch(_text(content)):
+        raise ValueError("it isn't a decimal number of at most 4000 digits")
+    return int(content)
+
+
+def _bytes(content: Any, _types: Types) -> bytes:
+    return binascii.a2b_base64(_text(content), strict_mode=True)
+
+
+def _zoned(content: Any) -> tuple[str, dict[str, Any]]:
+    """The ISO text, and what the suffixes say: the zone by name and the fold."""
+    found = _ZONED.fullmatch(_text(content))
+    if found is None:
+        raise ValueError("its suffixes aren't a zone's name and a fold")
+    said: dict[str, Any] = {}
+    if found[2]:
+        said["tzinfo"] = ZoneInfo(found[2])
+    if found[3]:
+        said["fold"] = 1
+    return found[1], said
+
+
+def _datetime(content: Any, _types: Types) -> datetime:
+    # The wall time and the zone's name are what was recorded; the offset between is for readers
+    # that know no zones, and today's rules of the zone win over it.
+    text, said = _zoned(content)
+    return datetime.fromisoformat(text).replace(**said)
+
+
+def _time(content: Any, _types: Types) -> time:
+    text, said = _zoned(content)
+    return time.fromisoformat(text).replace(**said)
+
+
+def _timedelta(content: Any, _types: Types) -> timedelta:
+    if type(content) is not int:
+        raise TypeError("it isn't a count of microseconds")
+    return timedelta(microseconds=content)
+
+
+def _decimal(content: Any, _types: Types) -> Decimal:
+    value = Decimal(_text(content))
+    if not value.is_finite():
+        raise InvalidOperation("it isn't finite")
+    return value
+
+
+def _set(content: Any, types: Types) -> set[Any]:
+    made = set(_items(content, types))
+    if len(made) != len(content):
+        raise ValueError("it has an element twice")
+    return made
+
+
+def _map(content: Any, types: Types) -> dict[Any, Any]:
+    made: dict[Any, Any] = {}
+    if type(content) is not list:
+        raise _bad_content("a list of pairs", content)
+    for pair in content:
+        if type(pair) is not list or len(pair) != 2:  # noqa: PLR2004 - a pair
+            raise _bad_content("a list of pairs", content)
+        try:
+            made[revived(pair[0], types)] = revived(pair[1], types)
+        except Unfit as unfit:
+            raise unfit.inside(at_key(pair[0])) from None
+    if len(made) != len(content):
+        raise ValueError("it has a key twice")
+    return made
+
+
+_READERS: dict[str, Callable[[Any, Types], Any]] = {
+    "int": _integer,
+    "bytes": _bytes,
+    "datetime": _datetime,
+    "date": lambda content, _types: date.fromisoformat(_text(content)),
+    "time": _time,
+    "timedelta": _timedelta,
+    "decimal": _decimal,
+    "uuid": lambda content, _types: UUID(_text(content)),
+    "tuple": lambda content, types: tuple(_items(content, types)),
+    "set": _set,
+    "frozenset": lambda content, types: frozenset(_set(content, types)),
+    "map": _map,
+}
+
+
+def untagged(value: Any) -> Any:
+    """Parsed JSON without its tags: what msgspec's own JSON of the value would be.
+
+    For processes that check values by JSON Schema and don't have the flow's types. A named zone is
+    reduced to its offset; pairs become an object where every key is a string or an integer.
+    """
+    if type(value) is list:
+        return [untagged(item) for item in value]
+    if type(value) is not dict:
+        return value
+    name, content = value.get("$"), value.get("v")
+    if value.keys() != _TAG_KEYS or type(name) is not str:
+        return {key: untagged(item) for key, item in value.items()}
+    if name == "int" and type(content) is str and _INTEGER.fullmatch(content):
+        return int(content)
+    if name == "timedelta" and type(content) is int:
+        return _duration(content)
+    if name in {"datetime", "time"} and type(content) is str:
+        return content.split("[", 1)[0]
+    if name == "map" and type(content) is list:
+        return _object(untagged(content))
+    return untagged(content)
+
+
+def _duration(microseconds: int) -> Any:
+    try:
+        return msgspec.to_builtins(timedelta(microseconds=microseconds))
+    except OverflowError:
+        return microseconds
+
+
+def _object(pairs: list[Any]) -> Any:
+    if all(type(pair) is list and len(pair) == 2 and type(pair[0]) in {str, int} for pair in pairs):  # noqa: PLR2004 - a pair
+        return {str(key): value for key, value in pairs}
+    return pairs

@@ -1,0 +1,148 @@
+"""Definitions: a flow's inlined shape as canonical data, with its two hashes.
+
+A definition is a flat table, one row a position in the order of the layout: ``[position, kind,
+shape, settings, [names of children]]``. The **shape** hash covers all but the settings: runs are
+pinned to it, because positions depend on it. The **settings** hash covers counts, budgets, delays
+and constants, which move to running runs. Both are SHA-256 over the canonical JSON (sorted keys, no
+spaces).
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
+from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
+from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
+from everflow.core.combine.waiting import Ask, Sleep, Suspend
+from everflow.core.expressions import It
+from everflow.core.flow import Flow
+from everflow.core.node import Node
+from everflow.core.program import Program
+from everflow.core.registry import Registry
+from everflow.errors import UnresolvedName, ValueRefused
+
+__all__ = ["FORMAT", "KINDS", "Definition", "from_data", "to_data"]
+
+FORMAT = 1
+KINDS: dict[str, type[Flow[Any, Any]]] = {
+    kind.kind: kind
+    for kind in (
+        Ask, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node, Parallel,
+        Retry, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+    )
+}  # fmt: skip
+_canonical = msgspec.json.Encoder(order="deterministic")
+
+
+class Row(msgspec.Struct, array_like=True):
+    """One position of a definition."""
+
+    position: str
+    kind: str
+    shape: dict[str, Any]
+    settings: dict[str, Any]
+    children: list[str]
+
+
+class _Data(msgspec.Struct):
+    format: int
+    name: str
+    rows: list[Row]
+
+
+class Definition:
+    """A program with its data: ``body`` is the text, ``hash`` its identity in a store."""
+
+    __slots__ = ("body", "hash", "program", "settings_hash", "shape_hash")
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        rows = _rows(program)
+        shape = [[r.position, r.kind, r.shape, r.children] for r in rows]
+        self.shape_hash = _hash(shape)
+        self.settings_hash = _hash([[r.position, r.settings] for r in rows if r.settings])
+        self.body = _canonical.encode(_Data(FORMAT, program.name, rows)).decode()
+        self.hash = f"{self.shape_hash[:32]}{self.settings_hash[:16]}"
+
+    @property
+    def nodes(self) -> list[Node[Any, Any]]:
+        """The leaves, each position once."""
+        flows = (site.flow for site in self.program.sites.values())
+        return [flow for flow in flows if isinstance(flow, Node)]
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of nodes without a function here."""
+        return sorted({node.name for node in self.nodes if node.fn is None})
+
+    @property
+    def tags(self) -> set[str]:
+        """The tags that the shape names; a sync node's ``wait_for`` may add others."""
+        return {s.flow.tag for s in self.program.sites.values() if isinstance(s.flow, Ask | Suspend)}
+
+
+def _rows(program: Program) -> list[Row]:
+    rows = []
+    for site in program.sites.values():
+        flow = site.flow
+        rows.append(
+            Row(site.position, flow.kind, flow.shape(), flow.settings(), [k for k, _ in site.order])
+        )
+    return rows
+
+
+def _hash(data: object) -> str:
+    try:
+        return sha256(_canonical.encode(data)).hexdigest()
+    except (TypeError, ValueError, msgspec.EncodeError, RecursionError) as error:
+        raise ValueRefused(
+            f"a setting of the flow isn't plain data: {error}",
+            hint="bind and const take plain data only",
+        ) from error
+
+
+def to_data(program: Program) -> str:
+    """The canonical text of a program."""
+    return Definition(program).body
+
+
+def from_data(body: str, registry: Registry) -> Program:
+    """The program of a text that ``to_data`` gave, with today's functions by their names.
+
+    Nodes that the registry doesn't have stand without a function. UnresolvedName for a kind or a
+    format that this release doesn't know.
+    """
+    try:
+        data = msgspec.json.decode(body, type=_Data)
+    except msgspec.MsgspecError as error:
+        raise UnresolvedName(f"the definition can't be read: {error}") from error
+    if data.format != FORMAT:
+        raise UnresolvedName(f"a definition of format {data.format}; this release reads {FORMAT}")
+    made: dict[str, Flow[Any, Any]] = {}
+    for row in reversed(data.rows):
+        kind = KINDS.get(row.kind)
+        if kind is None:
+            raise UnresolvedName(
+                f"this release has no combinator {row.kind!r}", position=row.position
+            )
+        children = [(name, made.pop(f"{row.position}/{name}")) for name in row.children]
+        flow = kind.build(row.shape, row.settings, children, registry.node)
+        if row.kind == Sequence.kind or row.kind == Parallel.kind:
+            flow = _labelled(flow, children)
+        made[row.position] = flow
+    return Program(made[data.rows[0].position], data.name)
+
+
+def _labelled(flow: Flow[Any, Any], children: list[tuple[str, Flow[Any, Any]]]) -> Flow[Any, Any]:
+    """A sequence's steps bear their labels themselves, so that positions stay by name."""
+    if isinstance(flow, Sequence):
+        flow.steps = tuple(
+            child if name.isdigit() else child.named(name) for name, child in children
+        )
+    return flow

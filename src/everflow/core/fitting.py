@@ -1,0 +1,272 @@
+"""Fitting values to annotations: each annotation is made once into a function that checks values.
+
+A fit takes a value that was decoded already (a dataclass as itself, or as the plain object that a
+person typed) and gives the value as annotated, or raises Unfit. No fit at all means that anything
+goes: Any, free type variables, and what can't be understood. Scalars and containers of scalars are
+msgspec's affair; records, enums, and unions that only tags tell apart are looked after here, because
+msgspec ignores unknown fields and refuses such unions.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import datetime
+import decimal
+import enum
+import typing
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from everflow.core.annotations import hints_of, is_union, unwrapped
+from everflow.core.kinds import EnumKind, ModelKind, RecordKind, is_kind, make_kind
+from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected
+from everflow.errors import ValueRefused
+
+__all__ = ["Fit", "Fitting", "Plan"]
+
+Fit = Callable[[Any], Any]
+Scope = dict[Any, Any]
+
+_SCALARS = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    datetime.datetime,
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    decimal.Decimal,
+    uuid.UUID,
+)
+# What an annotation's origin is made into, and the types that satisfy it as they are.
+_ARRAYS: dict[Any, tuple[Callable[[Any], Any], tuple[type, ...]]] = {
+    list: (list, (list,)),
+    set: (set, (set,)),
+    frozenset: (frozenset, (frozenset,)),
+    tuple: (tuple, (tuple,)),
+    collections.abc.MutableSequence: (list, (list,)),
+    collections.abc.Sequence: (list, (list, tuple)),
+    collections.abc.Collection: (list, (list, tuple, set, frozenset)),
+    collections.abc.Iterable: (list, (list, tuple, set, frozenset)),
+    collections.abc.MutableSet: (set, (set,)),
+    collections.abc.Set: (set, (set, frozenset)),
+}
+_MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_NATIVE_CONTAINERS = (list, set, frozenset, tuple, dict)
+
+
+class Plan(NamedTuple):
+    """A fit, the types that it looks at first in a union, and whether msgspec alone can do it."""
+
+    fit: Fit | None
+    takes: tuple[type, ...] = ()
+    native: bool = False
+
+
+_UNKNOWN = Plan(None)
+
+
+class Fitting:
+    """The plans of an annotation and of all that it holds; recursive types refer back to theirs.
+
+    With ``spelled`` nothing but scalars is left to msgspec: slower, but it knows every path.
+    """
+
+    def __init__(self, *, spelled: bool = False) -> None:
+        self._spelled = spelled
+        self._fields: dict[Any, dict[str, Fit]] = {}
+
+    def plan(self, annotation: Any, scope: Scope | None = None) -> Plan:
+        """The plan for an annotation; ``scope`` says what the type variables in it stand for."""
+        asked = unwrapped(annotation)
+        if isinstance(asked, typing.TypeVar):
+            # Not native: msgspec would see the variable, not what it stands for here.
+            return self.plan((scope or {}).get(asked, Any), None)._replace(native=False)
+        origin = typing.get_origin(asked) or asked
+        if origin is Any or origin is object:
+            return Plan(None, native=True)
+        if origin is typing.Annotated:
+            return self._annotated(asked, scope)
+        if is_union(asked):
+            return self._union(asked, scope)
+        if origin is typing.Literal:
+            return self._literal(asked)
+        if origin is None or origin in _SCALARS:
+            return Plan(_scalar(type(None) if origin is None else origin), (origin,), native=True)
+        if origin in _ARRAYS:
+            return self._array(asked, origin, scope)
+        if origin in _MAPS:
+            return self._map(asked, origin, scope)
+        if typing.is_typeddict(origin):
+            return self._typed_dict(origin)
+        if is_kind(origin):
+            return self._kind(asked, origin, scope)
+        return _UNKNOWN
+
+    def _settled(self, asked: Any, fit: Fit, takes: tuple[type, ...], *, native: bool) -> Plan:
+        """The plan, by way of msgspec where it can do the same."""
+        if not native or self._spelled or not _supported(asked):
+            return Plan(fit, takes)
+        return Plan(_converting(asked), takes, native=True)
+
+    def _annotated(self, asked: Any, scope: Scope | None) -> Plan:
+        inner = self.plan(typing.get_args(asked)[0], scope)
+        if not inner.native or not _supported(asked):
+            return inner
+        return Plan(_converting(asked, inner.fit), inner.takes, native=True)
+
+    def _union(self, asked: Any, scope: Scope | None) -> Plan:
+        plans = [self.plan(member, scope) for member in typing.get_args(asked)]
+        if any(plan.fit is None for plan in plans):
+            return _UNKNOWN
+        takes = tuple(kind for plan in plans for kind in plan.takes)
+        native = all(plan.native for plan in plans)
+        return self._settled(asked, _one_of(plans, _told(asked)), takes, native=native)
+
+    def _literal(self, asked: Any) -> Plan:
+        values = typing.get_args(asked)
+        takes = tuple({type(value) for value in values})
+        native = all(kind in {int, str, type(None)} for kind in takes)
+        return self._settled(asked, _among(values), takes, native=native)
+
+    def _array(self, asked: Any, origin: Any, scope: Scope | None) -> Plan:
+        make, takes = _ARRAYS[origin]
+        args = typing.get_args(asked)
+        if origin is tuple and asked is not tuple and args[-1:] != (...,):
+            plans = [self.plan(arg, scope) for arg in args]
+            fit = _fixed([plan.fit for plan in plans])
+            native = all(plan.native for plan in plans)
+            return self._settled(asked, fit, takes, native=native)
+        inner = self.plan(args[0] if args else Any, scope)
+        native = inner.native and origin in _NATIVE_CONTAINERS
+        return self._settled(asked, _each(make, takes, inner.fit), takes, native=native)
+
+    def _map(self, asked: Any, origin: Any, scope: Scope | None) -> Plan:
+        args = typing.get_args(asked) or (Any, Any)
+        key, value = self.plan(args[0], scope), self.plan(args[1], scope)
+        native = key.native and value.native and origin in _NATIVE_CONTAINERS
+        fit = _pairs(_key(key.fit), value.fit)
+        return self._settled(asked, fit, (dict,), native=native)
+
+    def _typed_dict(self, kind: Any) -> Plan:
+        fits = self._fits(kind, kind, {})
+        required = kind.__required_keys__
+        keys = tuple(kind.__annotations__)
+        shape = RecordKind(kind, kind.__name__, keys, keys, object.__setattr__)
+
+        def fit(value: Any) -> Any:
+            if type(value) is not dict:
+                raise expected(kind.__name__, value)
+            made = _fitted(value, fits, at_key)
+            shape.check(made, required)
+            return made
+
+        return Plan(fit, (dict,))
+
+    def _kind(self, asked: Any, origin: type, scope: Scope | None) -> Plan:
+        try:
+            known = make_kind(origin, origin.__name__)
+        except ValueRefused:
+            return _UNKNOWN
+        if isinstance(known, EnumKind):
+            return Plan(_member(known), (origin,))
+        if isinstance(known, ModelKind):
+            return Plan(_model(known), (origin,))
+        parameters = getattr(origin, "__parameters__", ())
+        inner = {
+            name: (scope or {}).get(arg, arg)
+            for name, arg in zip(parameters, typing.get_args(asked), strict=False)
+        }
+        fits = self._fits(asked, origin, inner)
+        return Plan(self._record(known, fits), (origin,))
+
+    def _record(self, known: RecordKind, fits: dict[str, Fit]) -> Fit:
+        kind, name = known.type, known.name
+        attributes = dict(zip(known.attributes, known.keys, strict=True))
+
+        def fit(value: Any) -> Any:
+            if type(value) is kind:
+                return _refitted(value, fits, known.put)
+            if isinstance(value, kind):
+                below = self._fits(type(value), type(value), {})
+                return _refitted(value, below, known.put)
+            plain = known.spread(value)
+            if plain is None:
+                raise expected(name, value)
+            by_key = {attributes[attribute]: fit for attribute, fit in fits.items()}
+            return known.restore(_fitted(plain, by_key, at_field), recorded=False)
+
+        return fit
+
+    def _fits(self, asked: Any, kind: type, scope: Scope) -> dict[str, Fit]:
+        """The fits of a class's attributes, those that there are; filled in after it is known."""
+        fits = self._fields.get(asked)
+        if fits is None:
+            fits = self._fields[asked] = {}
+            named = getattr(kind, "__struct_fields__", None) or getattr(
+                kind, "__dataclass_fields__", kind.__annotations__
+            )
+            for attribute, annotation in hints_of(kind).items():
+                fit = self.plan(annotation, scope).fit
+                if attribute in named and fit is not None:
+                    fits[attribute] = fit
+        return fits
+
+
+def _told(annotation: Any) -> str:
+    """An annotation as messages show it."""
+    if isinstance(annotation, type):
+        return annotation.__name__
+    args = typing.get_args(annotation)
+    if is_union(annotation):
+        return " | ".join(_told(arg) for arg in args)
+    return str(annotation).replace("typing.", "")
+
+
+def _supported(annotation: Any) -> bool:
+    try:
+        msgspec.json.Decoder(annotation)
+    except (TypeError, NameError):
+        return False
+    return True
+
+
+def _scalar(kind: type) -> Fit:
+    def fit(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        try:
+            return msgspec.convert(value, kind)
+        except ValueError as error:
+            raise _restated(error, kind, value) from None
+
+    return fit
+
+
+def _restated(error: ValueError, annotation: Any, value: Any) -> Unfit:
+    """msgspec's complaint in our words: its own where it says more than the types."""
+    text = str(error)
+    if ", got `" in text or not text:
+        return expected(_told(annotation), value)
+    return Unfit(text[0].lower() + text[1:].replace("`", "").split(" - at ")[0])
+
+
+def _converting(annotation: Any, inner: Fit | None = None) -> Fit:
+    """A fit by msgspec alone; when it fails, the spelled-out fit is asked for the place."""
+
+    def fit(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, annotation, str_keys=True)
+        except ValueError as error:
+            spelled = inner or Fitting(spelled=True).plan(annotation).fit
+            assert spelled is not None
+            spelled(value)
+            raise _restated(error, annotation, value) from None
+
+    return fit

@@ -1,0 +1,236 @@
+"""Flows: values that describe work, composed by functions and operators.
+
+Three rules hold here. Building a flow runs nothing. A flow is immutable and knows nothing of where
+it stands, so one value can be used in many places and run many times. Each kind of flow is one
+class, which holds both its shape (children, shape, settings) and its transitions (enter, done,
+failed, closed): pure functions from a frame and what happened to the moves that follow.
+
+Every flow twin in other systems: a ``Flow`` is an "arrow" (Haskell), a "pipe" (fp-ts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+
+from everflow.core.faults import ErrorData
+from everflow.core.frames import Frame
+from everflow.core.ops import Op
+from everflow.core.refs import Ref
+from everflow.errors import NotAFlow, WrongArgument
+
+__all__ = ["Flow", "Moves", "Site", "check_label", "lift", "set_composition"]
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+Next = TypeVar("Next")
+FORBIDDEN_IN_LABELS = frozenset("/~!\"\\.@")
+LONGEST_LABEL = 200
+
+
+class Site:
+    """A flow at its position in one definition. ``kids`` are the sites of its children by name."""
+
+    __slots__ = ("extra", "flow", "kids", "order", "position")
+
+    def __init__(self, flow: Flow[Any, Any], position: str) -> None:
+        self.flow = flow
+        self.position = position
+        self.kids: dict[str, Site] = {}
+        self.order: list[tuple[str, Site]] = []
+        self.extra: Any = None
+
+
+class Moves(Protocol):
+    """What a transition may ask of the machine. All of it changes plain state only."""
+
+    now: int
+    seq: int
+    run: str
+
+    def site(self, position: str) -> Site: ...
+
+    def push(self, frame: Frame) -> None:
+        """Put a frame into the table."""
+
+    def enter(self, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        """Begin a child: its end is told to ``parent`` under ``key``."""
+
+    def done(self, parent: str, key: str, value: Ref) -> None:
+        """End a child of ``parent`` that needs no frame."""
+
+    def leave(self, frame: Frame, value: Ref) -> None:
+        """Take a frame off the table; its parent is told the value."""
+
+    def throw(self, frame: Frame, error: ErrorData) -> None:
+        """Take a frame off the table; its parent is told the error."""
+
+    def fail(self, parent: str, key: str, error: ErrorData) -> None:
+        """End a child of ``parent`` that has no frame with an error."""
+
+    def open(self, op: Op) -> None:
+        """Ask for an op."""
+
+    def drop(self, op_id: str) -> None:
+        """Close an op of one's own by consequence, if it is open."""
+
+    def cancel_under(self, frame: Frame, child: str | None = None) -> dict[str, None]:
+        """Cancel one child, or all; give the ids of the ops that the world must close first."""
+
+    def occurrence(self, tag: str) -> int:
+        """Count a question of that tag."""
+
+    def early(self, tag: str) -> Ref | None:
+        """Take an answer that came before its question."""
+
+    def ticks_left(self, parent: str, key: str) -> int | None:
+        """The smallest budget of ticks that holds for a child, or None outside any."""
+
+    def budget(self, change: int) -> None:
+        """Count frames that hold a budget of ticks in (+1) and out (-1)."""
+
+
+def check_label(label: str, what: str = "label") -> str:
+    """A label, tag or name that can stand in a path; WrongArgument says why it can't."""
+    if not isinstance(label, str) or not label:
+        raise WrongArgument(f"a {what} is a text that isn't empty, not {label!r:.60}")
+    if len(label) > LONGEST_LABEL:
+        raise WrongArgument(f"a {what} has at most {LONGEST_LABEL} characters, not {len(label)}")
+    if not label.isprintable() or FORBIDDEN_IN_LABELS & set(label) or label.isdigit():
+        raise WrongArgument(
+            f"the {what} {label!r} can't be used: it needs printable characters, not only digits,"
+            ' and none of / ~ ! . @ " \\'
+        )
+    return label
+
+
+class Flow(Generic[In, Out]):
+    """A definition: from a value to a value. Compose flows by functions and ``>>``."""
+
+    kind: ClassVar[str] = ""
+    has_defaults: bool = False
+    label: str | None = None
+    name_of_flow: str = ""
+
+    # --- shape
+
+    def children(self) -> list[tuple[str, Flow[Any, Any]]]:
+        """The children by the names that positions use, in their order."""
+        return []
+
+    def shape(self) -> dict[str, Any]:
+        """What is part of the shape besides kind and children: names, tags. Plain data."""
+        return {}
+
+    def settings(self) -> dict[str, Any]:
+        """What may change under a running flow: counts, budgets, delays, constants. Plain data."""
+        return {}
+
+    @classmethod
+    def build(
+        cls,
+        shape: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        children: list[tuple[str, Flow[Any, Any]]],
+        names: Callable[[str], Flow[Any, Any]],
+    ) -> Flow[Any, Any]:
+        """The inverse of the three above; ``names`` gives the node of a canonical name."""
+        raise NotImplementedError  # pragma: no cover - every kind has its own
+
+    def expanded(self) -> Flow[Any, Any]:
+        """The flow that stands in a definition for this one: a node's defaults become combinators."""
+        return _expand(self) if self.has_defaults else self
+
+    # --- transitions
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        """The flow is begun with ``value`` at ``path``."""
+        raise NotImplementedError  # pragma: no cover - every kind has its own
+
+    def child_done(self, m: Moves, frame: Any, key: str, value: Ref) -> None:
+        """A child (or an op of the flow's own) ended with a value."""
+        m.leave(frame, value)
+
+    def child_failed(self, m: Moves, frame: Any, key: str, error: ErrorData) -> None:
+        """A child ended with an error. By default it goes outward."""
+        m.throw(frame, error)
+
+    def child_closed(self, m: Moves, frame: Any, op: str, error: ErrorData | None) -> None:
+        """An op of a cancelled child is closed; ``error`` is one that the cancel didn't cause."""
+
+    def ticks_for(self, frame: Any, key: str) -> int | None:
+        """What this flow leaves to child ``key`` of a budget of its own."""
+        return None
+
+    def charge(self, frame: Any, key: str, ticks: int) -> bool:
+        """Charge ticks spent under child ``key``; True when the budget is overdrawn."""
+        return False
+
+    def expire(self, m: Moves, frame: Any, key: str) -> None:
+        """End the extent whose budget is overdrawn."""
+
+    # --- composition
+
+    def __rshift__(self, other: Flow[Any, Next] | Callable[..., Next]) -> Flow[In, Next]:
+        return _compose(self, other)
+
+    def __rrshift__(self, other: Callable[..., Any]) -> Flow[Any, Out]:
+        return _compose(other, self)
+
+    def keep(self) -> Flow[In, tuple[Any, Out]]:
+        """The flow that gives (input, output)."""
+        return _keep(self)
+
+    def named(self, label: str) -> Self:
+        """The same flow under a label: its position is then by that name, stable under edits elsewhere."""
+        copy = self._copy()
+        copy.label = check_label(label)
+        return copy
+
+    def _copy(self) -> Self:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+    def __bool__(self) -> bool:
+        raise NotAFlow(
+            "a flow has no truth value: building one runs nothing",
+            hint="to choose at run time write branch(predicate, then, otherwise)",
+        )
+
+    def __await__(self) -> Any:
+        raise NotAFlow(
+            "a flow can't be awaited here: it is a definition, not a call",
+            hint="start it: run = engine.start(flow, value); run.result()",
+        )
+
+    def __repr__(self) -> str:
+        label = f" {self.label!r}" if self.label else ""
+        return f"<{type(self).__name__.lower()}{label}>"
+
+
+_compose: Callable[[Any, Any], Flow[Any, Any]]
+_keep: Callable[[Any], Flow[Any, Any]]
+_lift: Callable[[Any, str], Flow[Any, Any]]
+_expand: Callable[[Any], Flow[Any, Any]]
+
+
+def set_composition(
+    compose: Callable[[Any, Any], Flow[Any, Any]],
+    keep: Callable[[Any], Flow[Any, Any]],
+    lift_function: Callable[[Any, str], Flow[Any, Any]],
+    expand: Callable[[Any], Flow[Any, Any]],
+) -> None:
+    """Tie the operators of ``Flow`` to the classes above it. Called once, by ``core.algebra``."""
+    global _compose, _keep, _lift, _expand  # noqa: PLW0603 - the one knot of base and classes
+    _compose, _keep, _lift, _expand = compose, keep, lift_function, expand
+
+
+@overload
+def lift(value: Flow[In, Out], where: str) -> Flow[In, Out]: ...
+@overload
+def lift(value: Callable[..., Out], where: str) -> Flow[Any, Out]: ...
+def lift(value: Any, where: str) -> Flow[Any, Any]:
+    """A flow of a flow is that flow; a named function becomes a node; all else is refused."""
+    return value if isinstance(value, Flow) else _lift(value, where)
+

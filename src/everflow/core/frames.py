@@ -1,0 +1,120 @@
+"""Frames: what a combinator remembers while its children run. Plain, versioned data.
+
+A frame is found by its dynamic path, and names its parent by path, so that the state is one flat
+table that can be written down at any moment. The number in a tag is the frame's version: a change
+of a frame's meaning is a new class with the next number, and snapshots of every release are kept as
+golden files. A tag that this release doesn't know stops the load; it is never guessed at.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from everflow.core.faults import ErrorData
+from everflow.core.ops import AnyRef
+
+__all__ = [
+    "AskFrame",
+    "BranchFrame",
+    "CatchFrame",
+    "ChooseFrame",
+    "Frame",
+    "KeepFrame",
+    "LoopFrame",
+    "ParallelFrame",
+    "RetryFrame",
+    "SequenceFrame",
+    "TicksFrame",
+    "TimeoutFrame",
+    "AnyFrame",
+    "holds_budget",
+]
+
+
+class Frame(msgspec.Struct):
+    """``position`` is static, ``path`` dynamic; ``key`` is the name by which the parent knows it."""
+
+    position: str
+    path: str
+    parent: str
+    key: str
+
+
+class SequenceFrame(Frame, tag="sequence/1", gc=False):
+    index: int = 0
+
+
+class KeepFrame(Frame, tag="keep/1", kw_only=True):
+    input: AnyRef
+
+
+class BranchFrame(Frame, tag="branch/1", kw_only=True):
+    input: AnyRef
+
+
+class ChooseFrame(Frame, tag="choose/1", kw_only=True):
+    input: AnyRef
+
+
+class LoopFrame(Frame, tag="loop/1", kw_only=True):
+    round: int
+    value: AnyRef
+
+
+class CatchFrame(Frame, tag="catch/1", kw_only=True):
+    input: AnyRef
+
+
+class RetryFrame(Frame, tag="retry/1", kw_only=True):
+    attempt: int
+    input: AnyRef
+
+
+class TicksFrame(Frame, tag="ticks/1", kw_only=True):
+    left: int
+    closing: dict[str, None] = {}
+
+
+class TimeoutFrame(Frame, tag="timeout/1", kw_only=True):
+    closing: dict[str, None] = {}
+    expired: bool = False
+
+
+class ParallelFrame(Frame, tag="parallel/1", kw_only=True):
+    """``waiting``: children that go on; ``closing``: cancelled ones whose ops aren't closed yet."""
+
+    waiting: dict[str, None]
+    results: dict[str, AnyRef] = {}
+    errors: dict[str, ErrorData] = {}
+    closing: dict[str, None] = {}
+    shares: dict[str, int] = {}
+
+
+class AskFrame(Frame, tag="ask/1", kw_only=True):
+    """``answer`` or ``error`` is set once the question is decided; ``closing`` holds the notifier."""
+
+    input: AnyRef
+    prompt: AnyRef | None = None
+    answer: AnyRef | None = None
+    error: ErrorData | None = None
+    closing: dict[str, None] = {}
+
+
+def holds_budget(frame: Frame) -> bool:
+    """Whether the frame limits the ticks of what is under it."""
+    return type(frame) is TicksFrame or (type(frame) is ParallelFrame and bool(frame.shares))
+
+
+AnyFrame = (
+    SequenceFrame
+    | KeepFrame
+    | BranchFrame
+    | ChooseFrame
+    | LoopFrame
+    | CatchFrame
+    | RetryFrame
+    | TicksFrame
+    | TimeoutFrame
+    | ParallelFrame
+    | AskFrame
+)

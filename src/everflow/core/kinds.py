@@ -1,0 +1,349 @@
+"""The registry of value types: dataclasses, msgspec Structs, enums and pydantic models by name.
+
+Data names a type by its registered name and never by an import path, so that data can't make a
+process import anything. One type has one name that is written; every name it ever got is still
+read. A record is restored as it was recorded: field by field, the class's ``__init__`` isn't run;
+its ``__post_init__`` or its pydantic validators are, and they are the only code of the user's that
+decoding runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from everflow.core.annotations import classes_in
+from everflow.core.naming import module_name
+from everflow.core.unfit import Unfit, at_field, short
+from everflow.errors import NameTaken, ValueRefused
+
+__all__ = ["BUILT_IN", "EnumKind", "Kind", "RecordKind", "Types", "is_kind", "make_kind"]
+
+BUILT_IN = frozenset(
+    "int bytes datetime date time timedelta decimal uuid tuple set frozenset map".split()
+)
+_MISSING: Any = object()
+
+
+class Kind:
+    """A registered type and the name that stands for it in data."""
+
+    __slots__ = ("name", "type")
+
+    def __init__(self, kind: type, name: str) -> None:
+        self.type = kind
+        self.name = name
+
+
+class EnumKind(Kind):
+    """An enum: its members are recorded by their values."""
+
+    __slots__ = ("_members",)
+
+    def __init__(self, kind: type[enum.Enum], name: str) -> None:
+        super().__init__(kind, name)
+        self._members = kind._value2member_map_
+
+    def member(self, value: Any) -> object:
+        """The member of that very value (1 isn't True); Unfit when there is none."""
+        try:
+            found: Any = self._members.get(value)
+        except TypeError:  # an unhashable value: enums keep those out of their map
+            found = None
+        if found is None:
+            found = next((m for m in self._all() if m._value_ == value), None)
+        if found is None and issubclass(self.type, enum.Flag) and type(value) is int:
+            found = self._flags(value)
+        if found is None or type(found._value_) is not type(value):
+            values = short(", ".join(repr(member._value_) for member in self._all()))
+            raise Unfit(f"{short(repr(value))} is no value of {self.name}, which has {values}")
+        return found
+
+    def _all(self) -> Iterable[Any]:
+        kind: Any = self.type
+        return kind.__members__.values()  # type: ignore[no-any-return]
+
+    def _flags(self, value: int) -> object:
+        try:
+            return self.type(value)  # type: ignore[call-arg]
+        except ValueError:
+            return None
+
+
+class RecordKind(Kind):
+    """A type with named fields. ``keys`` are their names in data, ``attributes`` in Python."""
+
+    __slots__ = ("_getter", "attributes", "keys", "known", "put")
+
+    def __init__(
+        self,
+        kind: type,
+        name: str,
+        attributes: tuple[str, ...],
+        keys: tuple[str, ...],
+        put: Callable[[Any, str, Any], None],
+    ) -> None:
+        super().__init__(kind, name)
+        self.attributes = attributes
+        self.keys = keys
+        self.known = frozenset(keys)
+        self.put = put
+        self._getter: Callable[[Any], Any] = attrgetter(*attributes) if attributes else tuple
+
+    def read(self, value: Any) -> dict[str, Any]:
+        """The fields of an instance by their keys, in declared order."""
+        try:
+            if len(self.keys) > 1:
+                return dict(zip(self.keys, self._getter(value), strict=True))
+            return {key: self._getter(value) for key in self.keys}
+        except AttributeError as error:
+            raise Unfit(f"a field of {self.name} was never set: {error}") from None
+
+    def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
+        """An instance of these fields; those added since get their defaults.
+
+        With ``recorded`` the fields hold what they held, whatever ``__post_init__`` makes of them.
+        Unfit for unknown fields, for missing ones without a default, and where the class refuses.
+        """
+        raise NotImplementedError
+
+    def check(self, fields: Mapping[str, Any], required: Iterable[str]) -> None:
+        """Unfit for fields that the type doesn't have and for required ones that are missing."""
+        unknown = [key for key in fields if key not in self.known]
+        if unknown:
+            known = ", ".join(self.keys) or "none"
+            names = ", ".join(short(repr(key)) for key in unknown[:5])
+            raise Unfit(f"{self.name} has no field {names}", f"Its fields are: {known}.")
+        missing = [key for key in required if key not in fields]
+        if missing:
+            raise Unfit(
+                f"{self.name} lacks its field {', '.join(map(repr, missing))}",
+                "A field that older data can't have needs a default.",
+            )
+
+
+class DataclassKind(RecordKind):
+    """A dataclass, frozen or with slots or neither."""
+
+    __slots__ = ("_defaults", "_post")
+
+    def __init__(self, kind: type, name: str) -> None:
+        fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(kind)  # type: ignore[arg-type]
+        names = tuple(field.name for field in fields)
+        super().__init__(kind, name, names, names, object.__setattr__)
+        self._defaults: dict[str, Callable[[], Any]] = {}
+        for field in fields:
+            if field.default_factory is not dataclasses.MISSING:
+                self._defaults[field.name] = field.default_factory
+            elif field.default is not dataclasses.MISSING:
+                self._defaults[field.name] = lambda value=field.default: value
+        self._post = hasattr(kind, "__post_init__")
+
+    def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
+        if fields.keys() != self.known:
+            self.check(fields, (key for key in self.keys if key not in self._defaults))
+            fields = {k: fields[k] if k in fields else self._defaults[k]() for k in self.keys}
+        made: Any = object.__new__(self.type)
+        put = object.__setattr__
+        for key, value in fields.items():
+            put(made, key, value)
+        if self._post:
+            _told(self.name, made.__post_init__)
+            if recorded:
+                for key, value in fields.items():
+                    put(made, key, value)
+        return made
+
+
+class StructKind(RecordKind):
+    """A msgspec Struct. Its keys are its encoded names, so that ``rename`` holds in data too."""
+
+    __slots__ = ("_post", "_required")
+
+    def __init__(self, kind: Any, name: str) -> None:
+        attributes, keys = kind.__struct_fields__, kind.__struct_encode_fields__
+        super().__init__(kind, name, attributes, keys, msgspec.structs.force_setattr)
+        defaults = kind.__struct_defaults__
+        # The defaults belong to the last fields; a keyword-only field among them may have none.
+        padded = (msgspec.NODEFAULT,) * (len(keys) - len(defaults)) + defaults
+        self._required = tuple(
+            key for key, default in zip(keys, padded, strict=True) if default is msgspec.NODEFAULT
+        )
+        self._post = hasattr(kind, "__post_init__")
+
+    def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
+        if fields.keys() != self.known:
+            self.check(fields, self._required)
+        names = dict(zip(self.keys, self.attributes, strict=True))
+        given = {names[key]: value for key, value in fields.items()}
+        made: Any = _told(self.name, self.type, **given)
+        if self._post and recorded:
+            for attribute, value in given.items():
+                self.put(made, attribute, value)
+        return made
+
+
+class ModelKind(RecordKind):
+    """A pydantic model (2.11 or later), by field names; its validators run when it is restored."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, kind: Any, name: str) -> None:
+        names = tuple(kind.__pydantic_fields__)
+        super().__init__(kind, name, names, names, object.__setattr__)
+        self._root = bool(getattr(kind, "__pydantic_root_model__", False))
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if value.__pydantic_private__:
+            raise Unfit(
+                f"{self.name} has private attributes, which aren't recorded",
+                "Keep what matters in fields.",
+            )
+        return {**super().read(value), **(value.__pydantic_extra__ or {})}
+
+    def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
+        kind: Any = self.type
+        if not recorded:
+            return _told(self.name, kind.model_validate, fields)
+        if kind.model_config.get("extra") != "allow":
+            self.check(fields, ())
+        content = fields.get("root", _MISSING) if self._root else fields
+        if content is _MISSING:
+            raise Unfit(f"{self.name} lacks its field 'root'")
+        return _told(self.name, kind.model_validate, content, by_name=True, by_alias=False)
+
+
+def _told(name: str, call: Callable[..., Any], *args: Any, **fields: Any) -> object:
+    """What the user's class makes of the fields; what it raises says that it refuses them."""
+    try:
+        return call(*args, **fields)
+    except Exception as error:  # noqa: BLE001 - the class's own code may raise anything
+        raise _refusal(name, error) from error
+
+
+def _refusal(name: str, error: Exception) -> Unfit:
+    """The class's own words; pydantic's first complaint is taken apart into path and sentence."""
+    listed = getattr(error, "errors", None)
+    if not (callable(listed) and isinstance(error, ValueError)):
+        return Unfit(f"{name} refuses it: {type(error).__name__}: {error}")
+    first = listed(include_url=False)[0]
+    unfit = Unfit(f"{name} refuses it: {first['msg']}")
+    for step in reversed(first["loc"]):
+        unfit.inside(f"[{step}]" if isinstance(step, int) else at_field(step))
+    return unfit
+
+
+def is_kind(kind: Any) -> bool:
+    """Whether a class is one that can be registered: enum, Struct, pydantic model or dataclass."""
+    return isinstance(kind, type) and (
+        (issubclass(kind, enum.Enum) and bool(kind.__members__))
+        or (issubclass(kind, msgspec.Struct) and kind is not msgspec.Struct)
+        or hasattr(kind, "__pydantic_fields__")
+        or dataclasses.is_dataclass(kind)
+    )
+
+
+def make_kind(kind: Any, name: str) -> EnumKind | RecordKind:
+    """What the codec has to know of a class; ValueRefused for one that it can't restore."""
+    if not is_kind(kind):
+        raise ValueRefused(
+            f"{kind!r} is no type of values",
+            hint="Register a dataclass, an enum, a msgspec Struct or a pydantic model.",
+        )
+    if issubclass(kind, enum.Enum):
+        return EnumKind(kind, name)
+    if issubclass(kind, msgspec.Struct):
+        return StructKind(kind, name)
+    if not dataclasses.is_dataclass(kind):
+        return ModelKind(kind, name)
+    if kind.__new__ is not object.__new__:
+        raise ValueRefused(
+            f"{name} makes its instances by a __new__ of its own or a built-in base's",
+            hint="Use a dataclass that derives from plain classes only.",
+        )
+    declared = kind.__dataclass_fields__.values()
+    if any(field._field_type is dataclasses._FIELD_INITVAR for field in declared):  # type: ignore[attr-defined]  # noqa: SLF001
+        raise ValueRefused(
+            f"{name} has an InitVar, which no instance keeps",
+            hint="Make it a field, or build the value outside of the dataclass.",
+        )
+    return DataclassKind(kind, name)
+
+
+class Types:
+    """Type names to types. Whoever encodes or decodes passes one; none is global here."""
+
+    __slots__ = ("_by_name", "_by_type")
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, EnumKind | RecordKind] = {}
+        self._by_type: dict[type, EnumKind | RecordKind] = {}
+
+    def add(self, kind: type, name: str | None = None) -> None:
+        """Registers a type, under its ``__name__`` unless another name is given.
+
+        A second name given later is the one written from then on; the first one is still read. A
+        type of the same module and qualified name takes the place of the one before (a module
+        reload); any other type under a taken name is NameTaken.
+        """
+        if name is None:
+            if kind in self._by_type:
+                return
+            name = str(getattr(kind, "__name__", ""))
+        made = make_kind(kind, name)
+        if not name or name in BUILT_IN:
+            raise NameTaken(
+                f"the type name {name!r} belongs to the codec itself",
+                hint="Register the type under another name.",
+            )
+        holder = self._by_name.get(name)
+        if holder is not None and holder.type is not kind and not _same_place(holder.type, kind):
+            raise NameTaken(
+                f"the type name {name!r} belongs to {holder.type.__module__}."
+                f"{holder.type.__qualname__}; {kind.__module__}.{kind.__qualname__} asks for it too",
+                hint="Register one of the two under another name: everflow.value(name=...).",
+            )
+        self._by_name[name] = self._by_type[kind] = made
+
+    def add_from(self, annotation: object) -> None:
+        """Registers every such class that an annotation mentions, through all their fields too.
+
+        What can't be resolved or registered is left out: it is refused where it is used.
+        """
+        for kind in classes_in(annotation, is_kind):
+            if kind not in self._by_type:
+                try:
+                    self.add(kind)
+                except ValueRefused:
+                    continue
+
+    def name_of(self, kind: type) -> str | None:
+        """The name that stands for a type in data, or None."""
+        found = self._by_type.get(kind)
+        return None if found is None else found.name
+
+    def by_name(self, name: str) -> type | None:
+        """The type of that name, or None."""
+        found = self._by_name.get(name)
+        return None if found is None else found.type
+
+    def kind_of(self, kind: type) -> EnumKind | RecordKind | None:
+        """What the codec knows of a type, or None."""
+        return self._by_type.get(kind)
+
+    def kind_named(self, name: str) -> EnumKind | RecordKind | None:
+        """The same by name."""
+        return self._by_name.get(name)
+
+
+def _same_place(one: type, other: type) -> bool:
+    """Whether two classes come from the same lines of code."""
+    return (module_name(one.__module__), one.__qualname__) == (
+        module_name(other.__module__),
+        other.__qualname__,
+    )

@@ -1,0 +1,272 @@
+"""Nodes: the leaves of a flow, each a Python function under its canonical name.
+
+Three rules hold here. A node's name, its bound parameters and whether it takes failures are part of
+the definition; its function and its execution (thread, process, inline) are today's. Calling a node
+calls the function, so that a node is as easy to test as the function was. A node that
+a definition names and no module has is a node without a function: it can be drawn, not run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+
+from everflow.core.faults import make_error
+from everflow.core.flow import Flow, Moves, Site, check_label
+from everflow.core.naming import canonical_name, unnamed_reason
+from everflow.core.ops import NodeOp
+from everflow.core.refs import Ref, is_failure
+from everflow.core.signature import Signature, hints, read_signature
+from everflow.errors import NotAFlow, UnnamedLeaf, WrongArgument
+
+__all__ = ["Dependencies", "Node", "Options", "Place", "bind", "node", "node_of"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+P = ParamSpec("P")
+Dependencies = Mapping[str, type[Any]]
+LONGEST_NAME = 300
+
+
+class Place:
+    """Where a node is executed."""
+
+    INLINE = "inline"
+    THREAD = "thread"
+    LOOP = "async"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True)
+class Options:
+    """A node's own settings: how it is executed, and what surrounds it by default."""
+
+    pure: bool = False
+    inline: bool = False
+    process: bool = False
+    retry: int | None = None
+    backoff: Any = None
+    timeout: timedelta | None = None
+    questions: int = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """The function behind a node and all that is read from it, shared by the node's copies."""
+
+    fn: Callable[..., Any] | None
+    name: str
+    options: Options = field(default_factory=Options)
+    failure: bool = False
+
+    @cached_property
+    def signature(self) -> Signature:
+        assert self.fn is not None
+        return read_signature(self.fn)
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        return hints(self.fn) if self.fn is not None else {}
+
+    @cached_property
+    def place(self) -> str:
+        if inspect.iscoroutinefunction(self.fn):
+            return Place.LOOP
+        if self.options.process:
+            return Place.PROCESS
+        return Place.INLINE if self.options.inline or self.options.pure else Place.THREAD
+
+
+class Node(Flow[In, Out]):
+    """A leaf: one function. Twin: an "activity" (Temporal), a "step" (DBOS)."""
+
+    kind = "node"
+
+    def __init__(self, leaf: Leaf, bound: Mapping[str, Any] | None = None) -> None:
+        self.leaf = leaf
+        self.bound = dict(bound or {})
+        self.has_defaults = leaf.options.retry is not None or leaf.options.timeout is not None
+
+    @property
+    def name(self) -> str:
+        """The canonical name, or "" where the function has none."""
+        return self.leaf.name
+
+    @property
+    def fn(self) -> Callable[..., Any] | None:
+        return self.leaf.fn
+
+    @property
+    def dependencies(self) -> Dependencies:
+        return self.leaf.signature.needs if self.leaf.fn is not None else {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function itself, outside of any run."""
+        if self.leaf.fn is None:
+            raise NotAFlow(f"the node {self.name!r} has no function here")
+        return self.leaf.fn(*args, **{**self.bound, **kwargs})
+
+    def require_name(self) -> str:
+        """The name by which another process finds the function; UnnamedLeaf says how to get one."""
+        if self.leaf.name:
+            return self.leaf.name
+        raise UnnamedLeaf(
+            f"the function {getattr(self.fn, '__qualname__', self.fn)!r} can't be found again by"
+            f" another process: it {unnamed_reason(self.fn)}",
+            hint="define it with def at the top of a module, or give it a name:"
+            ' node(fn, name="..."); for a small expression use `it`, as in it["score"] >= 3',
+        )
+
+    def shape(self) -> dict[str, Any]:
+        data: dict[str, Any] = {"node": self.leaf.name}
+        if self.leaf.failure:
+            data["failure"] = True
+        return data
+
+    def settings(self) -> dict[str, Any]:
+        return {"bind": self.bound} if self.bound else {}
+
+    @classmethod
+    def build(
+        cls,
+        shape: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        children: list[tuple[str, Flow[Any, Any]]],
+        names: Callable[[str], Flow[Any, Any]],
+    ) -> Flow[Any, Any]:
+        found = names(shape["node"])
+        leaf = found.leaf if isinstance(found, Node) else Leaf(None, shape["node"])
+        pinned = replace(leaf, failure=bool(shape.get("failure")))
+        return Node(pinned, settings.get("bind")).bare()
+
+    def bare(self) -> Node[In, Out]:
+        """The node without the defaults that stand around it in a definition."""
+        copy = self._copy()
+        copy.has_defaults = False
+        return copy
+
+    def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        leaf = self.leaf
+        if not leaf.failure and is_failure(value):
+            m.fail(parent, key, unhandled(leaf.name, site.position))
+            return
+        ticks = m.ticks_left(parent, key)
+        m.open(NodeOp(path, site.position, parent, key, value, m.seq, leaf.name, ticks))
+
+    def __repr__(self) -> str:
+        return f"<node {self.leaf.name or self.leaf.fn!r}>"
+
+
+def unhandled(name: str, position: str) -> Any:
+    return make_error(
+        "unhandled_failure",
+        "UnhandledFailure",
+        f"a failure value reached {name}, whose parameter isn't annotated to take a Failure;"
+        " put unless_failed(...) around it or branch on `failed` before it",
+        position=position,
+    )
+
+
+def node_of(fn: Any, options: Options | None = None, name: str | None = None) -> Node[Any, Any]:
+    """A node of a function; NotAFlow for anything that can't be one."""
+    if isinstance(fn, Node):
+        return fn
+    if not callable(fn) or isinstance(fn, type):
+        raise NotAFlow(
+            f"{fn!r:.80} is neither a flow nor a function",
+            hint="wrap a constant in const(value), and a class in a function that makes it",
+        )
+    if name is not None and (len(name) > LONGEST_NAME or '"' in name or "\\" in name):
+        raise WrongArgument(f"{name!r:.80} can't name a node: too long, or it holds quotes")
+    given = check_label(name.replace(".", "_").replace(":", "_"), "name") and name if name else None
+    signature = read_signature(fn)
+    return Node(
+        Leaf(fn, given or canonical_name(fn) or "", options or Options(), signature.takes_failure)
+    )
+
+
+@overload
+def node(fn: Callable[[], Awaitable[Out]], /) -> Node[Any, Out]: ...
+@overload
+def node(fn: Callable[[], Out], /) -> Node[Any, Out]: ...
+@overload
+def node(fn: Callable[Concatenate[In, P], Awaitable[Out]], /) -> Node[In, Out]: ...
+@overload
+def node(fn: Callable[Concatenate[In, P], Out], /) -> Node[In, Out]: ...
+@overload
+def node(
+    fn: Callable[Concatenate[In, P], Out],
+    /,
+    *,
+    name: str | None = None,
+    pure: bool = False,
+    inline: bool = False,
+    process: bool = False,
+    retry: int | None = None,
+    backoff: Any = None,
+    timeout: timedelta | None = None,
+    questions: int = 100,
+) -> Node[In, Out]: ...
+@overload
+def node(
+    *,
+    name: str | None = None,
+    pure: bool = False,
+    inline: bool = False,
+    process: bool = False,
+    retry: int | None = None,
+    backoff: Any = None,
+    timeout: timedelta | None = None,
+    questions: int = 100,
+) -> NodeMaker: ...
+def node(fn: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Make a node of a function: ``@node``, ``@node(retry=3)``, ``node(fn, name="...")``.
+
+    ``pure``: the result depends on the input alone, so it is run in place and may be repeated.
+    ``inline``: run on the scheduler's own thread; for what takes microseconds. ``process``: run in
+    a process of its own, which can be killed. ``retry``, ``backoff``, ``timeout``: what ``retry(...)``
+    and ``timeout(...)`` around every use would say. ``questions``: how often it may ``wait_for``.
+    """
+    settings = Options(**options)
+    if settings.process and (settings.pure or settings.inline):
+        raise WrongArgument("a node is run either in a process of its own or in place, not both")
+    if fn is not None:
+        return node_of(fn, settings, name)
+    return NodeMaker(settings, name)
+
+
+class NodeMaker:
+    """The decorator that ``node(...)`` with settings gives."""
+
+    def __init__(self, options: Options, name: str | None) -> None:
+        self._options = options
+        self._name = name
+
+    @overload
+    def __call__(self, fn: Callable[[], Awaitable[Out]]) -> Node[Any, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[[], Out]) -> Node[Any, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[In, P], Awaitable[Out]]) -> Node[In, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[Concatenate[In, P], Out]) -> Node[In, Out]: ...
+    def __call__(self, fn: Any) -> Any:
+        return node_of(fn, self._options, self._name)
+
+
+def bind(fn: Node[In, Out] | Callable[..., Out], **values: Any) -> Node[Any, Out]:
+    """Give a node's other parameters plain values, which become part of the definition."""
+    inner = node_of(fn)
+    unknown = sorted(set(values) - set(inner.leaf.signature.free))
+    if unknown:
+        free = ", ".join(inner.leaf.signature.free) or "none"
+        raise WrongArgument(
+            f"{inner.name or inner.fn} has no parameter {unknown[0]!r} to bind; it has: {free}"
+        )
+    bound = inner._copy()  # noqa: SLF001 - the same class
+    bound.bound = {**inner.bound, **values}
+    return bound

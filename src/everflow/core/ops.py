@@ -1,0 +1,110 @@
+"""Ops: the single things that the core wants from the world, each with its one identity.
+
+An op's id is its dynamic path, minted once when the op is opened: the names from the root down, with
+``~n`` for a loop's round and ``!n`` for a retry's attempt. It is the idempotency key, the timer, the
+suspension and the closing entry. It isn't a counter: after a crash the completions that weren't
+recorded come in another order.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from everflow.core.refs import Built, Literal, Ref, Stored
+
+__all__ = [
+    "ROOT",
+    "NodeOp",
+    "Op",
+    "QuestionOp",
+    "TimerOp",
+    "attempt_of",
+    "child_of",
+    "input_of",
+    "position_of",
+    "stable_key",
+]
+
+ROOT = "."
+_MARKS = re.compile(r"[~!@]\d+")
+_ATTEMPTS = re.compile(r"!(\d+)")
+
+AnyRef = Stored | Literal | Built
+
+
+class NodeOp(msgspec.Struct, tag="node"):
+    """Run a node. ``since`` is the seq whose commit it waits for, ``ticks`` what is left to it."""
+
+    id: str
+    position: str
+    parent: str
+    key: str
+    input: AnyRef
+    since: int
+    node: str
+    ticks: int | None = None
+    stopping: bool = False
+    asking: bool = False  # it is not to be run until its wait_for question is answered
+    answers: list[tuple[str, AnyRef]] = []  # of its own wait_for questions so far
+
+
+class TimerOp(msgspec.Struct, tag="timer"):
+    """Wait. ``due`` is in microseconds since the epoch; ``wall`` says that it is a point on the wall
+    clock rather than the end of a duration."""
+
+    id: str
+    position: str
+    parent: str
+    key: str
+    input: AnyRef
+    since: int
+    due: int
+    wall: bool = False
+
+
+class QuestionOp(msgspec.Struct, tag="question"):
+    """Wait for the answer to (run, ``tag``, ``occurrence``). ``asker`` is set for a node's wait_for."""
+
+    id: str
+    position: str
+    parent: str
+    key: str
+    prompt: AnyRef
+    since: int
+    tag: str
+    occurrence: int
+    at: int
+    due: int | None = None
+    asker: str = ""
+
+
+Op = NodeOp | TimerOp | QuestionOp
+
+
+def position_of(op: str) -> str:
+    """The static position of an op: its path without rounds and attempts."""
+    return _MARKS.sub("", op)
+
+
+def stable_key(op: str) -> str:
+    """The op's path without attempts: the same over retries, another one for each loop round."""
+    return _ATTEMPTS.sub("", op)
+
+
+def attempt_of(op: str) -> int:
+    """Which attempt of the innermost retry around it the op belongs to; 1 outside any."""
+    found = _ATTEMPTS.findall(op)
+    return int(found[-1]) if found else 1
+
+
+def child_of(op: str, parent: str) -> str:
+    """The name of the child of ``parent`` in whose extent the op is."""
+    first = op[len(parent) :].split("/", 2)[1] if "/" in op[len(parent) :] else ""
+    return _MARKS.sub("", first)
+
+
+def input_of(ref: Ref) -> int | None:
+    """What an entry notes of its op's input: the seq it stands in, or None for a composed one."""
+    return ref.seq if type(ref) is Stored else None

@@ -1,0 +1,106 @@
+"""The registry: what names mean in this process. Flows, nodes and value types, each by its name.
+
+There is a default one, filled by ``flow(...)`` and by decorating; an engine can be given another,
+so that two engines in one process can be two instances. A second object under a taken name is refused,
+except that a module may be loaded again and that the newest definition of a flow serves new
+starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from everflow.core.faults import Caught, ErrorData, Failure, Question, Settled
+from everflow.core.flow import Flow
+from everflow.core.kinds import Types
+from everflow.core.node import Leaf, Node
+from everflow.core.program import Program
+from everflow.errors import NameTaken, NoSuchFlow
+
+__all__ = ["Registry", "default_registry"]
+
+
+class Registry:
+    """Flows, nodes and types by name. ``definitions`` is the newest program of each flow."""
+
+    def __init__(self) -> None:
+        self.types = Types()
+        self.flows: dict[str, Flow[Any, Any]] = {}
+        self.nodes: dict[str, Node[Any, Any]] = {}
+        self._homes: dict[str, str] = {}
+        for kind, name in (
+            (ErrorData, "Error"),
+            (Caught, "Caught"),
+            (Failure, "Failure"),
+            (Question, "Question"),
+            (Settled, "Settled"),
+        ):
+            self.types.add(kind, name)
+
+    def add_flow(self, name: str, flow: Flow[Any, Any], home: str) -> None:
+        """Register a flow and everything in it. ``home`` is the module that defines it."""
+        known = self._homes.get(name)
+        if known is not None and known != home:
+            raise NameTaken(
+                f"a flow named {name!r} is defined in {known} already",
+                hint=f"give the flow in {home} another name",
+            )
+        self.add_parts(flow)
+        self._homes[name] = home
+        self.flows[name] = flow
+
+    def add_parts(self, flow: Flow[Any, Any]) -> None:
+        """Register the nodes of a flow and the types that their annotations name."""
+        for site in Program(flow).sites.values():
+            inner = site.flow
+            if isinstance(inner, Node) and inner.fn is not None:
+                self.add_node(inner)
+            record = getattr(inner, "record", None)
+            if record is not None:
+                self.types.add(record)
+
+    def add_node(self, node: Node[Any, Any]) -> None:
+        """Register a node under its canonical name, and the types that it takes and gives."""
+        name = node.name
+        known = self.nodes.get(name)
+        if known is not None and not _same(known.leaf, node.leaf):
+            raise NameTaken(
+                f"two functions are named {name!r}",
+                hint='give one of them a name of its own: node(fn, name="...")',
+            )
+        if name:
+            self.nodes[name] = node
+        for annotation in node.leaf.hints.values():
+            self.types.add_from(annotation)
+
+    def flow(self, name: str) -> Flow[Any, Any]:
+        """The newest flow of that name; NoSuchFlow lists those that there are."""
+        try:
+            return self.flows[name]
+        except KeyError:
+            known = ", ".join(sorted(self.flows)[:20]) or "none"
+            raise NoSuchFlow(
+                f"no flow named {name!r:.80} is known here; known are: {known}",
+                hint="import the module that defines it, or name it as FILE.py:flow",
+            ) from None
+
+    def node(self, name: str) -> Node[Any, Any]:
+        """The node of a canonical name, or one without a function."""
+        known = self.nodes.get(name)
+        return known if known is not None else Node(Leaf(None, name))
+
+
+def _same(a: Leaf, b: Leaf) -> bool:
+    if a.fn is b.fn or a.fn is None or b.fn is None:
+        return True
+    return (a.fn.__module__, a.fn.__qualname__) == (b.fn.__module__, b.fn.__qualname__) and (
+        "<locals>" not in a.fn.__qualname__ and "<lambda>" not in a.fn.__qualname__
+    )
+
+
+_default = Registry()
+
+
+def default_registry() -> Registry:
+    """The registry that ``flow`` fills unless it is given another."""
+    return _default

@@ -1,0 +1,78 @@
+"""The state of a run: plain data, the fold of its entries and nothing else.
+
+``frames`` and ``ops`` are flat tables by path. A snapshot is this struct as JSON; its version stands
+in ``version``, and the frames carry versions of their own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from everflow.core.faults import ErrorData
+from everflow.core.frames import AnyFrame
+from everflow.core.ops import AnyRef, NodeOp, QuestionOp, TimerOp
+from everflow.core.refs import seqs
+
+__all__ = ["VERSION", "Cancelled", "Done", "Failed", "Outcome", "State", "live_seqs"]
+
+VERSION = 1
+
+
+class Done(msgspec.Struct, tag="done", frozen=True):
+    """The run ended with a value."""
+
+    value: AnyRef
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """The run ended with an error."""
+
+    error: ErrorData
+
+
+class Cancelled(msgspec.Struct, tag="cancelled", frozen=True):
+    """The run was cancelled, and all of its ops are closed."""
+
+
+Outcome = Done | Failed | Cancelled
+
+
+class State(msgspec.Struct):
+    """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen."""
+
+    version: int = VERSION
+    run: str = ""
+    seq: int = -1
+    at: int = 0
+    frames: dict[str, AnyFrame] = {}
+    ops: dict[str, NodeOp | TimerOp | QuestionOp] = {}
+    asked: dict[str, int] = {}
+    early: dict[str, list[AnyRef]] = {}
+    budgets: int = 0
+    cancelling: bool = False
+    outcome: Done | Failed | Cancelled | None = None
+
+
+def _refs(state: State) -> list[AnyRef]:
+    found: list[AnyRef] = [ref for kept in state.early.values() for ref in kept]
+    for op in state.ops.values():
+        if type(op) is QuestionOp:
+            found.append(op.prompt)
+        else:
+            found.append(op.input)  # type: ignore[union-attr]  # the two other ops have one
+        if type(op) is NodeOp:
+            found += [ref for _, ref in op.answers]
+    for frame in state.frames.values():
+        for name in ("input", "value", "prompt", "answer"):
+            ref = getattr(frame, name, None)
+            if ref is not None:
+                found.append(ref)
+        found += getattr(frame, "results", {}).values()
+    if type(state.outcome) is Done:
+        found.append(state.outcome.value)
+    return found
+
+
+def live_seqs(state: State) -> set[int]:
+    """The entries whose payloads the run may still need."""
+    return {seq for ref in _refs(state) for seq in seqs(ref)}
