@@ -7,7 +7,7 @@ Laws: a node is a few lines, what it does is in `publishing/` and knows nothing 
 effect may be repeated and leaves the same; each node that begins leaves a line in the ledger.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -96,7 +96,7 @@ def preview(checked: Checked, run: Run, *, site: Site = need(Site)) -> Prompt:
     return approval.preview(checked)
 
 
-@node(retry=5, backoff=exponential(timedelta(seconds=2)))
+@node(retry=5, backoff=exponential(2.0))
 def invite(question: Question[Checked], run: Run, *, site: Site = need(Site)) -> str:
     """Mail the question to the editor."""
     ledger.note(site.folders.ledger, "invite", run)
@@ -136,7 +136,7 @@ def redraft(answered: tuple[Checked, Decision], run: Run, *, site: Site = need(S
     return drafting.redraft(*answered, site)
 
 
-@node(retry=3, backoff=exponential(timedelta(seconds=1)))
+@node(retry=3, backoff=exponential(1.0))
 def put_online(draft: Draft, run: Run, *, site: Site = need(Site)) -> Published:
     """Write the page, the index and the feed."""
     ledger.note(site.folders.ledger, "put_online", run)
@@ -152,7 +152,7 @@ def federate(post: Published, run: Run, *, site: Site = need(Site)) -> Outcome:
     return federating.federate(post, site, key=run.idempotency_key)
 
 
-@node(retry=5, backoff=exponential(timedelta(seconds=2)))
+@node(retry=5, backoff=exponential(2.0))
 def notify_author(draft: Draft, run: Run, *, site: Site = need(Site)) -> Outcome:
     """Tell the author that the post was declined."""
     ledger.note(site.folders.ledger, "notify_author", run)
@@ -161,7 +161,7 @@ def notify_author(draft: Draft, run: Run, *, site: Site = need(Site)) -> Outcome
     return Outcome(draft.slug, "declined", message_id=sent)
 
 
-@node(retry=5, backoff=exponential(timedelta(seconds=2)))
+@node(retry=5, backoff=exponential(2.0))
 def report_trouble(caught: Caught[Draft], run: Run, *, site: Site = need(Site)) -> Outcome:
     """Tell author and editor that an approved post couldn't be put online."""
     ledger.note(site.folders.ledger, "report_trouble", run)
@@ -187,9 +187,9 @@ decide = choose(rule, {"approve": accept, "redraft": redraft, "decline": decline
 publish = flow(
     "publish",
     write
-    >> loop(check >> approve >> decide, until=it.status != "open")
+    >> loop(check >> approve >> decide, until=it["status"] != "open")
     >> branch(
-        it.status == "approved",
+        it["status"] == "approved",
         try_catch(put_online >> federate, report_trouble),
         notify_author,
     ),
