@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from everflow.core.kinds import EnumKind, Types
-from everflow.core.unfit import Unfit, at_field, at_index, at_key, kind_name, short
+from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected, short
 from everflow.errors import ValueMismatch
 
 __all__ = ["decode", "has_tags", "mismatch", "parse", "revived", "untagged"]
@@ -79,7 +79,7 @@ def revived(value: Any, types: Types) -> Any:
 
 def _items(value: Any, types: Types) -> list[Any]:
     if type(value) is not list:
-        raise _bad_content("a list", value)
+        raise expected("a list", value)
     index = 0
     try:
         for index, item in enumerate(value):
@@ -92,7 +92,7 @@ def _items(value: Any, types: Types) -> list[Any]:
 
 def _fields(value: Any, types: Types, step: Callable[[str], str]) -> dict[str, Any]:
     if type(value) is not dict:
-        raise _bad_content("an object", value)
+        raise expected("an object", value)
     key = ""
     try:
         for key, item in value.items():
@@ -117,7 +117,7 @@ def _tagged(value: dict[str, Any], types: Types) -> Any:
             return read(content, types)
         except (ValueError, TypeError, ArithmeticError, OSError, LookupError) as error:
             # What the constructors of the built-in types say of text that isn't theirs.
-            raise _bad_content(f"the content of a {name}", content, error) from None
+            raise expected(f"the content of a {name}", content, error) from None
     known = types.kind_named(name)
     if known is None:
         raise Unfit(
@@ -127,11 +127,6 @@ def _tagged(value: dict[str, Any], types: Types) -> Any:
     if isinstance(known, EnumKind):
         return known.member(revived(content, types))
     return known.restore(_fields(content, types, at_field))
-
-
-def _bad_content(wanted: str, got: Any, error: Exception | None = None) -> Unfit:
-    shown = short(repr(got)) if type(got) in {str, int, float, bool} else kind_name(got)
-    return Unfit(f"expected {wanted}, got {shown}" + (f" ({error})" if error else ""))
 
 
 def _text(content: Any) -> str:
@@ -198,10 +193,10 @@ def _set(content: Any, types: Types) -> set[Any]:
 def _map(content: Any, types: Types) -> dict[Any, Any]:
     made: dict[Any, Any] = {}
     if type(content) is not list:
-        raise _bad_content("a list of pairs", content)
+        raise expected("a list of pairs", content)
     for pair in content:
         if type(pair) is not list or len(pair) != 2:  # noqa: PLR2004 - a pair
-            raise _bad_content("a list of pairs", content)
+            raise expected("a list of pairs", content)
         try:
             made[revived(pair[0], types)] = revived(pair[1], types)
         except Unfit as unfit:

@@ -181,7 +181,9 @@ class _Lowering:
     def number(self, value: float, _depth: int) -> float:
         if -_MAX_FLOAT <= value <= _MAX_FLOAT:
             return value
-        raise Unfit(f"{value} isn't a finite number", "Use None, or a word, for what has no number.")
+        raise Unfit(
+            f"{value} isn't a finite number", "Use None, or a word, for what has no number."
+        )
 
     def items(self, value: Any, depth: int) -> list[Any]:
         """A list of what the elements of a list or tuple are lowered to."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import decimal
-import enum
 import typing
 import uuid
 from collections.abc import Callable
@@ -21,13 +20,28 @@ from typing import Any, NamedTuple
 import msgspec
 
 from everflow.core.annotations import hints_of, is_union, unwrapped
+from everflow.core.fits import (
+    Fit,
+    among,
+    each,
+    fixed,
+    keyed,
+    member,
+    model,
+    named,
+    one_of,
+    pairs,
+    refitted,
+    restated,
+    scalar,
+    told,
+)
 from everflow.core.kinds import EnumKind, ModelKind, RecordKind, is_kind, make_kind
-from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected
+from everflow.core.unfit import at_field, at_key, expected
 from everflow.errors import ValueRefused
 
-__all__ = ["Fit", "Fitting", "Plan"]
+__all__ = ["Fitting", "Plan"]
 
-Fit = Callable[[Any], Any]
 Scope = dict[Any, Any]
 
 _SCALARS = (
@@ -85,6 +99,8 @@ class Fitting:
     def plan(self, annotation: Any, scope: Scope | None = None) -> Plan:
         """The plan for an annotation; ``scope`` says what the type variables in it stand for."""
         asked = unwrapped(annotation)
+        if asked.__hash__ is None:
+            return _UNKNOWN
         if isinstance(asked, typing.TypeVar):
             # Not native: msgspec would see the variable, not what it stands for here.
             return self.plan((scope or {}).get(asked, Any), None)._replace(native=False)
@@ -98,7 +114,7 @@ class Fitting:
         if origin is typing.Literal:
             return self._literal(asked)
         if origin is None or origin in _SCALARS:
-            return Plan(_scalar(type(None) if origin is None else origin), (origin,), native=True)
+            return Plan(scalar(type(None) if origin is None else origin), (origin,), native=True)
         if origin in _ARRAYS:
             return self._array(asked, origin, scope)
         if origin in _MAPS:
@@ -127,31 +143,36 @@ class Fitting:
             return _UNKNOWN
         takes = tuple(kind for plan in plans for kind in plan.takes)
         native = all(plan.native for plan in plans)
-        return self._settled(asked, _one_of(plans, _told(asked)), takes, native=native)
+        return self._settled(
+            asked,
+            one_of([(plan.fit, plan.takes) for plan in plans if plan.fit], told(asked)),
+            takes,
+            native=native,
+        )
 
     def _literal(self, asked: Any) -> Plan:
         values = typing.get_args(asked)
         takes = tuple({type(value) for value in values})
         native = all(kind in {int, str, type(None)} for kind in takes)
-        return self._settled(asked, _among(values), takes, native=native)
+        return self._settled(asked, among(values), takes, native=native)
 
     def _array(self, asked: Any, origin: Any, scope: Scope | None) -> Plan:
         make, takes = _ARRAYS[origin]
         args = typing.get_args(asked)
         if origin is tuple and asked is not tuple and args[-1:] != (...,):
             plans = [self.plan(arg, scope) for arg in args]
-            fit = _fixed([plan.fit for plan in plans])
+            fit = fixed([plan.fit for plan in plans])
             native = all(plan.native for plan in plans)
             return self._settled(asked, fit, takes, native=native)
         inner = self.plan(args[0] if args else Any, scope)
         native = inner.native and origin in _NATIVE_CONTAINERS
-        return self._settled(asked, _each(make, takes, inner.fit), takes, native=native)
+        return self._settled(asked, each(make, takes, inner.fit), takes, native=native)
 
     def _map(self, asked: Any, origin: Any, scope: Scope | None) -> Plan:
         args = typing.get_args(asked) or (Any, Any)
         key, value = self.plan(args[0], scope), self.plan(args[1], scope)
         native = key.native and value.native and origin in _NATIVE_CONTAINERS
-        fit = _pairs(_key(key.fit), value.fit)
+        fit = pairs(key.fit and keyed(key.fit, args[0]), value.fit)
         return self._settled(asked, fit, (dict,), native=native)
 
     def _typed_dict(self, kind: Any) -> Plan:
@@ -163,7 +184,7 @@ class Fitting:
         def fit(value: Any) -> Any:
             if type(value) is not dict:
                 raise expected(kind.__name__, value)
-            made = _fitted(value, fits, at_key)
+            made = named(value, fits, at_key)
             shape.check(made, required)
             return made
 
@@ -175,9 +196,9 @@ class Fitting:
         except ValueRefused:
             return _UNKNOWN
         if isinstance(known, EnumKind):
-            return Plan(_member(known), (origin,))
+            return Plan(member(known), (origin,))
         if isinstance(known, ModelKind):
-            return Plan(_model(known), (origin,))
+            return Plan(model(known), (origin,))
         parameters = getattr(origin, "__parameters__", ())
         inner = {
             name: (scope or {}).get(arg, arg)
@@ -188,19 +209,19 @@ class Fitting:
 
     def _record(self, known: RecordKind, fits: dict[str, Fit]) -> Fit:
         kind, name = known.type, known.name
-        attributes = dict(zip(known.attributes, known.keys, strict=True))
+        keys = dict(zip(known.attributes, known.keys, strict=True))
 
         def fit(value: Any) -> Any:
             if type(value) is kind:
-                return _refitted(value, fits, known.put)
+                return refitted(value, fits, known.put)
             if isinstance(value, kind):
                 below = self._fits(type(value), type(value), {})
-                return _refitted(value, below, known.put)
+                return refitted(value, below, known.put)
             plain = known.spread(value)
             if plain is None:
                 raise expected(name, value)
-            by_key = {attributes[attribute]: fit for attribute, fit in fits.items()}
-            return known.restore(_fitted(plain, by_key, at_field), recorded=False)
+            by_key = {keys[attribute]: field for attribute, field in fits.items()}
+            return known.restore(named(plain, by_key, at_field), recorded=False)
 
         return fit
 
@@ -209,52 +230,23 @@ class Fitting:
         fits = self._fields.get(asked)
         if fits is None:
             fits = self._fields[asked] = {}
-            named = getattr(kind, "__struct_fields__", None) or getattr(
+            known = getattr(kind, "__struct_fields__", None) or getattr(
                 kind, "__dataclass_fields__", kind.__annotations__
             )
             for attribute, annotation in hints_of(kind).items():
                 fit = self.plan(annotation, scope).fit
-                if attribute in named and fit is not None:
+                if attribute in known and fit is not None:
                     fits[attribute] = fit
         return fits
 
 
-def _told(annotation: Any) -> str:
-    """An annotation as messages show it."""
-    if isinstance(annotation, type):
-        return annotation.__name__
-    args = typing.get_args(annotation)
-    if is_union(annotation):
-        return " | ".join(_told(arg) for arg in args)
-    return str(annotation).replace("typing.", "")
-
-
 def _supported(annotation: Any) -> bool:
+    """Whether msgspec can decode to it."""
     try:
         msgspec.json.Decoder(annotation)
     except (TypeError, NameError):
         return False
     return True
-
-
-def _scalar(kind: type) -> Fit:
-    def fit(value: Any) -> Any:
-        if type(value) is kind:
-            return value
-        try:
-            return msgspec.convert(value, kind)
-        except ValueError as error:
-            raise _restated(error, kind, value) from None
-
-    return fit
-
-
-def _restated(error: ValueError, annotation: Any, value: Any) -> Unfit:
-    """msgspec's complaint in our words: its own where it says more than the types."""
-    text = str(error)
-    if ", got `" in text or not text:
-        return expected(_told(annotation), value)
-    return Unfit(text[0].lower() + text[1:].replace("`", "").split(" - at ")[0])
 
 
 def _converting(annotation: Any, inner: Fit | None = None) -> Fit:
@@ -265,8 +257,8 @@ def _converting(annotation: Any, inner: Fit | None = None) -> Fit:
             return msgspec.convert(value, annotation, str_keys=True)
         except ValueError as error:
             spelled = inner or Fitting(spelled=True).plan(annotation).fit
-            assert spelled is not None
-            spelled(value)
-            raise _restated(error, annotation, value) from None
+            if spelled is not None:
+                spelled(value)
+            raise restated(error, annotation, value) from None
 
     return fit

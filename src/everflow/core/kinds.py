@@ -112,6 +112,10 @@ class RecordKind(Kind):
         """
         raise NotImplementedError
 
+    def spread(self, value: Any) -> dict[str, Any] | None:
+        """Plain JSON that may stand for an instance as fields by their keys; None if it can't."""
+        return value if type(value) is dict else None
+
     def check(self, fields: Mapping[str, Any], required: Iterable[str]) -> None:
         """Unfit for fields that the type doesn't have and for required ones that are missing."""
         unknown = [key for key in fields if key not in self.known]
@@ -163,9 +167,12 @@ class DataclassKind(RecordKind):
 class StructKind(RecordKind):
     """A msgspec Struct. Its keys are its encoded names, so that ``rename`` holds in data too."""
 
-    __slots__ = ("_post", "_required")
+    __slots__ = ("_array", "_post", "_required", "_tag")
 
     def __init__(self, kind: Any, name: str) -> None:
+        config = kind.__struct_config__
+        self._tag: dict[str, Any] = {config.tag_field: config.tag} if config.tag_field else {}
+        self._array = config.array_like
         attributes, keys = kind.__struct_fields__, kind.__struct_encode_fields__
         super().__init__(kind, name, attributes, keys, msgspec.structs.force_setattr)
         defaults = kind.__struct_defaults__
@@ -175,6 +182,16 @@ class StructKind(RecordKind):
             key for key, default in zip(keys, padded, strict=True) if default is msgspec.NODEFAULT
         )
         self._post = hasattr(kind, "__post_init__")
+
+    def spread(self, value: Any) -> dict[str, Any] | None:
+        if self._array and type(value) is list:
+            value = dict(zip((*self._tag, *self.keys), value, strict=False))
+        if type(value) is not dict:
+            return None
+        tagged = {key: value[key] for key in self._tag if key in value}
+        if tagged and tagged != self._tag:
+            return None
+        return {key: item for key, item in value.items() if key not in tagged}
 
     def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
         if fields.keys() != self.known:

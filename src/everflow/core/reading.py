@@ -8,10 +8,12 @@ into the annotated types. An annotation that says nothing of use takes what was 
 
 from __future__ import annotations
 
-import msgspec
 from typing import Any
 
+import msgspec
+
 from everflow.core.decoding import decode, has_tags, mismatch, parse, revived
+from everflow.core.fits import Fit
 from everflow.core.fitting import Fitting
 from everflow.core.kinds import Types
 from everflow.core.unfit import Unfit
@@ -38,21 +40,22 @@ class Reader:
         self._quick = msgspec.json.Decoder(annotation).decode if plan.native else None
 
     def __call__(self, payload: str) -> Any:
-        if self._fit is None:
+        fit = self._fit
+        if fit is None:
             return decode(payload, self._types)
         if self._quick is not None and not has_tags(payload):
             try:
                 return self._quick(payload)
             except (ValueError, RecursionError):
                 pass  # the thorough way below says what is wrong, and where
-        return self._read(payload)
+        return self._read(payload, fit)
 
-    def _read(self, payload: str) -> Any:
+    def _read(self, payload: str, fit: Fit) -> Any:
         value = parse(payload)
         try:
             if has_tags(payload):
                 value = revived(value, self._types)
-            return self._fit(value)
+            return fit(value)
         except Unfit as unfit:
             raise mismatch(unfit) from None
         except RecursionError:

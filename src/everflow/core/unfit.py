@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["Unfit", "at_field", "at_index", "at_key", "kind_name", "short"]
+__all__ = ["Unfit", "at_field", "at_index", "at_key", "expected", "kind_name", "short"]
 
 _SHOWN = 60
 
@@ -74,3 +74,11 @@ def kind_name(value: Any) -> str:
     if kind.__module__ in {"builtins", "datetime", "decimal", "uuid"}:
         return str(kind.__qualname__)
     return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def expected(wanted: str, got: Any, error: Exception | None = None) -> Unfit:
+    """What was wanted and what was found: a scalar by its value too, anything else by its type."""
+    found = kind_name(got)
+    if type(got) in {str, int, float, bool}:
+        found = f"{found} {short(repr(got))}"
+    return Unfit(f"expected {wanted}, got {found}" + (f" ({error})" if error else ""))
