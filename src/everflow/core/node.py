@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
+from itertools import count
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from everflow.core.faults import make_error
@@ -30,6 +31,7 @@ Out = TypeVar("Out")
 P = ParamSpec("P")
 Dependencies = Mapping[str, type[Any]]
 LONGEST_NAME = 300
+_locals = count(1)
 
 
 class Place:
@@ -62,6 +64,7 @@ class Leaf:
     name: str
     options: Options = field(default_factory=Options)
     failure: bool = False
+    local: str = ""  # why another process can't find the function, as the end of a sentence
 
     @cached_property
     def signature(self) -> Signature:
@@ -93,7 +96,7 @@ class Node(Flow[In, Out]):
 
     @property
     def name(self) -> str:
-        """The canonical name, or "" where the function has none."""
+        """The canonical name; one that holds in this process alone where the function has none."""
         return self.leaf.name
 
     @property
@@ -112,11 +115,11 @@ class Node(Flow[In, Out]):
 
     def require_name(self) -> str:
         """The name by which another process finds the function; UnnamedLeaf says how to get one."""
-        if self.leaf.name:
+        if not self.leaf.local:
             return self.leaf.name
         raise UnnamedLeaf(
             f"the function {getattr(self.fn, '__qualname__', self.fn)!r} can't be found again by"
-            f" another process: it {unnamed_reason(self.fn)}",
+            f" another process: it {self.leaf.local}",
             hint="define it with def at the top of a module, or give it a name:"
             ' node(fn, name="..."); for a small expression use `it`, as in it["score"] >= 3',
         )
@@ -184,9 +187,9 @@ def node_of(fn: Any, options: Options | None = None, name: str | None = None) ->
         raise WrongArgument(f"{name!r:.80} can't name a node: too long, or it holds quotes")
     given = check_label(name.replace(".", "_").replace(":", "_"), "name") and name if name else None
     signature = read_signature(fn)
-    return Node(
-        Leaf(fn, given or canonical_name(fn) or "", options or Options(), signature.takes_failure)
-    )
+    local = "" if given else unnamed_reason(fn) or ""
+    unique = given or canonical_name(fn) or f"local {next(_locals)}"
+    return Node(Leaf(fn, unique, options or Options(), signature.takes_failure, local))
 
 
 @overload
