@@ -171,7 +171,7 @@ def report_trouble(caught: Caught[Draft], run: Run, *, site: Site = need(Site)) 
     return Outcome(caught.value.slug, "failed", message_id=sent)
 
 
-check = gather(Checked, draft=identity, review=review, spelling=spell_check)
+check = gather(Checked, draft=identity, review=review, spelling=spell_check).named("check")
 
 approve = ask(
     "approval",
@@ -180,14 +180,14 @@ approve = ask(
     notify=invite,
     within=SETTINGS.approval.deadline,
     default=approval.DEADLINE,
-)
+).named("approval")
 
-decide = choose(rule, {"approve": accept, "redraft": redraft, "decline": decline})
+decide = choose(rule, {"approve": accept, "redraft": redraft, "decline": decline}).named("decide")
 
 publish = flow(
     "publish",
     write
-    >> loop(check >> approve >> decide, until=it["status"] != "open")
+    >> loop(check >> approve >> decide, until=it["status"] != "open").named("editing")
     >> branch(
         it["status"] == "approved",
         try_catch(put_online >> federate, report_trouble),

@@ -31,7 +31,7 @@ def invitation(prompt: Prompt, site: Site, *, token: str, deadline: str) -> Emai
     ]
     for name, items in (("Findings", prompt.findings), ("Spelling", prompt.misspellings)):
         lines += [f"{name}:", *(f"  {item}" for item in items), ""] if items else []
-    lines += [prompt.preview, "", "-- ", "Answer with one of", ""]
+    lines += [prompt.preview, "", "Answer with one of", ""]
     for answer in (
         '{"approved": true}',
         '{"approved": false, "note": "what to change"}',
