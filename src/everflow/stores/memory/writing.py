@@ -100,10 +100,9 @@ class Writing(Tables):
     ) -> list[RunRow]:
         """Insert the runs that are new."""
         taken: dict[int, str] = {}
-        for run in runs:
-            if run.no and self._find(run) is None:
-                if run.no in self._runs or taken.setdefault(run.no, run.id) != run.id:
-                    raise StoreError(f"number {run.no} is another run's", run=run.id)
+        for run in (run for run in runs if run.no and self._find(run) is None):
+            if run.no in self._runs or taken.setdefault(run.no, run.id) != run.id:
+                raise StoreError(f"number {run.no} is another run's", run=run.id)
         self._define(definitions)
         self._version += 1
         return [copied(self._find(run) or self._insert(run)) for run in runs]

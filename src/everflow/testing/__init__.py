@@ -1,0 +1,1 @@
+"""What users test with: the harness, the simulator, and a conformance suite for stores."""

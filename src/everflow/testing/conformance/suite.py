@@ -1,0 +1,27 @@
+"""The whole suite as one class: every part, no test of its own."""
+
+from everflow.testing.conformance.accepting import AcceptRules
+from everflow.testing.conformance.appending import AppendRules
+from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
+from everflow.testing.conformance.hostile import HostileRules, ThreadRules
+from everflow.testing.conformance.keeping import ExportRules, KeepingRules
+from everflow.testing.conformance.reading import LoadRules, QueryRules
+from everflow.testing.conformance.starting import StartRules
+from everflow.testing.conformance.workers import WorkerRules
+
+
+class StoreConformance(
+    WorkerRules,
+    StartRules,
+    AppendRules,
+    AcceptRules,
+    ClaimRules,
+    ArrivalRules,
+    LoadRules,
+    QueryRules,
+    ExportRules,
+    KeepingRules,
+    HostileRules,
+    ThreadRules,
+):
+    """Every rule of the contract; fill in the hooks."""
