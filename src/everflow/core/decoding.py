@@ -135,13 +135,13 @@ def _text(content: Any) -> str:
     return content
 
 
-def _integer(content: Any, _types: Types) -> int:
+def _integer(content: Any, _types: object) -> int:
     if not _INTEGER.fullmatch(_text(content)):
         raise ValueError("it isn't a decimal number of at most 4000 digits")
     return int(content)
 
 
-def _bytes(content: Any, _types: Types) -> bytes:
+def _bytes(content: Any, _types: object) -> bytes:
     return binascii.a2b_base64(_text(content), strict_mode=True)
 
 
@@ -158,25 +158,25 @@ def _zoned(content: Any) -> tuple[str, dict[str, Any]]:
     return found[1], said
 
 
-def _datetime(content: Any, _types: Types) -> datetime:
+def _datetime(content: Any, _types: object) -> datetime:
     # The wall time and the zone's name are what was recorded; the offset between is for readers
     # that know no zones, and today's rules of the zone win over it.
     text, said = _zoned(content)
     return datetime.fromisoformat(text).replace(**said)
 
 
-def _time(content: Any, _types: Types) -> time:
+def _time(content: Any, _types: object) -> time:
     text, said = _zoned(content)
     return time.fromisoformat(text).replace(**said)
 
 
-def _timedelta(content: Any, _types: Types) -> timedelta:
+def _timedelta(content: Any, _types: object) -> timedelta:
     if type(content) is not int:
         raise TypeError("it isn't a count of microseconds")
     return timedelta(microseconds=content)
 
 
-def _decimal(content: Any, _types: Types) -> Decimal:
+def _decimal(content: Any, _types: object) -> Decimal:
     value = Decimal(_text(content))
     if not value.is_finite():
         raise InvalidOperation("it isn't finite")
@@ -232,28 +232,30 @@ def untagged(value: Any) -> Any:
         return [untagged(item) for item in value]
     if type(value) is not dict:
         return value
-    name, content = value.get("$"), value.get("v")
+    name = value.get("$")
     if value.keys() != _TAG_KEYS or type(name) is not str:
         return {key: untagged(item) for key, item in value.items()}
-    if name == "int" and type(content) is str and _INTEGER.fullmatch(content):
-        return int(content)
-    if name == "timedelta" and type(content) is int:
-        return _duration(content)
-    if name in {"datetime", "time"} and type(content) is str:
-        return content.split("[", 1)[0]
-    if name == "map" and type(content) is list:
-        return _object(untagged(content))
-    return untagged(content)
-
-
-def _duration(microseconds: int) -> Any:
+    content = untagged(value["v"])
+    plainly = _PLAINLY.get(name)
     try:
-        return msgspec.to_builtins(timedelta(microseconds=microseconds))
-    except OverflowError:
-        return microseconds
+        return content if plainly is None else plainly(content)
+    except (TypeError, ValueError, OverflowError):
+        return content  # not what the codec writes: the schema will say so
 
 
-def _object(pairs: list[Any]) -> Any:
-    if all(type(pair) is list and len(pair) == 2 and type(pair[0]) in {str, int} for pair in pairs):  # noqa: PLR2004 - a pair
-        return {str(key): value for key, value in pairs}
-    return pairs
+def _object(pairs: Any) -> dict[str, Any]:
+    made = {}
+    for key, value in pairs:
+        if type(key) not in {str, int}:
+            raise TypeError(key)
+        made[str(key)] = value
+    return made
+
+
+_PLAINLY: dict[str, Callable[[Any], Any]] = {
+    "int": lambda content: _integer(content, None),
+    "timedelta": lambda content: msgspec.to_builtins(_timedelta(content, None)),
+    "datetime": lambda content: _text(content).split("[", 1)[0],
+    "time": lambda content: _text(content).split("[", 1)[0],
+    "map": _object,
+}

@@ -51,7 +51,7 @@ def told(annotation: Any) -> str:
 
 
 def restated(error: ValueError, annotation: Any, value: Any) -> Unfit:
-    """msgspec's complaint in our words, or its own where it says more than the types."""
+    """The complaint of msgspec in our words, or its own where it says more than the types."""
     text = str(error).split(" - at ")[0].replace("`", "")
     if ", got " in text:
         return expected(told(annotation), value)
@@ -98,7 +98,7 @@ def each(make: Callable[[Any], Any], takes: tuple[type, ...], item: Fit | None) 
             out = []
             try:
                 for part in value:
-                    out.append(item(part))  # noqa: PERF401 - its length is the index of a fault
+                    out.append(item(part))
             except Unfit as unfit:
                 raise unfit.inside(at_index(len(out))) from None
         wanted = kind if kind in takes else make
@@ -178,7 +178,7 @@ def named(plain: Mapping[str, Any], fits: Mapping[str, Fit], step: Callable[[str
 
 
 def refitted(value: Any, fits: Mapping[str, Fit], put: Callable[[Any, str, Any], None]) -> Any:
-    """A record whose fields are fitted in place, all or none: it is fresh, and nobody else's yet."""
+    """A record with its fields fitted in place, all or none: it is fresh and nobody else's yet."""
     changed = {}
     for name, fit in fits.items():
         old = getattr(value, name)

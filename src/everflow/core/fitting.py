@@ -3,23 +3,24 @@
 A fit takes a value that was decoded already (a dataclass as itself, or as the plain object that a
 person typed) and gives the value as annotated, or raises Unfit. No fit at all means that anything
 goes: Any, free type variables, and what can't be understood. Scalars and containers of scalars are
-msgspec's affair; records, enums, and unions that only tags tell apart are looked after here, because
+msgspec's affair; records, enums, and unions that only tags tell apart are looked after here, for
 msgspec ignores unknown fields and refuses such unions.
 """
 
 from __future__ import annotations
 
 import collections.abc
-import datetime
+import datetime as dt
 import decimal
+import types
 import typing
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
-from everflow.core.annotations import hints_of, is_union, unwrapped
+from everflow.core.annotations import hints_of, unwrapped
 from everflow.core.fits import (
     Fit,
     among,
@@ -45,16 +46,17 @@ __all__ = ["Fitting", "Plan"]
 Scope = dict[Any, Any]
 
 _SCALARS = (
+    None,
     type(None),
     bool,
     int,
     float,
     str,
     bytes,
-    datetime.datetime,
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
+    dt.datetime,
+    dt.date,
+    dt.time,
+    dt.timedelta,
     decimal.Decimal,
     uuid.UUID,
 )
@@ -99,31 +101,18 @@ class Fitting:
     def plan(self, annotation: Any, scope: Scope | None = None) -> Plan:
         """The plan for an annotation; ``scope`` says what the type variables in it stand for."""
         asked = unwrapped(annotation)
-        if asked.__hash__ is None:
+        if not _hashable(asked):
             return _UNKNOWN
         if isinstance(asked, typing.TypeVar):
             # Not native: msgspec would see the variable, not what it stands for here.
             return self.plan((scope or {}).get(asked, Any), None)._replace(native=False)
         origin = typing.get_origin(asked) or asked
-        if origin is Any or origin is object:
-            return Plan(None, native=True)
-        if origin is typing.Annotated:
-            return self._annotated(asked, scope)
-        if is_union(asked):
-            return self._union(asked, scope)
-        if origin is typing.Literal:
-            return self._literal(asked)
-        if origin is None or origin in _SCALARS:
-            return Plan(scalar(type(None) if origin is None else origin), (origin,), native=True)
-        if origin in _ARRAYS:
-            return self._array(asked, origin, scope)
-        if origin in _MAPS:
-            return self._map(asked, origin, scope)
+        planner = self._planners.get(origin)
+        if planner is not None:
+            return planner(self, asked, origin, scope)
         if typing.is_typeddict(origin):
             return self._typed_dict(origin)
-        if is_kind(origin):
-            return self._kind(asked, origin, scope)
-        return _UNKNOWN
+        return self._kind(asked, origin, scope) if is_kind(origin) else _UNKNOWN
 
     def _settled(self, asked: Any, fit: Fit, takes: tuple[type, ...], *, native: bool) -> Plan:
         """The plan, by way of msgspec where it can do the same."""
@@ -131,13 +120,20 @@ class Fitting:
             return Plan(fit, takes)
         return Plan(_converting(asked), takes, native=True)
 
-    def _annotated(self, asked: Any, scope: Scope | None) -> Plan:
+    def _anything(self, _asked: Any, _origin: Any, _scope: Scope | None) -> Plan:
+        return Plan(None, native=True)
+
+    def _scalar(self, _asked: Any, origin: Any, _scope: Scope | None) -> Plan:
+        kind = type(None) if origin is None else origin
+        return Plan(scalar(kind), (kind,), native=True)
+
+    def _annotated(self, asked: Any, _origin: Any, scope: Scope | None) -> Plan:
         inner = self.plan(typing.get_args(asked)[0], scope)
         if not inner.native or not _supported(asked):
             return inner
         return Plan(_converting(asked, inner.fit), inner.takes, native=True)
 
-    def _union(self, asked: Any, scope: Scope | None) -> Plan:
+    def _union(self, asked: Any, _origin: Any, scope: Scope | None) -> Plan:
         plans = [self.plan(member, scope) for member in typing.get_args(asked)]
         if any(plan.fit is None for plan in plans):
             return _UNKNOWN
@@ -150,7 +146,7 @@ class Fitting:
             native=native,
         )
 
-    def _literal(self, asked: Any) -> Plan:
+    def _literal(self, asked: Any, _origin: Any, _scope: Scope | None) -> Plan:
         values = typing.get_args(asked)
         takes = tuple({type(value) for value in values})
         native = all(kind in {int, str, type(None)} for kind in takes)
@@ -238,6 +234,26 @@ class Fitting:
                 if attribute in known and fit is not None:
                     fits[attribute] = fit
         return fits
+
+    _planners: ClassVar[dict[Any, Callable[[Fitting, Any, Any, Scope | None], Plan]]] = {
+        Any: _anything,
+        object: _anything,
+        typing.Annotated: _annotated,
+        typing.Union: _union,
+        types.UnionType: _union,
+        typing.Literal: _literal,
+        **dict.fromkeys(_SCALARS, _scalar),
+        **dict.fromkeys(_ARRAYS, _array),
+        **dict.fromkeys(_MAPS, _map),
+    }
+
+
+def _hashable(annotation: Any) -> bool:
+    try:
+        hash(annotation)
+    except TypeError:
+        return False
+    return True
 
 
 def _supported(annotation: Any) -> bool:

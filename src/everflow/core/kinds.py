@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -25,19 +24,21 @@ from everflow.errors import NameTaken, ValueRefused
 __all__ = ["BUILT_IN", "EnumKind", "Kind", "RecordKind", "Types", "is_kind", "make_kind"]
 
 BUILT_IN = frozenset(
-    "int bytes datetime date time timedelta decimal uuid tuple set frozenset map".split()
+    {"int", "bytes", "datetime", "date", "time", "timedelta", "decimal", "uuid", "map"}
+    | {"tuple", "set", "frozenset"}
 )
 _MISSING: Any = object()
 
 
 class Kind:
-    """A registered type and the name that stands for it in data."""
+    """A registered type, its name in data, and how the text of each of its values begins."""
 
-    __slots__ = ("name", "type")
+    __slots__ = ("name", "prefix", "type")
 
     def __init__(self, kind: type, name: str) -> None:
         self.type = kind
         self.name = name
+        self.prefix = f'{{"$":{msgspec.json.encode(name).decode()},"v":'
 
 
 class EnumKind(Kind):
@@ -78,7 +79,7 @@ class EnumKind(Kind):
 class RecordKind(Kind):
     """A type with named fields. ``keys`` are their names in data, ``attributes`` in Python."""
 
-    __slots__ = ("_getter", "attributes", "keys", "known", "put")
+    __slots__ = ("_pairs", "attributes", "keys", "known", "put")
 
     def __init__(
         self,
@@ -93,14 +94,12 @@ class RecordKind(Kind):
         self.keys = keys
         self.known = frozenset(keys)
         self.put = put
-        self._getter: Callable[[Any], Any] = attrgetter(*attributes) if attributes else tuple
+        self._pairs = tuple(zip(keys, attributes, strict=True))
 
     def read(self, value: Any) -> dict[str, Any]:
         """The fields of an instance by their keys, in declared order."""
         try:
-            if len(self.keys) > 1:
-                return dict(zip(self.keys, self._getter(value), strict=True))
-            return {key: self._getter(value) for key in self.keys}
+            return {key: getattr(value, name) for key, name in self._pairs}
         except AttributeError as error:
             raise Unfit(f"a field of {self.name} was never set: {error}") from None
 
@@ -239,7 +238,7 @@ def _told(name: str, call: Callable[..., Any], *args: Any, **fields: Any) -> obj
     """What the user's class makes of the fields; what it raises says that it refuses them."""
     try:
         return call(*args, **fields)
-    except Exception as error:  # noqa: BLE001 - the class's own code may raise anything
+    except Exception as error:
         raise _refusal(name, error) from error
 
 
@@ -321,8 +320,8 @@ class Types:
         holder = self._by_name.get(name)
         if holder is not None and holder.type is not kind and not _same_place(holder.type, kind):
             raise NameTaken(
-                f"the type name {name!r} belongs to {holder.type.__module__}."
-                f"{holder.type.__qualname__}; {kind.__module__}.{kind.__qualname__} asks for it too",
+                f"the type name {name!r} belongs to {_place(holder.type)}"
+                f" and {_place(kind)} asks for it too",
                 hint="Register one of the two under another name: everflow.value(name=...).",
             )
         self._by_name[name] = self._by_type[kind] = made
@@ -358,9 +357,10 @@ class Types:
         return self._by_name.get(name)
 
 
+def _place(kind: type) -> str:
+    return f"{module_name(kind.__module__)}.{kind.__qualname__}"
+
+
 def _same_place(one: type, other: type) -> bool:
     """Whether two classes come from the same lines of code."""
-    return (module_name(one.__module__), one.__qualname__) == (
-        module_name(other.__module__),
-        other.__qualname__,
-    )
+    return _place(one) == _place(other)

@@ -16,6 +16,7 @@ from everflow.core.decoding import decode, has_tags, mismatch, parse, revived
 from everflow.core.fits import Fit
 from everflow.core.fitting import Fitting
 from everflow.core.kinds import Types
+from everflow.core.shadows import shadow_of
 from everflow.core.unfit import Unfit
 from everflow.errors import ValueMismatch
 
@@ -30,16 +31,18 @@ class Reader:
     registered after the reader was made.
     """
 
-    __slots__ = ("_fit", "_quick", "_types", "annotation")
+    __slots__ = ("_fit", "_quick", "_shadow", "_types", "annotation")
 
     def __init__(self, annotation: Any, types: Types) -> None:
         self.annotation = annotation
         self._types = types
         plan = Fitting().plan(annotation)
         self._fit = plan.fit
+        self._shadow = shadow_of(annotation)
         self._quick = msgspec.json.Decoder(annotation).decode if plan.native else None
 
     def __call__(self, payload: str) -> Any:
+        """The value, fresh."""
         fit = self._fit
         if fit is None:
             return decode(payload, self._types)
@@ -48,6 +51,10 @@ class Reader:
                 return self._quick(payload)
             except (ValueError, RecursionError):
                 pass  # the thorough way below says what is wrong, and where
+        if self._shadow is not None:
+            found = self._shadow.read(payload, self._types)
+            if found is not None:
+                return found
         return self._read(payload, fit)
 
     def _read(self, payload: str, fit: Fit) -> Any:

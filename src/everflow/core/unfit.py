@@ -45,15 +45,17 @@ class Unfit(Exception):
 
 
 def at_field(name: str) -> str:
+    """The step to a record's field."""
     return f".{name}"
 
 
 def at_index(index: int) -> str:
+    """The step to a part of a list, tuple or set."""
     return f"[{index}]"
 
 
 def at_key(key: object) -> str:
-    """The step to a dict's value. A key of a type that isn't built in is shown by its type alone."""
+    """The step to a dict's value; a key that isn't a scalar is shown by its type alone."""
     if type(key) is str:
         return f"[{json.dumps(short(key))}]"
     if type(key) in {int, float, bool, type(None), bytes}:
@@ -67,7 +69,7 @@ def short(text: str) -> str:
 
 
 def kind_name(value: Any) -> str:
-    """The type of a value as messages name it: bare for built-in ones, with its module otherwise."""
+    """A value's type as messages name it: bare for built-in ones, with its module otherwise."""
     kind = type(value)
     if value is None:
         return "None"

@@ -2,8 +2,8 @@
 
 What holds of every payload: it is JSON, at most ``LIMIT`` bytes of it, in which JSON types stand as
 themselves and everything else as ``{"$":NAME,"v":CONTENT}``; NAME is one of the built-in ones or
-comes from the registry (``Types``), never an import path; decoding gives a fresh value, equal to the
-one encoded and of equal types throughout, dict order kept.
+comes from the registry (``Types``), never an import path; decoding gives a fresh value, equal to
+the one encoded and of equal types throughout, dict order kept.
 
 | value | content |
 | --- | --- |
@@ -20,8 +20,8 @@ one encoded and of equal types throughout, dict order kept.
 | an enum's member | its value |
 | a dataclass, Struct, or pydantic model | its fields; a Struct's by their encoded names |
 
-Of a time zone: ``datetime.UTC`` and fixed offsets come back equal (the offset's own name is lost), a
-named zone comes back by name with the wall time and the fold that were recorded; other zones are
+Of a time zone: ``datetime.UTC`` and fixed offsets come back equal (the offset's own name is lost),
+a named zone comes back by name with the wall time and the fold that were recorded; other zones are
 refused. Refused too: NaN and infinities, halves of surrogate pairs, instances of subclasses of the
 types above, anything nested deeper than ``DEPTH`` containers, and what contains itself.
 """
