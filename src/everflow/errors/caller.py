@@ -1,0 +1,127 @@
+"""Errors of the caller: the call can't be carried out as it was made, and changed nothing."""
+
+from __future__ import annotations
+
+from everflow.errors.base import EverflowError
+
+__all__ = [
+    "AlreadyDone",
+    "AmbiguousAnswer",
+    "AnswerRefused",
+    "CallerError",
+    "EngineClosed",
+    "ImportConflict",
+    "ImportRefused",
+    "NoSuchFlow",
+    "NoSuchRun",
+    "NotOnThisThread",
+    "NotWaiting",
+    "OpenRuns",
+    "RunBlocked",
+    "RunCancelled",
+    "RunFailed",
+    "StillRunning",
+]
+
+
+class CallerError(EverflowError):
+    """The call can't be carried out as it was made; nothing was changed."""
+
+    code = "caller_error"
+    blame = "caller"
+
+
+class NoSuchFlow(CallerError, LookupError):
+    """No flow of that name is registered here."""
+
+    code = "no_such_flow"
+
+
+class NoSuchRun(CallerError, LookupError):
+    """The store has no run of that id."""
+
+    code = "no_such_run"
+
+
+class AlreadyDone(CallerError):
+    """The run is finished, so it takes no answer and no cancel."""
+
+    code = "already_done"
+
+
+class RunCancelled(CallerError):
+    """The run was cancelled."""
+
+    code = "cancelled"
+
+
+class RunFailed(CallerError):
+    """The run failed; ``error`` is the reified error."""
+
+    code = "failed"
+
+    def __init__(
+        self, message: str, *, error: object = None, run: str = "", flow: str = ""
+    ) -> None:
+        super().__init__(message, run=run, flow=flow)
+        self.error = error
+
+
+class RunBlocked(CallerError):
+    """The run is blocked and says until what: the operator, the code or the store."""
+
+    code = "blocked"
+
+
+class StillRunning(CallerError, TimeoutError):
+    """The time for waiting is over and the run isn't finished; the run itself goes on."""
+
+    code = "still_running"
+
+
+class NotWaiting(CallerError):
+    """The run has no open question of that tag, and none that may still come."""
+
+    code = "not_waiting"
+
+
+class AmbiguousAnswer(CallerError):
+    """Several questions match; the answer must name one by its token."""
+
+    code = "ambiguous_answer"
+
+
+class AnswerRefused(CallerError):
+    """The answer doesn't fit the question's schema; the question stays open."""
+
+    code = "answer_refused"
+
+
+class OpenRuns(CallerError):
+    """The deed isn't possible while the run is in that state."""
+
+    code = "open_runs"
+
+
+class EngineClosed(CallerError):
+    """The engine isn't running: not started yet, closed, or stopped by a fault."""
+
+    code = "engine_closed"
+
+
+class NotOnThisThread(CallerError):
+    """The sync face was called from inside a node or an event loop, where it would hang."""
+
+    code = "not_on_this_thread"
+
+
+class ImportRefused(CallerError, ValueError):
+    """An export file is cut, edited, too large or of an unknown version; nothing was imported."""
+
+    code = "import_refused"
+
+
+class ImportConflict(CallerError):
+    """The store already has other history of that run; ``--replace`` says otherwise."""
+
+    code = "import_conflict"

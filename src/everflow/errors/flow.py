@@ -1,0 +1,161 @@
+"""Errors of the flow: its definition or its nodes' code is to blame."""
+
+from __future__ import annotations
+
+from everflow.errors.base import EverflowError
+
+__all__ = [
+    "BodySuspended",
+    "DeadlineExpired",
+    "FlowError",
+    "FlowTimeout",
+    "JournalMismatch",
+    "NameTaken",
+    "NoMatch",
+    "NoRetry",
+    "NotAFlow",
+    "RetryAfter",
+    "SuspensionSwallowed",
+    "TooManyQuestions",
+    "UnhandledFailure",
+    "UnknownFrame",
+    "UnnamedLeaf",
+    "UnresolvedName",
+    "ValueMismatch",
+    "ValueRefused",
+    "WaitForMisplaced",
+    "WrongArgument",
+]
+
+
+class FlowError(EverflowError):
+    """Something in the flow's own definition or code."""
+
+    code = "flow_error"
+    blame = "flow"
+
+
+class NotAFlow(FlowError, TypeError):
+    """A value stands where a flow or a function belongs."""
+
+    code = "not_a_flow"
+
+
+class WrongArgument(FlowError, ValueError):
+    """A combinator was given a count, name or setting that it can't have."""
+
+    code = "wrong_argument"
+
+
+class NameTaken(FlowError):
+    """A second object asks for a name that another one bears."""
+
+    code = "name_taken"
+
+
+class UnnamedLeaf(FlowError):
+    """A lambda, a local function or a ``__main__`` without a file can't be found again later."""
+
+    code = "unnamed_leaf"
+
+
+class UnresolvedName(FlowError):
+    """A definition names a node that no imported module has: the run waits until it is back."""
+
+    code = "unresolved_name"
+
+
+class ValueRefused(FlowError, TypeError):
+    """A value that isn't plain data; ``path`` is the place inside the value."""
+
+    code = "value_refused"
+
+
+class ValueMismatch(FlowError, TypeError):
+    """A recorded value doesn't fit the type that its consumer asks for."""
+
+    code = "value_mismatch"
+
+
+class NoMatch(FlowError):
+    """``choose`` has neither a case for the selector's value nor a default."""
+
+    code = "no_match"
+
+
+class FlowTimeout(FlowError):
+    """A budget of ticks or time is used up."""
+
+    code = "flow_timeout"
+
+
+class DeadlineExpired(FlowError):
+    """A question's deadline passed and it has no default."""
+
+    code = "deadline_expired"
+
+
+class UnhandledFailure(FlowError):
+    """A ``fail`` value reached a node whose parameter isn't annotated to take it."""
+
+    code = "unhandled_failure"
+
+
+class SuspensionSwallowed(FlowError):
+    """A node went on normally after ``wait_for`` had suspended it."""
+
+    code = "suspension_swallowed"
+
+
+class WaitForMisplaced(FlowError):
+    """``wait_for`` was called where no sync node of a run is being run."""
+
+    code = "wait_for_misplaced"
+
+
+class TooManyQuestions(FlowError):
+    """A sync node suspended more often than its stated number of times."""
+
+    code = "too_many_questions"
+
+
+class JournalMismatch(FlowError):
+    """The journal holds something else than the flow asks for; the run parks until it fits."""
+
+    code = "journal_mismatch"
+
+
+class UnknownFrame(FlowError):
+    """A snapshot holds what this release doesn't know; the run is blocked until code that does."""
+
+    code = "unknown_frame"
+
+
+class NoRetry(FlowError):
+    """Raised by a node around an error that a retry must not repeat: ``raise NoRetry(error)``."""
+
+    code = "no_retry"
+
+    def __init__(self, error: BaseException | str) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class RetryAfter(FlowError):
+    """Raised by a node to set the delay before the next attempt of the ``retry`` around it."""
+
+    code = "retry_after"
+
+    def __init__(self, seconds: float, error: BaseException | str = "") -> None:
+        super().__init__(str(error) or f"try again after {seconds} s")
+        self.seconds = seconds
+        self.error = error
+
+
+class BodySuspended(BaseException):
+    """Leaves a sync node at ``wait_for``; not an ``Exception``, so that user code can't eat it."""
+
+    def __init__(self, tag: str, prompt: object) -> None:
+        super().__init__(tag)
+        self.tag = tag
+        self.prompt = prompt

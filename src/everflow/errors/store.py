@@ -1,0 +1,65 @@
+"""Errors of the store: its bytes, its disk, or who may write to it."""
+
+from __future__ import annotations
+
+from everflow.errors.base import EverflowError
+
+__all__ = [
+    "Fenced",
+    "StoreDamaged",
+    "StoreError",
+    "StoreForeign",
+    "StoreFull",
+    "StoreReadOnly",
+    "StoreTooNew",
+    "StoreUnavailable",
+]
+
+
+class StoreError(EverflowError):
+    """The store can't do what it was asked."""
+
+    code = "store_error"
+    blame = "store"
+
+
+class StoreUnavailable(StoreError):
+    """For now the store can't be written or reached; runs pause and go on by themselves."""
+
+    code = "store_unavailable"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk is full."""
+
+    code = "store_full"
+
+
+class StoreReadOnly(StoreError):
+    """The store can't be written by this user or on this file system."""
+
+    code = "store_read_only"
+
+
+class StoreDamaged(StoreError):
+    """The store's bytes aren't what was written; nothing was changed."""
+
+    code = "store_damaged"
+
+
+class StoreForeign(StoreError):
+    """The file isn't a store of Everflow's."""
+
+    code = "store_foreign"
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer release than this one."""
+
+    code = "store_too_new"
+
+
+class Fenced(StoreError):
+    """This worker was taken for dead and its runs belong to another; nothing was written."""
+
+    code = "fenced"
