@@ -44,6 +44,8 @@ from publishing.spelling import Speller
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = read_site(HERE / "site.toml")
+PATIENT = exponential(2.0, ceiling=3600.0)
+"""For mails: twenty attempts outlast a mail server that is away for half a day."""
 
 
 class Run(ledger.Attempt, Protocol):
@@ -96,7 +98,7 @@ def preview(checked: Checked, run: Run, *, site: Site = need(Site)) -> Prompt:
     return approval.preview(checked)
 
 
-@node(retry=5, backoff=exponential(2.0))
+@node(retry=20, backoff=PATIENT)
 def invite(question: Question[Checked], run: Run, *, site: Site = need(Site)) -> str:
     """Mail the question to the editor."""
     ledger.note(site.folders.ledger, "invite", run)
@@ -145,14 +147,14 @@ def put_online(draft: Draft, run: Run, *, site: Site = need(Site)) -> Published:
     )
 
 
-@node
+@node(retry=3, backoff=exponential(1.0))
 def federate(post: Published, run: Run, *, site: Site = need(Site)) -> Outcome:
     """Tell other servers."""
     ledger.note(site.folders.ledger, "federate", run)
     return federating.federate(post, site, key=run.idempotency_key)
 
 
-@node(retry=5, backoff=exponential(2.0))
+@node(retry=20, backoff=PATIENT)
 def notify_author(draft: Draft, run: Run, *, site: Site = need(Site)) -> Outcome:
     """Tell the author that the post was declined."""
     ledger.note(site.folders.ledger, "notify_author", run)
@@ -161,7 +163,7 @@ def notify_author(draft: Draft, run: Run, *, site: Site = need(Site)) -> Outcome
     return Outcome(draft.slug, "declined", message_id=sent)
 
 
-@node(retry=5, backoff=exponential(2.0))
+@node(retry=20, backoff=PATIENT)
 def report_trouble(caught: Caught[Draft], run: Run, *, site: Site = need(Site)) -> Outcome:
     """Tell author and editor that an approved post couldn't be put online."""
     ledger.note(site.folders.ledger, "report_trouble", run)

@@ -37,10 +37,11 @@ class Line(NamedTuple):
 
 
 def note(ledger: Path | None, node: str, run: Attempt) -> None:
-    """Append a line for a node that begins; without a ledger do nothing."""
+    """Append a line for a node that begins, spaces in its key as _; without a ledger nothing."""
     if ledger is None:
         return
-    line = f"{node} {run.id} {run.idempotency_key} {run.attempt} {os.getpid()}\n"
+    key = run.idempotency_key.replace(" ", "_")
+    line = f"{node} {run.id} {key} {run.attempt} {os.getpid()}\n"
     ledger.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(ledger, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:

@@ -69,13 +69,13 @@ def trouble(draft: Draft, site: Site, *, error: str) -> EmailMessage:
     """The mail that tells an author of an error while an approved post was put online."""
     title = draft.front.title or draft.slug
     lines = [
-        f"{title!r} was approved, and then couldn't be published:",
+        f"{title!r} was approved, and something went wrong on its way to the readers:",
         "",
         f"  {error}",
         "",
         "The editor has this mail too.",
     ]
-    mail = _mail(site, site.mail_of(draft.front.author), f"Not published: {title}", lines)
+    mail = _mail(site, site.mail_of(draft.front.author), f"In trouble: {title}", lines)
     mail["Cc"] = site.approval.editor
     return mail
 

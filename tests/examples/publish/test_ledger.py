@@ -27,6 +27,13 @@ def test_a_line_says_who_ran_what(tmp_path: Path) -> None:
     assert read(ledger) == [("write", "run", "run/0/write", 1, os.getpid())]
 
 
+def test_a_key_with_spaces_is_one_word(tmp_path: Path) -> None:
+    """Positions may hold spaces, columns don't."""
+    ledger = tmp_path / "ledger.txt"
+    note(ledger, "accept", Attempt(idempotency_key="run/case 0"))
+    assert read(ledger)[0].key == "run/case_0"
+
+
 def test_without_a_ledger_nothing_is_written() -> None:
     """It can be switched off in the settings."""
     note(None, "write", Attempt())
