@@ -23,10 +23,9 @@ a verb says otherwise. Rows that a store gives are copies: changing one changes 
 
 from __future__ import annotations
 
+from everflow.core.status import ACTIVE, OUTCOMES, Status
 from everflow.store.judge import judge_answer, judge_cancel, judge_early
 from everflow.store.rows import (
-    ACTIVE,
-    OUTCOMES,
     WORKER_SPAN,
     Answer,
     Arrival,
@@ -46,7 +45,6 @@ from everflow.store.rows import (
     RunQuery,
     RunRow,
     SideRow,
-    Status,
     StoreInfo,
     Verdict,
     WorkerRow,

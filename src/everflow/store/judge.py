@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from everflow.store.rows import QuestionRow, RunRow, Status, Verdict
+from everflow.core.status import Status
+from everflow.store.rows import QuestionRow, RunRow, Verdict
 
 _ENDED = {
     Status.DONE: Verdict.DONE,

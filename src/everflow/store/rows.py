@@ -11,27 +11,9 @@ from typing import Literal
 
 import msgspec
 
+from everflow.core.status import Status
+
 WORKER_SPAN = 1 << 32  # a worker numbers its own new runs from id * WORKER_SPAN upwards
-
-
-class Status(StrEnum):
-    """Where a run stands. ``waiting`` is for a timer, ``suspended`` for an answer."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUSPENDED = "suspended"
-    WAITING = "waiting"
-    PAUSED = "paused"
-    CANCELLING = "cancelling"
-    BLOCKED = "blocked"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    HANDED_OFF = "handed_off"
-
-
-ACTIVE = frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLING})
-OUTCOMES = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED, Status.HANDED_OFF})
 
 
 class Verdict(StrEnum):

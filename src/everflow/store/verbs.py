@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
+from everflow.core.status import Status
 from everflow.store.rows import (
     Arrival,
     Batch,
@@ -18,7 +19,6 @@ from everflow.store.rows import (
     RunQuery,
     RunRow,
     SideRow,
-    Status,
     StoreInfo,
     Verdict,
     WorkerRow,
