@@ -1,0 +1,270 @@
+"""Random operations over a small world: few names, so that things meet.
+
+An operation says whom it concerns by name (a run's id, a worker's index), never by a number that a
+store gave, and holds whether or not what it names is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from everflow.store import Status
+
+START = 1_700_000_000_000_000
+RUNS = tuple(f"r{i}" for i in range(10))
+FLOWS = ("f", "g")
+KEYS = (None, None, "k1", "k2")
+TAGS = ("t", "u")
+DEFINITIONS = ("d1", "d2", "d3")
+WORKERS = 4
+STATES = ("answered", "expired", "cancelled")
+UNTIL = ("operator", "code", "store")
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A verb of `Side` and what it is given."""
+
+    verb: str
+    given: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verb}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+        )
+
+
+def operations(seed: int, count: int) -> list[Operation]:
+    """That many operations; the same for the same seed."""
+    random = Random(seed)  # noqa: S311 - chance for tests, no secret
+    verbs = list(_DRAWN)
+    weights = [weight for weight, _ in _DRAWN.values()]
+    start = [Operation("enlist"), Operation("enlist")]
+    drawn = random.choices(verbs, weights, k=max(count - len(start), 0))
+    return start[:count] + [Operation(verb, _DRAWN[verb][1](random)) for verb in drawn]
+
+
+def _run(random: Random) -> str:
+    return random.choice(RUNS)
+
+
+def _some(random: Random, most: int = 3) -> list[str]:
+    return [_run(random) for _ in range(random.randint(0, most))]
+
+
+def _worker(random: Random) -> int:
+    return random.randrange(WORKERS)
+
+
+def _at(random: Random) -> int:
+    return START + random.randrange(20)
+
+
+def _maybe(random: Random, value: Any, share: float = 0.5) -> Any:
+    return value if _chance(random, share) else None
+
+
+def _chance(random: Random, share: float) -> bool:
+    return random.random() < share
+
+
+def _nothing(random: Random) -> dict[str, Any]:
+    del random
+    return {}
+
+
+def _of_worker(random: Random) -> dict[str, Any]:
+    return {"worker": _worker(random)}
+
+
+def _of_run(random: Random) -> dict[str, Any]:
+    return {"run": _run(random)}
+
+
+def _of_runs(random: Random) -> dict[str, Any]:
+    return {"runs": _some(random)}
+
+
+def _depose(random: Random) -> dict[str, Any]:
+    return {"worker": _worker(random), "epoch": random.choice((1, 1, 1, 2))}
+
+
+def _release(random: Random) -> dict[str, Any]:
+    return {"worker": _worker(random), "runs": _some(random)}
+
+
+def _fly(random: Random) -> dict[str, Any]:
+    return {"worker": _worker(random), "slot": random.randrange(3), "run": _run(random)}
+
+
+def _new(random: Random) -> dict[str, Any]:
+    return {
+        "id": _run(random),
+        "flow": random.choice(FLOWS),
+        "definition": random.choice(DEFINITIONS),
+        "key": random.choice(KEYS),
+        "at": _at(random),
+        "owner": _maybe(random, _worker(random), 0.3),
+        "parent": _maybe(random, _run(random), 0.1),
+        "labels": {name: random.choice("12") for name in "xy" if _chance(random, 0.5)},
+    }
+
+
+def _start(random: Random) -> dict[str, Any]:
+    definitions = [(random.choice(DEFINITIONS), f'{{"n":{random.randrange(3)}}}')]
+    return {"runs": [_new(random) for _ in range(random.randint(0, 3))], "definitions": definitions}
+
+
+def _change(random: Random) -> dict[str, Any]:
+    status = random.choice(tuple(Status))
+    return {
+        "run": _run(random),
+        "status": status,
+        "until": random.choice(UNTIL) if status is Status.BLOCKED else "",
+        "reason": random.choice(("", "why")),
+        "due": _maybe(random, _at(random)),
+        "ended": _maybe(random, _at(random), 0.2),
+        "outcome": _maybe(random, '{"ok":1}', 0.2),
+        "definition": random.choice(DEFINITIONS),
+        "deaths": random.randrange(3),
+        "rebase": _chance(random, 0.4),
+    }
+
+
+def _question(random: Random) -> dict[str, Any]:
+    return {"run": _run(random), "tag": random.choice(TAGS), "occurrence": random.randrange(2)}
+
+
+def _append(random: Random) -> dict[str, Any]:
+    few = range(random.randint(0, 2))
+    return {
+        "worker": _worker(random),
+        "epoch": random.choice((1,) * 9 + (2,)),
+        "step": random.choice((1,) * 9 + (2,)),
+        "at": _at(random),
+        "entries": {_run(random): random.randint(1, 4) for _ in few},
+        "changes": {run: _change(random) | {"run": run} for run in _some(random, 2)},
+        "opened": [_question(random) | {"at": _at(random)} for _ in few],
+        "closed": [_question(random) | {"state": random.choice(STATES)} for _ in few],
+        "applied": {_run(random): random.randint(1, 2) for _ in few},
+        "definitions": [(random.choice(DEFINITIONS), f'{{"n":{random.randrange(3)}}}')],
+    }
+
+
+def _message(random: Random) -> dict[str, Any]:
+    kind = random.choice(("answer", "answer", "early", "cancel"))
+    given = _question(random) | {"kind": kind, "key": random.choice("ab"), "at": _at(random)}
+    return given | {"payload": f"[{random.randrange(9)}]", "by": random.choice(("", "ann"))}
+
+
+def _accept(random: Random) -> dict[str, Any]:
+    return {"messages": [_message(random) for _ in range(random.randint(0, 3))]}
+
+
+def _claim(random: Random) -> dict[str, Any]:
+    without = [definition for definition in DEFINITIONS if _chance(random, 0.2)]
+    given = {"worker": _worker(random), "now": _at(random)}
+    return given | {"limit": random.randrange(5), "without": without}
+
+
+def _arrivals(random: Random) -> dict[str, Any]:
+    given = {"worker": _worker(random), "skip": random.randrange(3)}
+    return given | {"limit": random.randrange(4)}
+
+
+def _due(random: Random) -> dict[str, Any]:
+    return {"worker": _worker(random), "now": _at(random), "limit": random.randrange(4)}
+
+
+def _entries(random: Random) -> dict[str, Any]:
+    return {"run": _run(random), "seqs": [random.randrange(5) for _ in range(2)]}
+
+
+def _journal(random: Random) -> dict[str, Any]:
+    return {"run": _run(random), "first": random.randrange(5), "limit": random.randrange(6)}
+
+
+def _key(random: Random) -> dict[str, Any]:
+    return {"flow": random.choice(FLOWS), "key": random.choice(("k1", "k2", "k3"))}
+
+
+def _query(random: Random) -> dict[str, Any]:
+    return {
+        "status": tuple(status for status in Status if _chance(random, 0.1)),
+        "flow": _maybe(random, random.choice(FLOWS), 0.3),
+        "tag": _maybe(random, random.choice(TAGS), 0.3),
+        "labels": tuple((name, "1") for name in "xy" if _chance(random, 0.2)),
+        "since": _maybe(random, _at(random), 0.2),
+        "before": _maybe(random, _at(random), 0.2),
+        "after": _maybe(random, _run(random), 0.3),
+        "newest_first": _chance(random, 0.5),
+        "limit": random.choice((0, 1, 3, 100)),
+    }
+
+
+def _asked(random: Random) -> dict[str, Any]:
+    return {
+        "run": _maybe(random, _run(random), 0.3),
+        "tag": _maybe(random, random.choice(TAGS), 0.3),
+        "occurrence": _maybe(random, random.randrange(2), 0.3),
+        "open_only": _chance(random, 0.5),
+        "limit": random.choice((0, 1, 3, 100)),
+    }
+
+
+def _definition(random: Random) -> dict[str, Any]:
+    return {"hash": random.choice((*DEFINITIONS, "d4"))}
+
+
+def _install(random: Random) -> dict[str, Any]:
+    edits = ("", "", "cut", "edit", "grow", "pause", "rename")
+    return {
+        "nth": random.randrange(4),
+        "edit": random.choice(edits),
+        "name": _run(random),
+        "replace": _chance(random, 0.5),
+    }
+
+
+def _prune(random: Random) -> dict[str, Any]:
+    keep = [random.randrange(4) for _ in range(random.randint(0, 2))]
+    return {"run": _run(random), "before": random.choice((2, 5, 99)), "keep": keep}
+
+
+_DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
+    "enlist": (2, _nothing),
+    "beat": (1, _of_worker),
+    "depose": (2, _depose),
+    "retire": (1, _of_worker),
+    "release": (2, _release),
+    "fly": (2, _fly),
+    "in_flight": (1, _of_worker),
+    "workers": (1, _nothing),
+    "highest": (1, _nothing),
+    "start": (8, _start),
+    "append": (24, _append),
+    "resend": (3, _of_worker),
+    "accept": (12, _accept),
+    "claim": (8, _claim),
+    "arrivals": (3, _arrivals),
+    "due": (3, _due),
+    "next_due": (2, _of_worker),
+    "load": (3, _of_runs),
+    "entries": (2, _entries),
+    "journal": (2, _journal),
+    "find": (1, _of_run),
+    "find_key": (1, _key),
+    "rows": (1, _of_runs),
+    "runs": (6, _query),
+    "count": (2, _query),
+    "questions": (4, _asked),
+    "definition": (1, _definition),
+    "export": (2, _of_run),
+    "install": (3, _install),
+    "adopt": (2, _of_runs),
+    "prune": (2, _prune),
+    "reopen": (1, _nothing),
+}

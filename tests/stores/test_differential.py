@@ -1,0 +1,72 @@
+"""The same operations on two stores give the same answers."""
+
+import pytest
+
+from everflow.store import NewRun, RunQuery, RunRow, Store
+from everflow.stores.memory import MemoryStore
+from everflow.testing.differential import Side, compare, differ, operations, shrink
+
+
+class Forgetful(MemoryStore):
+    """A store with a planted bug: listing leaves out a run that was cancelled."""
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        return [row for row in super().runs(query) if not row.cancel]
+
+
+def pair(right: type[MemoryStore]) -> tuple[Side, Side]:
+    return Side(MemoryStore()), Side(right())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_reference_agrees_with_itself(seed: int) -> None:
+    """Answers depend on the operations alone."""
+    compare(seed, 300, lambda: pair(MemoryStore))
+
+
+def test_a_planted_bug_is_found_and_shown_short() -> None:
+    """A difference is named by its seed and a sequence of few operations."""
+    with pytest.raises(AssertionError, match="seed 1: the stores differ") as caught:
+        compare(1, 300, lambda: pair(Forgetful))
+    assert len(str(caught.value).splitlines()) < 12
+
+
+def test_operations_come_from_their_seed() -> None:
+    """The same seed, the same sequence; another seed, another one."""
+    assert operations(7, 100) == operations(7, 100)
+    assert operations(7, 100) != operations(8, 100)
+    assert len(operations(7, 100)) == 100
+
+
+def test_every_verb_is_drawn() -> None:
+    """No verb of the contract is left out, but those that only concern a place."""
+    drawn = {operation.verb for operation in operations(1, 5000)}
+    verbs = {name for name in vars(Store) if not name.startswith("_")}
+    assert verbs - drawn == {"info", "close", "version", "flights", "backup"}
+
+
+def test_most_operations_do_something() -> None:
+    """The world is small enough for things to meet."""
+    side = Side(MemoryStore())
+    seen: dict[str, set[str]] = {}
+    for seed in range(5):
+        for operation in operations(seed, 400):
+            seen.setdefault(operation.verb, set()).add(str(side.apply(operation))[:40])
+    dull = {verb for verb, answers in seen.items() if len(answers) < 2}
+    assert dull <= {"beat", "retire", "release", "fly", "reopen", "enlist", "highest"}
+
+
+def test_shrinking_keeps_what_matters() -> None:
+    """Everything else is left out."""
+    sequence = operations(3, 64)
+    wanted = [sequence[10], sequence[50]]
+    assert shrink(sequence, lambda ops: all(op in ops for op in wanted)) == wanted
+
+
+def test_a_difference_in_what_is_held_is_found() -> None:
+    """Even when no answer told."""
+    left, right = pair(MemoryStore)
+    right.store.start([NewRun(id="a", flow="f", definition="d", body="[]", sum=0, at=1)])
+    found = differ([], left, right)
+    assert found is not None
+    assert found.operation.verb == "everything"
