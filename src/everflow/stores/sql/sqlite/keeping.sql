@@ -1,0 +1,101 @@
+-- Export and import, adoption, pruning, backup.
+
+-- name: export
+SELECT coalesce((
+    SELECT
+        '{"row":' || doc
+        || ',"entries":' || (
+            SELECT coalesce(json_group_array(json_array(run, seq, body, sum)), '[]')
+            FROM (SELECT * FROM entry WHERE run = run_shown.no ORDER BY seq)
+        )
+        || ',"questions":' || (
+            SELECT '[' || coalesce(group_concat(question_doc, ','), '') || ']' FROM (
+                SELECT question_shown.doc AS question_doc FROM question_shown
+                WHERE question_shown.run = run_shown.no ORDER BY question_shown.id
+            )
+        )
+        || ',"arrivals":' || (
+            SELECT '[' || coalesce(group_concat(message, ','), '') || ']'
+            FROM (SELECT message FROM inbox WHERE run = run_shown.no ORDER BY id)
+        )
+        || '}'
+    FROM run_shown WHERE no = :no
+), 'null')
+
+-- name: there
+-- What an import meets: the run of its id, whether it is busy, and the run of its key.
+SELECT json_object(
+    'no', (SELECT no FROM run WHERE id = :id),
+    'busy', json(iif(EXISTS (
+        SELECT 1 FROM run JOIN worker ON worker.id = run.owner
+        WHERE run.id = :id AND worker.gone = 0 AND status IN ('queued', 'running', 'cancelling')
+    ), 'true', 'false')),
+    'keyed', (SELECT no FROM run WHERE flow = :flow AND key = :key)
+)
+
+-- name: highest_no
+SELECT coalesce((SELECT no FROM run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0)
+
+-- name: bodies
+-- (seq, body) of a run there that the import has as well, and its last seq.
+SELECT json_array(
+    (SELECT coalesce(max(seq), -1) FROM entry WHERE run = :no),
+    json((
+        SELECT json_group_array(json_array(seq, body)) FROM entry
+        WHERE run = :no AND seq IN (SELECT value FROM json_each(:seqs))
+    ))
+)
+
+-- name: delete_run
+DELETE FROM run WHERE no = :no
+
+-- name: delete_entries
+DELETE FROM entry WHERE run = :no
+
+-- name: delete_questions
+DELETE FROM question WHERE run = :no
+
+-- name: delete_inbox
+DELETE FROM inbox WHERE run = :no
+
+-- name: install_run
+INSERT INTO run (
+    no, id, flow, definition, status, until, reason, owner, key, parent, labels, generation,
+    origin, created, updated, ended, due, base, cancel, deaths, outcome
+) VALUES (
+    :no, :id, :flow, :definition, :status, :until, :reason, 0, :key, :parent, :labels, :generation,
+    :origin, :created, :updated, :ended, :due, :base, :cancel, :deaths, :outcome
+)
+
+-- name: install_entries
+INSERT INTO entry (run, seq, body, sum)
+SELECT :no, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:entries)
+
+-- name: install_questions
+INSERT INTO question (run, tag, occurrence, op, position, at, due, prompt, state, key)
+SELECT
+    :no, value ->> 'tag', value ->> 'occurrence', value ->> 'op', value ->> 'position',
+    value ->> 'at', value ->> 'due', value ->> 'prompt', value ->> 'state', value ->> 'key'
+FROM json_each(:questions)
+
+-- name: install_inbox
+INSERT INTO inbox (run, kind, message)
+SELECT :no, value ->> 0, value ->> 1 FROM json_each(:messages)
+
+-- name: install_definitions
+INSERT OR IGNORE INTO definition (hash, body)
+SELECT value ->> 0, value ->> 1 FROM json_each(:definitions)
+
+-- name: adopt
+UPDATE run SET status = 'queued', reason = ''
+WHERE status = 'paused' AND no IN (SELECT value FROM json_each(:nos))
+
+-- name: paused
+SELECT coalesce(json_group_array(no), '[]') FROM run
+WHERE status = 'paused' AND no IN (SELECT value FROM json_each(:nos))
+
+-- name: prune
+DELETE FROM entry
+WHERE
+    run = :no AND seq < min(:before, (SELECT base FROM run WHERE no = :no))
+    AND seq NOT IN (SELECT value FROM json_each(:keep))

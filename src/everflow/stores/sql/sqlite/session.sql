@@ -1,0 +1,173 @@
+-- What every connection makes for itself, in memory: views to write to, whose triggers spread one
+-- JSON document over the tables. One statement a batch, because with another Python thread busy each
+-- further one costs 5 to 10 ms. Being temporary, they are code of this release and not format.
+
+CREATE TEMP VIEW run_shown AS
+SELECT
+    run.*,
+    json_object(
+        'no', no, 'id', id, 'flow', flow, 'definition', definition, 'status', status,
+        'until', until, 'reason', reason,
+        -- What a retired or forgotten worker owned is nobody's: retiring needn't touch its runs.
+        'owner', iif(
+            EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone <> 1), owner, 0
+        ),
+        'key', key, 'parent', parent, 'labels', json(labels), 'generation', generation,
+        'origin', origin, 'created', created, 'updated', updated, 'ended', ended, 'due', due,
+        'base', base, 'cancel', json(iif(cancel, 'true', 'false')), 'deaths', deaths,
+        'outcome', outcome
+    ) AS doc
+FROM run;
+
+CREATE TEMP VIEW question_shown AS
+SELECT
+    question.*,
+    json_object(
+        'no', question.run, 'run', run.id, 'flow', run.flow, 'definition', run.definition,
+        'tag', tag, 'occurrence', occurrence, 'op', op, 'position', position, 'at', at,
+        'due', question.due, 'prompt', prompt, 'state', state, 'key', question.key
+    ) AS doc
+FROM question JOIN run ON run.no = question.run;
+
+-- A run's new standing. Row by row, because one batch may hold several of one run.
+CREATE TEMP VIEW standing (
+    worker, at, arrivals, place,
+    no, status, until, reason, due, base, ended, outcome, definition, deaths
+) AS SELECT 0, 0, '', 0, 0, '', '', '', 0, 0, 0, '', '', 0 WHERE 0;
+
+-- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
+CREATE TEMP TRIGGER standing_taken INSTEAD OF INSERT ON standing BEGIN
+    INSERT INTO refusal (worker, place, run)
+    SELECT NEW.worker, NEW.place, NEW.no FROM main.run
+    WHERE
+        no = NEW.no AND NEW.status IN ('done', 'failed', 'handed_off') AND cancel
+        AND NOT EXISTS (
+            SELECT 1 FROM main.inbox
+            WHERE inbox.run = NEW.no AND inbox.kind = 'cancel'
+            AND inbox.id IN (SELECT value FROM json_each(NEW.arrivals))
+        );
+    SELECT everflow_tell(run) FROM main.refusal WHERE worker = NEW.worker AND place = NEW.place;
+    UPDATE run SET
+        status = NEW.status, until = NEW.until, reason = NEW.reason, due = NEW.due,
+        base = NEW.base, ended = NEW.ended, outcome = NEW.outcome, definition = NEW.definition,
+        deaths = NEW.deaths, updated = NEW.at
+    WHERE no = NEW.no AND NOT EXISTS (
+        SELECT 1 FROM main.refusal WHERE worker = NEW.worker AND place = NEW.place
+    );
+END;
+
+CREATE TEMP VIEW batch (
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
+
+CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
+    SELECT RAISE(ABORT, 'everflow:fenced') WHERE NOT EXISTS (
+        SELECT 1 FROM main.worker
+        WHERE
+            id = NEW.worker AND epoch = NEW.epoch AND gone = 0
+            AND NEW.number IN (number, number + 1) AND NEW.number > 0
+    );
+    SELECT everflow_tell(refusal.run)
+    FROM main.worker CROSS JOIN main.refusal ON refusal.worker = worker.id
+    WHERE worker.id = NEW.worker AND worker.number = NEW.number
+    ORDER BY refusal.place;
+    SELECT iif(everflow_tell(-1), NULL, RAISE(IGNORE))
+    FROM main.worker WHERE id = NEW.worker AND number = NEW.number;
+
+    UPDATE worker SET number = NEW.number, at = max(at, NEW.at) WHERE id = NEW.worker;
+    DELETE FROM refusal WHERE worker = NEW.worker;
+
+    INSERT INTO standing
+    SELECT
+        NEW.worker, NEW.at, NEW.arrivals, key, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
+        value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
+    FROM json_each(NEW.changes);
+
+    INSERT INTO entry (run, seq, body, sum)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(NEW.entries);
+
+    INSERT OR IGNORE INTO question (run, tag, occurrence, op, position, at, due, prompt)
+    SELECT
+        value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+        value ->> 7
+    FROM json_each(NEW.opened) WHERE value ->> 0 IN (SELECT no FROM main.run);
+
+    -- An answer that was accepted stays accepted, whatever its run makes of it.
+    UPDATE question SET state = gone.value ->> 3
+    FROM json_each(NEW.closed) AS gone
+    WHERE
+        question.run = gone.value ->> 0 AND question.tag = gone.value ->> 1
+        AND question.occurrence = gone.value ->> 2 AND question.state = 'open';
+
+    DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(NEW.arrivals));
+
+    INSERT OR IGNORE INTO definition (hash, body)
+    SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
+END;
+
+CREATE TEMP VIEW birth (runs, unnumbered, definitions) AS SELECT '', 0, '' WHERE 0;
+
+-- Tells the number that the unnumbered ones follow, and -1 unless all were new. A first entry is
+-- missing for those alone whose run came to be just now: a run with base 0 was never pruned.
+CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
+    INSERT OR IGNORE INTO definition (hash, body)
+    SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
+
+    SELECT everflow_tell(coalesce(
+        (SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0
+    )) WHERE NEW.unnumbered;
+
+    INSERT OR IGNORE INTO run (
+        no, id, flow, definition, status, owner, key, parent, labels, created, updated
+    )
+    SELECT
+        iif(
+            value ->> 0 > 0,
+            value ->> 0,
+            coalesce(
+                (SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0
+            ) - (value ->> 0)
+        ),
+        value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 9
+    FROM json_each(NEW.runs);
+    SELECT everflow_tell(-1) WHERE changes() <> json_array_length(NEW.runs);
+    SELECT RAISE(ABORT, 'everflow:number')
+    FROM json_each(NEW.runs) AS new
+    WHERE
+        changes() <> json_array_length(NEW.runs)
+        AND NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
+        AND NOT EXISTS (
+            SELECT 1 FROM main.run WHERE flow = new.value ->> 2 AND key = new.value ->> 6
+        );
+
+    INSERT OR IGNORE INTO entry (run, seq, body, sum)
+    SELECT run.no, 0, new.value ->> 10, new.value ->> 11
+    FROM json_each(NEW.runs) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
+    WHERE run.base = 0;
+END;
+
+CREATE TEMP VIEW acceptance (answers, cancels, messages) AS SELECT '', '', '' WHERE 0;
+
+-- What was judged by a look at the rows is written on condition that they still stand so.
+CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM json_each(NEW.messages) AS message
+    WHERE NOT EXISTS (
+        SELECT 1 FROM main.run WHERE no = message.value ->> 0 AND NOT cancel
+        AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
+    );
+
+    UPDATE question SET state = 'answered', key = answer.value ->> 3
+    FROM json_each(NEW.answers) AS answer
+    WHERE
+        question.run = answer.value ->> 0 AND question.tag = answer.value ->> 1
+        AND question.occurrence = answer.value ->> 2 AND question.state = 'open';
+    SELECT RAISE(ABORT, 'everflow:changed')
+    WHERE changes() <> json_array_length(NEW.answers);
+
+    UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM json_each(NEW.cancels));
+
+    INSERT INTO inbox (run, kind, message)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(NEW.messages);
+END;

@@ -1,0 +1,147 @@
+-- Workers, and what there is for them to do.
+
+-- name: enlist
+INSERT INTO worker (epoch, number, at, host, pid, since)
+VALUES (1, 0, 0, :host, :pid, :at) RETURNING id
+
+-- name: withdraw
+-- The number is a living worker's of a younger copy of this store. It stays used.
+DELETE FROM worker WHERE id = :id
+
+-- name: forget_retired
+-- Younger ones are kept for those who look at what just happened.
+DELETE FROM worker WHERE gone = 1 AND id < :id - 64
+
+-- name: keep_highest
+UPDATE store SET highest = max(highest, (SELECT max(at) FROM worker))
+
+-- name: unlist_deposed
+-- Their rows stay, since runs at rest still name them as their owners.
+UPDATE worker SET gone = 3
+WHERE gone = 2 AND id < :id - 64 AND NOT EXISTS (
+    SELECT 1 FROM run WHERE owner = worker.id AND todo = 1
+)
+
+-- name: listed
+SELECT json_group_array(id) FROM worker WHERE gone < 3
+
+-- name: workers
+SELECT coalesce(json_group_array(json_object(
+    'id', id, 'epoch', epoch, 'number', number, 'beat', 0, 'host', host, 'pid', pid,
+    'since', since, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false')
+) ORDER BY id), '[]')
+FROM worker WHERE gone < 3
+
+-- name: depose
+UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch AND gone = 0
+
+-- name: retire
+-- Its runs are unowned by that: whoever looks at an owner looks whether it retired.
+UPDATE worker SET epoch = epoch + 1, gone = 1 WHERE id = :id AND gone = 0
+
+-- name: heaps
+-- (owner, definition) of runs with something to do and without a living owner, walking from one
+-- pair to the next in the index; then the same for timers, by owner.
+WITH RECURSIVE
+heap (owner, definition) AS (
+    SELECT * FROM (
+        SELECT owner, definition FROM run WHERE todo = 1 ORDER BY owner, definition LIMIT 1
+    )
+    UNION ALL
+    SELECT
+        (SELECT owner FROM run WHERE todo = 1
+            AND (owner, definition) > (heap.owner, heap.definition)
+            ORDER BY owner, definition LIMIT 1),
+        (SELECT definition FROM run WHERE todo = 1
+            AND (owner, definition) > (heap.owner, heap.definition)
+            ORDER BY owner, definition LIMIT 1)
+    FROM heap WHERE heap.owner IS NOT NULL
+),
+sleeper (owner) AS (
+    SELECT min(owner) FROM run WHERE due IS NOT NULL AND status IN ('suspended', 'waiting')
+    UNION ALL
+    SELECT (
+        SELECT min(owner) FROM run
+        WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner > sleeper.owner
+    )
+    FROM sleeper WHERE sleeper.owner IS NOT NULL
+)
+SELECT json_object(
+    'lives', json(iif(EXISTS (
+        SELECT 1 FROM worker WHERE id = :worker AND gone = 0
+    ), 'true', 'false')),
+    'heaps', json((
+        SELECT json_group_array(json_array(owner, definition)) FROM heap
+        WHERE owner IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM worker WHERE worker.id = heap.owner AND gone = 0
+        )
+    )),
+    'sleepers', json((
+        SELECT json_group_array(owner) FROM sleeper
+        WHERE owner IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM worker WHERE worker.id = sleeper.owner AND gone = 0
+        )
+    ))
+)
+
+-- name: heap
+SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
+    SELECT created, no, owner FROM run
+    WHERE todo = 1 AND owner = :owner AND definition = :definition
+    ORDER BY created, no LIMIT :limit
+)
+
+-- name: sleepers
+SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
+    SELECT created, no, owner FROM run
+    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :owner
+    AND due <= :now AND NOT todo
+    AND definition NOT IN (SELECT value FROM json_each(:without))
+    ORDER BY created, no LIMIT :limit
+)
+
+-- name: still_there
+SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY seen.key), '') || ']'
+FROM json_each(:taken) AS seen CROSS JOIN run_shown ON run_shown.no = seen.value ->> 0
+WHERE run_shown.owner = seen.value ->> 1
+
+-- name: claim
+-- On condition that the owners are still those that were seen.
+UPDATE run SET owner = :worker
+WHERE
+    (no, owner) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:taken))
+    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone = 0)
+
+-- name: release
+UPDATE run SET owner = 0
+WHERE
+    no IN (SELECT value FROM json_each(:nos)) AND owner = :worker
+    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone = 0)
+
+-- name: arrivals
+SELECT '[' || coalesce(group_concat(
+    '{"id":' || id || ',"no":' || run || ',"message":' || message || '}', ','
+), '') || ']'
+FROM (
+    SELECT inbox.id, inbox.run, inbox.message
+    FROM inbox CROSS JOIN run ON run.no = inbox.run
+    WHERE inbox.id > :after AND run.owner = :worker
+    AND EXISTS (SELECT 1 FROM worker WHERE worker.id = :worker AND gone <> 1)
+    ORDER BY inbox.id LIMIT :limit
+)
+
+-- name: due
+SELECT coalesce(json_group_array(no), '[]') FROM (
+    SELECT no FROM run
+    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :worker
+    AND due <= :now
+    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
+    ORDER BY due, no LIMIT :limit
+)
+
+-- name: next_due
+SELECT json_array((
+    SELECT min(due) FROM run
+    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :worker
+    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
+))

@@ -1,0 +1,137 @@
+"""What a worker shows without SQL: that it lives, its heartbeat, and what it has in flight.
+
+Each worker has a file of 64-bit numbers beside the store, mapped into memory:
+``[magic, beat, slots, slot 0, slot 1, ...]``. Its room is taken when the worker enlists, so that a
+beat works on a full disk; a mark is one store to memory and outlives ``kill -9``. As long as the
+worker lives it holds the file's lock, which the kernel frees at its death: that tells the others
+at once. A worker without a file is dead: the file is there before its row is.
+
+A forked child shares the lock: should it outlive its parent, the death shows by the heartbeat.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from array import array
+from collections.abc import MutableSequence
+from pathlib import Path
+from typing import cast
+
+from everflow.stores.sqlite.turnstile import try_lock
+
+MAGIC = int.from_bytes(b"everflow", "little")
+_BEAT, _SLOTS, _FIRST = 1, 2, 3
+_CELL = 8
+_ROOM = 4096  # bytes: a page, with room for 509 slots
+
+
+class Board:
+    """A worker's own file, locked."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._cells = self._mapped(_ROOM)
+
+    def _mapped(self, size: int) -> memoryview:
+        os.posix_fallocate(self._fd, 0, size)
+        cells = memoryview(mmap.mmap(self._fd, size)).cast("q")
+        cells[0] = MAGIC
+        return cells
+
+    def beat(self) -> None:
+        """Advance the heartbeat."""
+        self._cells[_BEAT] += 1
+
+    def flights(self, slots: int) -> MutableSequence[int]:
+        """The slots, with what stands on them."""
+        size = max(_ROOM, (_FIRST + slots) * _CELL)
+        if size > self._cells.nbytes:
+            self._cells = self._mapped(size)
+        self._cells[_SLOTS] = max(slots, self._cells[_SLOTS])
+        return cast("MutableSequence[int]", self._cells[_FIRST : _FIRST + slots])
+
+    def close(self) -> None:
+        """Free the lock. The mapped memory goes when nobody holds the slots any more."""
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        os.close(self._fd)
+
+
+class Boards:
+    """The folder of boards: those of this object's own workers, and looks at all others."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own: dict[int, Board] = {}
+
+    def put_up(self, worker: int) -> bool:
+        """Make the board of a new worker; False when a living one has that number.
+
+        That happens when an older backup was put in the place of the store.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(self._path(worker), flags, 0o644)
+        try:
+            if not try_lock(fd):
+                os.close(fd)
+                return False
+            os.ftruncate(fd, 0)
+            self._own[worker] = Board(fd)
+        except OSError:
+            os.close(fd)
+            raise
+        return True
+
+    def flights(self, worker: int, slots: int) -> MutableSequence[int]:
+        """The slots of one of this object's own workers; of any other, a list that nobody sees."""
+        board = self._own.get(worker)
+        return [0] * slots if board is None else board.flights(slots)
+
+    def own(self, worker: int) -> Board | None:
+        """The board of one of this object's own workers."""
+        return self._own.get(worker)
+
+    def look(self, worker: int) -> tuple[int, bool]:
+        """A worker's heartbeat, and whether the kernel tells its death."""
+        try:
+            fd = os.open(self._path(worker), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return 0, True
+        try:
+            cells = array("q", os.pread(fd, _FIRST * _CELL, 0))
+            lost = try_lock(fd, fcntl.LOCK_SH)  # freed with the descriptor
+        finally:
+            os.close(fd)
+        return (cells[_BEAT] if len(cells) == _FIRST else 0), lost
+
+    def in_flight(self, worker: int) -> list[int]:
+        """The slots of a worker that aren't 0."""
+        try:
+            content = self._path(worker).read_bytes()
+        except FileNotFoundError:
+            return []
+        cells = array("q", content[: len(content) // _CELL * _CELL])
+        if len(cells) < _FIRST or cells[0] != MAGIC:
+            return []
+        return [no for no in cells[_FIRST : _FIRST + cells[_SLOTS]] if no]
+
+    def take_down(self, worker: int) -> None:
+        """Free a worker's lock; its file stays for those who look."""
+        board = self._own.pop(worker, None)
+        if board is not None:
+            board.close()
+
+    def sweep(self, listed: set[int]) -> None:
+        """Delete the files of workers that aren't listed any more."""
+        for path in self._folder.iterdir():
+            if path.name.isdecimal() and int(path.name) not in listed:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Free all own locks."""
+        for worker in list(self._own):
+            self.take_down(worker)
+
+    def _path(self, worker: int) -> Path:
+        return self._folder / str(worker)

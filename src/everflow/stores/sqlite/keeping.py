@@ -1,0 +1,107 @@
+"""Export and import, adoption, pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import apsw
+import msgspec
+from msgspec.structs import asdict
+
+from everflow.errors import NoSuchRun
+from everflow.store import Imported
+from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.sqlite.reading import check_sums
+from everflow.stores.sqlite.writing import kind_of
+
+Installed = Literal["new", "same", "conflict", "replaced"]
+
+
+class There(msgspec.Struct):
+    """What an import meets in the store."""
+
+    no: int | None  # of the run with its id
+    busy: bool  # that run is active and its owner lives
+    keyed: int | None  # the run with its key
+
+
+class Keeping(Desk):
+    """The verbs of people who look after a store."""
+
+    def export(self, no: int) -> Imported:
+        """A run whole, read in one transaction."""
+        found = self._ask("export", Imported | None, {"no": no})  # type: ignore[arg-type]  # a union
+        if found is None:
+            raise NoSuchRun(f"There is no run number {no}.")
+        check_sums(found.row.id, found.entries)
+        return found
+
+    def install(
+        self,
+        runs: Sequence[Imported],
+        definitions: Sequence[tuple[str, str]],
+        *,
+        replace: bool = False,
+    ) -> list[Installed]:
+        """Import runs under new numbers, unowned."""
+        with self._pen.transaction() as db:
+            db.execute(QUERIES["install_definitions"], {"definitions": as_json(definitions)})
+            return [self._install(db, run, replace=replace) for run in runs]
+
+    def _install(self, db: apsw.Connection, run: Imported, *, replace: bool) -> Installed:
+        names = {"id": run.row.id, "flow": run.row.flow, "key": run.row.key}
+        there = self._decoded(str(db.execute(QUERIES["there"], names).get), There)
+        if there.no is not None and self._holds(db, there.no, run):
+            return "same"
+        if there.keyed not in {None, there.no}:
+            return "conflict"
+        if there.no is not None and (there.busy or not replace):
+            return "conflict"
+        no = cast("int", db.execute(QUERIES["highest_no"]).get) + 1
+        if there.no is not None:
+            for what in ("delete_inbox", "delete_questions", "delete_entries", "delete_run"):
+                db.execute(QUERIES[what], {"no": there.no})
+        self._restore(db, no, run)
+        return "new" if there.no is None else "replaced"
+
+    def _holds(self, db: apsw.Connection, no: int, run: Imported) -> bool:
+        """Is the history of ``run`` a part of what is there? Only what both have can tell."""
+        theirs = {entry[1]: entry[2] for entry in run.entries}
+        values = {"no": no, "seqs": as_json(list(theirs))}
+        last, both = self._decoded(
+            str(db.execute(QUERIES["bodies"], values).get), tuple[int, list[tuple[int, str]]]
+        )
+        same = all(theirs[seq] == body for seq, body in both)
+        return bool(both) and max(theirs) <= last and same
+
+    def _restore(self, db: apsw.Connection, no: int, run: Imported) -> None:
+        row = asdict(run.row) | {"no": no, "labels": as_json(run.row.labels)}
+        del row["owner"]
+        db.execute(QUERIES["install_run"], row)
+        entries = {"no": no, "entries": as_json(run.entries)}
+        db.execute(QUERIES["install_entries"], entries)
+        db.execute(QUERIES["install_questions"], {"no": no, "questions": as_json(run.questions)})
+        messages = []
+        for message in run.arrivals:
+            mine = msgspec.structs.replace(message, no=no)
+            messages.append((kind_of(mine), as_json(mine)))
+        db.execute(QUERIES["install_inbox"], {"no": no, "messages": as_json(messages)})
+
+    def adopt(self, nos: Sequence[int]) -> list[bool]:
+        """Queue paused runs."""
+        values = {"nos": as_json(nos)}
+        with self._pen.transaction() as db:
+            paused = self._decoded(str(db.execute(QUERIES["paused"], values).get), set[int])
+            db.execute(QUERIES["adopt"], values)
+        adopted = []
+        for no in nos:
+            adopted.append(no in paused)
+            paused.discard(no)
+        return adopted
+
+    def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
+        """Delete what no load needs any more."""
+        with self._pen.turn() as db:
+            db.execute(QUERIES["prune"], {"no": no, "before": before, "keep": as_json(keep)})
+            return db.changes()

@@ -1,0 +1,78 @@
+"""SQLite's errors in the store's words.
+
+Each of its result codes becomes one of the store's errors, by this table alone. What the disk or
+another process does is temporary (``StoreUnavailable``): nothing is known to be written, and the
+same call may be made again. Everything else is final.
+"""
+
+from __future__ import annotations
+
+import errno
+
+import apsw
+
+from everflow.errors import (
+    ConfigurationError,
+    EverflowError,
+    Fenced,
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+)
+
+RESTORE = "nothing was changed; restore a backup"
+_TEMPORARY = (apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.NoMemError)
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.MismatchError)
+
+
+class Changed(Exception):
+    """What a write relied on doesn't hold any more; the caller looks again."""
+
+
+class Inconsistent(StoreError):
+    """A row that its own table refuses: the caller wrote what can't be."""
+
+
+def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed:
+    """The store's error for one of SQLite's."""
+    said = str(error)
+    if isinstance(error, apsw.ConstraintError):
+        return _raised_by_us(said, place)
+    if isinstance(error, _DAMAGE) or "malformed" in said:
+        return StoreDamaged(f"The store {place} is damaged: {said}.", hint=RESTORE)
+    if isinstance(error, apsw.FullError):
+        return StoreFull(f"No room is left for the store {place}.", hint="free some disk space")
+    if isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError):
+        return StoreReadOnly(f"The store {place} can't be written: {said}.")
+    if isinstance(error, _TEMPORARY):
+        return StoreUnavailable(f"The store {place} can't be used for now: {said}.")
+    return StoreError(f"The store {place} can't do that: {said}.")
+
+
+def _raised_by_us(said: str, place: str) -> EverflowError | Changed:
+    if "everflow:fenced" in said:
+        return Fenced(
+            f"The store {place} refused a batch: its worker was deposed or it came out of turn.",
+            hint="enlist again",
+        )
+    if "everflow:changed" in said:
+        return Changed(said)
+    if "everflow:number" in said:
+        return StoreError("The number given to a new run is another run's.")
+    return Inconsistent(f"The store {place} refused an inconsistent row: {said}.")
+
+
+def of_system(error: OSError, place: str) -> StoreError | ConfigurationError:
+    """The store's error for one of the operating system's."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreFull(f"No room is left for the store {place}.", hint="free some disk space")
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return StoreReadOnly(
+            f"The store {place} can't be written: {error.strerror}.",
+            hint="give this user the right to write to the file and its folder",
+        )
+    if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}:
+        return ConfigurationError(f"{place} is no place for a store: {error.strerror}.")
+    return StoreUnavailable(f"The store {place} can't be used for now: {error.strerror}.")

@@ -1,0 +1,111 @@
+"""The turnstile: whoever wants to write queues here, so that nobody is starved.
+
+Two locks, taken in turn: *next* is held while waiting for *writing* and let go once inside. A busy
+writer that comes again finds the waiting one in *next* and goes behind it. (Measured: without, a
+process that commits all the time kept another one's single row waiting for 3 s; with, 0.4 ms.)
+
+Between processes these are ``flock`` on two files, which the kernel frees at a death; between
+threads of one process two plain locks, because Python's lock isn't fair either. ``flock`` is called
+without giving up the GIL (and so never blocks): with another Python thread busy, each call that
+gives it up costs some 5 ms.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import threading
+import time
+from pathlib import Path
+
+from everflow.errors import StoreUnavailable
+
+_libc = ctypes.PyDLL(None, use_errno=True)
+_libc.flock.argtypes = (ctypes.c_int, ctypes.c_int)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.002  # seconds
+
+
+def try_lock(fd: int, operation: int = fcntl.LOCK_EX) -> bool:
+    """Lock an open file unless somebody else holds it. Never blocks, never gives up the GIL."""
+    while _libc.flock(fd, operation | fcntl.LOCK_NB) != 0:
+        code = ctypes.get_errno()
+        if code == errno.EWOULDBLOCK:
+            return False
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))
+    return True
+
+
+def unlock(fd: int) -> None:
+    """Free a lock that ``try_lock`` took."""
+    _libc.flock(fd, fcntl.LOCK_UN)
+
+
+class Turnstile:
+    """One writer at a time, in about the order of coming."""
+
+    def __init__(self, folder: Path, *, patience: float, place: str) -> None:
+        self._patience = patience
+        self._place = place
+        self._queue = threading.Lock()
+        self._hall = threading.Lock()
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._next = os.open(folder / "next", flags, 0o644)
+        self._writing = os.open(folder / "writing", flags, 0o644)
+
+    def enter(self) -> None:
+        """Wait for one's turn; raises ``StoreUnavailable`` when patience is at its end."""
+        deadline = time.monotonic() + self._patience
+        if not self._queue.acquire(timeout=self._patience):
+            raise self._too_long()
+        try:
+            if not self._hall.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                raise self._too_long()
+            try:
+                self._pass(deadline)
+            except BaseException:
+                self._hall.release()
+                raise
+        finally:
+            self._queue.release()
+
+    def try_enter(self) -> bool:
+        """Only keep other threads out, if none is inside; for a look that needs no turn."""
+        return self._hall.acquire(blocking=False)
+
+    def leave_hall(self) -> None:
+        """The end of ``try_enter``."""
+        self._hall.release()
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        unlock(self._writing)
+        self._hall.release()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        os.close(self._next)
+        os.close(self._writing)
+
+    def _pass(self, deadline: float) -> None:
+        self._wait(self._next, deadline)
+        try:
+            self._wait(self._writing, deadline)
+        finally:
+            unlock(self._next)
+
+    def _wait(self, fd: int, deadline: float) -> None:
+        pause = _FIRST_PAUSE
+        while not try_lock(fd):
+            if time.monotonic() >= deadline:
+                raise self._too_long()
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _too_long(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"Others have been writing to the store {self._place} for {self._patience:g} s.",
+            hint="look for a process that was stopped in the middle of a write",
+        )

@@ -1,0 +1,156 @@
+"""Workers, and what there is for them to do.
+
+Looking for work costs reads on the glass alone; the turnstile is passed only when there is some.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import MutableSequence, Sequence
+from itertools import islice
+from typing import cast
+
+import apsw
+import msgspec
+
+from everflow.errors import Fenced
+from everflow.store import Arrival, RunRow, WorkerRow
+from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.sqlite.opening import Value
+
+Place = tuple[int, int, int]  # created, no, owner: the order of claims
+
+
+class Heaps(msgspec.Struct):
+    """Where there is work without a living owner: by (owner, definition), and timers by owner."""
+
+    lives: bool  # the worker that asks
+    heaps: list[tuple[int, str]]
+    sleepers: list[int]
+
+
+class Workers(Desk):
+    """The verbs of workers, claims and timers."""
+
+    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+        """A new worker, its board up and locked before its row is there."""
+        with self._files(), self._pen.transaction() as db:
+            id_ = self._put_up(db, {"host": host, "pid": pid, "at": at})
+            try:
+                self._forget(db, id_)
+            except BaseException:
+                self._boards.take_down(id_)
+                raise
+        return WorkerRow(
+            id=id_,
+            epoch=1,
+            number=0,
+            beat=0,
+            host=host,
+            pid=pid,
+            since=at,
+            gone=False,
+            lost=False,
+        )
+
+    def _put_up(self, db: apsw.Connection, values: dict[str, Value]) -> int:
+        while True:
+            id_ = cast("int", db.execute(QUERIES["enlist"], values).get)
+            if self._boards.put_up(id_):
+                return id_
+            db.execute(QUERIES["withdraw"], {"id": id_})
+
+    def _forget(self, db: apsw.Connection, youngest: int) -> None:
+        db.execute(QUERIES["keep_highest"])
+        db.execute(QUERIES["forget_retired"], {"id": youngest})
+        db.execute(QUERIES["unlist_deposed"], {"id": youngest})
+        listed = self._decoded(str(db.execute(QUERIES["listed"]).get), set[int])
+        self._boards.sweep(listed)
+
+    def beat(self, worker: int) -> None:
+        """Advance the heartbeat counter: one store to memory."""
+        board = self._boards.own(worker)
+        if board is not None:
+            board.beat()
+
+    def flights(self, worker: int, slots: int) -> MutableSequence[int]:
+        """The worker's board of run numbers in flight."""
+        with self._files():
+            return self._boards.flights(worker, slots)
+
+    def in_flight(self, worker: int) -> list[int]:
+        """What stands on a worker's board."""
+        with self._files():
+            return self._boards.in_flight(worker)
+
+    def workers(self) -> list[WorkerRow]:
+        """All workers that are listed, with what their boards and locks say."""
+        rows = self._ask("workers", list[WorkerRow])
+        with self._files():
+            for row in rows:
+                row.beat, row.lost = self._boards.look(row.id)
+        return rows
+
+    def depose(self, worker: int, epoch: int) -> bool:
+        """End the epoch of a worker taken for dead."""
+        return self._end("depose", {"id": worker, "epoch": epoch})
+
+    def retire(self, worker: int) -> None:
+        """End the worker's own epoch; its runs are unowned by that."""
+        self._end("retire", {"id": worker})
+        self._boards.take_down(worker)
+
+    def _end(self, how: str, values: dict[str, Value]) -> bool:
+        with self._pen.turn() as db:
+            db.execute(QUERIES[how], values)
+            return db.changes() > 0
+
+    def claim(
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+    ) -> list[RunRow]:
+        """Take runs that nobody living owns and that have something to do."""
+        found = self._ask("heaps", Heaps, {"worker": worker})
+        if not found.lives:
+            raise Fenced(f"worker {worker} was deposed", hint="enlist again")
+        limit = max(limit, 0)
+        piles = [
+            self._ask(
+                "heap", list[Place], {"owner": owner, "definition": definition, "limit": limit}
+            )
+            for owner, definition in found.heaps
+            if definition not in without
+        ]
+        sleepers: dict[str, Value] = {"now": now, "limit": limit, "without": as_json(without)}
+        piles += [
+            self._ask("sleepers", list[Place], {"owner": owner, **sleepers})
+            for owner in found.sleepers
+        ]
+        places = list(islice(heapq.merge(*piles), limit))
+        return self._take(worker, places) if places else []
+
+    def _take(self, worker: int, places: list[Place]) -> list[RunRow]:
+        """Those of the places that are still as they were seen."""
+        taken = as_json([(no, owner) for _, no, owner in places])
+        with self._pen.transaction() as db:
+            before = self._decoded(
+                str(db.execute(QUERIES["still_there"], {"taken": taken}).get), list[RunRow]
+            )
+            db.execute(QUERIES["claim"], {"worker": worker, "taken": taken})
+        return before
+
+    def release(self, worker: int, nos: Sequence[int]) -> None:
+        """Give runs back, unowned."""
+        self._pen.write(QUERIES["release"], {"worker": worker, "nos": as_json(nos)})
+
+    def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
+        """The inbox of the worker's own runs."""
+        values = {"worker": worker, "after": after, "limit": max(limit, 0)}
+        return self._ask("arrivals", list[Arrival], values)
+
+    def due(self, worker: int, *, now: int, limit: int) -> list[int]:
+        """The worker's own resting runs whose timer is due."""
+        return self._ask("due", list[int], {"worker": worker, "now": now, "limit": max(limit, 0)})
+
+    def next_due(self, worker: int) -> int | None:
+        """When the next timer is due."""
+        return self._ask("next_due", tuple[int | None], {"worker": worker})[0]
