@@ -1,9 +1,13 @@
 """The same operations on two stores give the same answers."""
 
+from itertools import count
+from pathlib import Path
+
 import pytest
 
 from everflow.store import NewRun, RunQuery, RunRow, Store
 from everflow.stores.memory import MemoryStore
+from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.differential import Side, compare, differ, operations, shrink
 
 
@@ -22,6 +26,35 @@ def pair(right: type[MemoryStore]) -> tuple[Side, Side]:
 def test_the_reference_agrees_with_itself(seed: int) -> None:
     """Answers depend on the operations alone."""
     compare(seed, 300, lambda: pair(MemoryStore))
+
+
+def agree_on_sqlite(seed: int, length: int, place: Path) -> None:
+    """Raise unless SQLite answers as the reference does, over restarts too."""
+    numbers = count()
+
+    def sides() -> tuple[Side, Side]:
+        path = place / f"{next(numbers)}.db"
+
+        def reopen(store: Store) -> Store:
+            store.close()
+            return SQLiteStore.open(path, create=False)
+
+        return Side(MemoryStore()), Side(SQLiteStore.open(path, create=True), reopen)
+
+    compare(seed, length, sides)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sqlite_agrees_with_the_reference(seed: int, tmp_path: Path) -> None:
+    """The reference is the contract's own reading of itself."""
+    agree_on_sqlite(seed, 300, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1500))
+def test_sqlite_agrees_for_long(seed: int, tmp_path: Path) -> None:
+    """More seeds, longer sequences."""
+    agree_on_sqlite(seed, 1000, tmp_path)
 
 
 def test_a_planted_bug_is_found_and_shown_short() -> None:

@@ -6,7 +6,7 @@ store gave, and holds whether or not what it names is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
@@ -101,11 +101,13 @@ def _fly(random: Random) -> dict[str, Any]:
 
 
 def _new(random: Random) -> dict[str, Any]:
+    run = _run(random)
+    index = RUNS.index(run)
     return {
-        "id": _run(random),
-        "flow": random.choice(FLOWS),
+        "id": run,
+        "flow": FLOWS[index % len(FLOWS)],  # an id comes with one flow and key: resent or not
+        "key": KEYS[index % len(KEYS)],
         "definition": random.choice(DEFINITIONS),
-        "key": random.choice(KEYS),
         "at": _at(random),
         "owner": _maybe(random, _worker(random), 0.3),
         "parent": _maybe(random, _run(random), 0.1),
@@ -138,6 +140,11 @@ def _question(random: Random) -> dict[str, Any]:
     return {"run": _run(random), "tag": random.choice(TAGS), "occurrence": random.randrange(2)}
 
 
+def _once(questions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A batch closes a question once."""
+    return list({(q["run"], q["tag"], q["occurrence"]): q for q in questions}.values())
+
+
 def _append(random: Random) -> dict[str, Any]:
     few = range(random.randint(0, 2))
     return {
@@ -148,7 +155,7 @@ def _append(random: Random) -> dict[str, Any]:
         "entries": {_run(random): random.randint(1, 4) for _ in few},
         "changes": {run: _change(random) | {"run": run} for run in _some(random, 2)},
         "opened": [_question(random) | {"at": _at(random)} for _ in few],
-        "closed": [_question(random) | {"state": random.choice(STATES)} for _ in few],
+        "closed": _once(_question(random) | {"state": random.choice(STATES)} for _ in few),
         "applied": {_run(random): random.randint(1, 2) for _ in few},
         "definitions": [(random.choice(DEFINITIONS), f'{{"n":{random.randrange(3)}}}')],
     }

@@ -52,6 +52,7 @@ class Side:
         self.store = store
         self._reopen = reopen
         self._workers: list[int] = []
+        self._here: set[int] = set()  # enlisted since the store was opened: they have a board
         self._numbers: dict[int, int] = {}  # of a worker's last batch
         self._batches: dict[int, Batch] = {}  # a worker's last batch
         self._exports: list[Imported] = []
@@ -80,6 +81,9 @@ class Side:
 
     def _worker(self, index: int) -> int:
         return self._workers[index] if index < len(self._workers) else NOBODY
+
+    def _living(self) -> set[int]:
+        return {worker.id for worker in self.store.workers() if not worker.gone}
 
     def _no(self, run: str) -> int:
         row = self.store.find(run)
@@ -112,6 +116,7 @@ class Side:
     def enlist(self) -> tuple[int, int]:
         worker = self.store.enlist(host="here", pid=1, at=START)
         self._workers.append(worker.id)
+        self._here.add(worker.id)
         self._numbers[worker.id] = 0
         return worker.epoch, worker.number
 
@@ -128,8 +133,8 @@ class Side:
         self.store.release(self._worker(worker), self._nos(runs))
 
     def fly(self, worker: int, slot: int, run: str) -> None:
-        if worker < len(self._workers):
-            board = self.store.flights(self._workers[worker], SLOTS)
+        if self._worker(worker) in self._here & self._living():
+            board = self.store.flights(self._worker(worker), SLOTS)
             board[slot] = self._no(run) % NOBODY
 
     def in_flight(self, worker: int) -> list[str]:
@@ -148,6 +153,7 @@ class Side:
 
     def reopen(self) -> None:
         self.store = self._reopen(self.store)
+        self._here.clear()
 
     # writing
 
@@ -156,8 +162,8 @@ class Side:
     ) -> list[RunRow]:
         new = []
         for given in runs:
-            owner = 0 if given["owner"] is None else self._worker(given["owner"])
-            owner %= NOBODY
+            owner = NOBODY if given["owner"] is None else self._worker(given["owner"])
+            owner = owner if owner in self._living() else 0
             body = f'["start",{given["at"]}]'
             fields = given | {"owner": owner, "body": body, "sum": zlib.crc32(body.encode())}
             new.append(NewRun(**fields))
