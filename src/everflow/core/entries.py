@@ -67,7 +67,7 @@ _text = msgspec.json.Encoder()
 def body_of(entry: Entry) -> str:
     """The text of an entry. Ops and node names bear no character that JSON would escape."""
     note = _text.encode(entry.note).decode() if entry.note else '""'
-    op = entry.op if entry.kind is not Kind.EARLY else _text.encode(entry.op).decode()[1:-1]
+    op = entry.op if entry.kind != Kind.EARLY else _text.encode(entry.op).decode()[1:-1]
     source = "null" if entry.input is None else entry.input
     return (
         f'[{entry.seq},{entry.at},"{entry.kind}","{op}",{entry.payload},'

@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from everflow.core.naming import module_name
+from everflow.errors import EverflowError
+
 __all__ = [
     "Caught",
     "ErrorData",
@@ -20,6 +23,8 @@ __all__ = [
     "Settled",
     "decode_error",
     "encode_error",
+    "error_kinds",
+    "error_name",
     "make_error",
 ]
 
@@ -29,8 +34,8 @@ T = TypeVar("T")
 class ErrorData(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A reified error: plain data that survives restarts.
 
-    ``type`` is the class's name and ``kinds`` the canonical names of its bases up to ``Exception``,
-    so that a retry's ``on=`` can match without the class. ``data`` is the error's arguments where
+    ``type`` is the class's name and ``kinds`` the names of the class and its bases
+    (``error_kinds``), so that a retry's ``on=`` can match without the class. ``data`` is the error's arguments where
     they are plain. ``after`` is a delay in microseconds that the node asked for.
     """
 
@@ -72,7 +77,11 @@ class Settled(Generic[T]):
 
 @dataclass(frozen=True)
 class Question(Generic[T]):
-    """What ``notify`` gets: the value asked about, the token that an answer is addressed to, and the deadline."""
+    """What ``notify`` gets.
+
+    ``value`` is what is asked about, ``token`` what an answer is addressed to, and ``deadline`` the
+    moment after which it is refused.
+    """
 
     value: T
     token: str
@@ -96,7 +105,25 @@ def decode_error(payload: str) -> ErrorData:
     return _decoder.decode(payload[len(_PREFIX) : -len(_SUFFIX)])
 
 
-def make_error(code: str, kind: str, message: str, *, position: str = "") -> ErrorData:
+def error_name(kind: type[BaseException]) -> str:
+    """The name by which ``retry(on=...)`` knows an error class: canonical, bare for builtins."""
+    if kind.__module__ == "builtins":
+        return kind.__name__
+    return f"{module_name(kind.__module__) or kind.__module__}:{kind.__qualname__}"
+
+
+def error_kinds(kind: type[BaseException]) -> tuple[str, ...]:
+    """The names of a class and its bases, but for those that every error has."""
+    common = (Exception, BaseException, object)
+    return tuple(error_name(base) for base in kind.__mro__ if base not in common)
+
+
+def make_error(kind: type[EverflowError], message: str, *, position: str = "") -> ErrorData:
     """An error that the machine itself raises (a timeout, a missing case)."""
-    kinds = (f"everflow.errors:{kind}", "everflow.errors:FlowError")
-    return ErrorData(type=kind, message=message, code=code, kinds=kinds, position=position)
+    return ErrorData(
+        type=kind.__name__,
+        message=message,
+        code=kind.code,
+        kinds=error_kinds(kind),
+        position=position,
+    )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 from everflow.core.faults import ErrorData
-from everflow.core.frames import Frame
+from everflow.core.frames import AnyFrame
 from everflow.core.ops import Op
 from everflow.core.refs import Ref
 from everflow.errors import NotAFlow, WrongArgument
@@ -48,9 +48,9 @@ class Moves(Protocol):
     seq: int
     run: str
 
-    def site(self, position: str) -> Site: ...
+    sites: dict[str, Site]
 
-    def push(self, frame: Frame) -> None:
+    def push(self, frame: AnyFrame) -> None:
         """Put a frame into the table."""
 
     def enter(self, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
@@ -59,10 +59,10 @@ class Moves(Protocol):
     def done(self, parent: str, key: str, value: Ref) -> None:
         """End a child of ``parent`` that needs no frame."""
 
-    def leave(self, frame: Frame, value: Ref) -> None:
+    def leave(self, frame: AnyFrame, value: Ref) -> None:
         """Take a frame off the table; its parent is told the value."""
 
-    def throw(self, frame: Frame, error: ErrorData) -> None:
+    def throw(self, frame: AnyFrame, error: ErrorData) -> None:
         """Take a frame off the table; its parent is told the error."""
 
     def fail(self, parent: str, key: str, error: ErrorData) -> None:
@@ -74,7 +74,7 @@ class Moves(Protocol):
     def drop(self, op_id: str) -> None:
         """Close an op of one's own by consequence, if it is open."""
 
-    def cancel_under(self, frame: Frame, child: str | None = None) -> dict[str, None]:
+    def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
         """Cancel one child, or all; give the ids of the ops that the world must close first."""
 
     def occurrence(self, tag: str) -> int:
@@ -157,6 +157,10 @@ class Flow(Generic[In, Out]):
 
     def child_closed(self, m: Moves, frame: Any, op: str, error: ErrorData | None) -> None:
         """An op of a cancelled child is closed; ``error`` is one that the cancel didn't cause."""
+
+    def catches(self, frame: Any, key: str) -> bool:
+        """Whether an error under child ``key`` would be caught here rather than go outward."""
+        return False
 
     def ticks_for(self, frame: Any, key: str) -> int | None:
         """What this flow leaves to child ``key`` of a budget of its own."""

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Frame(msgspec.Struct):
+class Frame(msgspec.Struct, omit_defaults=True):
     """``position`` is static, ``path`` dynamic; ``key`` is the name by which the parent knows it."""
 
     position: str
@@ -61,7 +61,7 @@ class LoopFrame(Frame, tag="loop/1", kw_only=True):
     value: AnyRef
 
 
-class CatchFrame(Frame, tag="catch/1", kw_only=True):
+class CatchFrame(Frame, tag="try_catch/1", kw_only=True):
     input: AnyRef
 
 
@@ -77,7 +77,6 @@ class TicksFrame(Frame, tag="ticks/1", kw_only=True):
 
 class TimeoutFrame(Frame, tag="timeout/1", kw_only=True):
     closing: dict[str, None] = {}
-    expired: bool = False
 
 
 class ParallelFrame(Frame, tag="parallel/1", kw_only=True):
@@ -94,7 +93,6 @@ class AskFrame(Frame, tag="ask/1", kw_only=True):
     """``answer`` or ``error`` is set once the question is decided; ``closing`` holds the notifier."""
 
     input: AnyRef
-    prompt: AnyRef | None = None
     answer: AnyRef | None = None
     error: ErrorData | None = None
     closing: dict[str, None] = {}

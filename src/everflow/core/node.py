@@ -22,7 +22,7 @@ from everflow.core.naming import canonical_name, unnamed_reason
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, is_failure
 from everflow.core.signature import Signature, hints, read_signature
-from everflow.errors import NotAFlow, UnnamedLeaf, WrongArgument
+from everflow.errors import NotAFlow, UnhandledFailure, UnnamedLeaf, WrongArgument
 
 __all__ = ["Dependencies", "Node", "Options", "Place", "bind", "node", "node_of"]
 
@@ -166,8 +166,7 @@ class Node(Flow[In, Out]):
 
 def unhandled(name: str, position: str) -> Any:
     return make_error(
-        "unhandled_failure",
-        "UnhandledFailure",
+        UnhandledFailure,
         f"a failure value reached {name}, whose parameter isn't annotated to take a Failure;"
         " put unless_failed(...) around it or branch on `failed` before it",
         position=position,

@@ -34,7 +34,7 @@ _ATTEMPTS = re.compile(r"!(\d+)")
 AnyRef = Stored | Literal | Built
 
 
-class NodeOp(msgspec.Struct, tag="node"):
+class NodeOp(msgspec.Struct, tag="node", omit_defaults=True):
     """Run a node. ``since`` is the seq whose commit it waits for, ``ticks`` what is left to it."""
 
     id: str
@@ -48,9 +48,10 @@ class NodeOp(msgspec.Struct, tag="node"):
     stopping: bool = False
     asking: bool = False  # it is not to be run until its wait_for question is answered
     answers: list[tuple[str, AnyRef]] = []  # of its own wait_for questions so far
+    guarded: bool = False  # stopping where something would have caught its error
 
 
-class TimerOp(msgspec.Struct, tag="timer"):
+class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True):
     """Wait. ``due`` is in microseconds since the epoch; ``wall`` says that it is a point on the wall
     clock rather than the end of a duration."""
 
@@ -64,7 +65,7 @@ class TimerOp(msgspec.Struct, tag="timer"):
     wall: bool = False
 
 
-class QuestionOp(msgspec.Struct, tag="question"):
+class QuestionOp(msgspec.Struct, tag="question", omit_defaults=True):
     """Wait for the answer to (run, ``tag``, ``occurrence``). ``asker`` is set for a node's wait_for."""
 
     id: str

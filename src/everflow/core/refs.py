@@ -22,9 +22,11 @@ __all__ = [
     "Ref",
     "Stored",
     "compose",
+    "built",
     "dict_of",
     "is_failure",
     "list_of",
+    "oversize",
     "record_of",
     "seqs",
     "small_text",
@@ -34,12 +36,10 @@ __all__ = [
 ]
 
 SMALL = 64
-FAILURE_PREFIX = '{"$":"Failure"'
-_FALSE = frozenset(
-    {"null", "false", "0", "0.0", "-0.0", '""', "[]", "{}"}
-    | {f'{{"$":"{name}","v":[]}}' for name in ("tuple", "set", "frozenset", "map")}
-    | {'{"$":"bytes","v":""}', '{"$":"timedelta","v":0}'}
-)
+FAILURE_PREFIX = '{"$":"Failure","v":'
+DEEPEST = 150  # of values put together; the codec's own limit for one value is 200
+HEAVIEST = 1_000_000
+_SIZED = frozenset({"tuple", "set", "frozenset", "map", "bytes", "timedelta"})
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=False):
@@ -57,11 +57,17 @@ class Literal(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
 
 
 class Built(msgspec.Struct, frozen=True, array_like=True, tag="b"):
-    """A value put together: ``form`` is "list", "dict", or a registered type name ("tuple" too)."""
+    """A value put together: ``form`` is "list", "dict", or a registered type name ("tuple" too).
+
+    ``depth`` and ``weight`` count how deep and how large it is, since a part may stand in it many
+    times: forty times ``parallel(identity, identity)`` in a row would make 2**40 of one value.
+    """
 
     form: str
     keys: tuple[str, ...]
     items: tuple[Stored | Literal | Built, ...]
+    depth: int
+    weight: int
 
 
 Ref = Stored | Literal | Built
@@ -74,68 +80,98 @@ def stored(seq: int, payload: str) -> Stored:
     return Stored(seq, None, payload.startswith(FAILURE_PREFIX))
 
 
+def built(form: str, keys: tuple[str, ...], items: tuple[Ref, ...]) -> Built:
+    """A value of that form; ``keys`` are empty for the forms that have none."""
+    depth, weight = 0, 1
+    for item in items:
+        if type(item) is Built:
+            depth = max(depth, item.depth)
+            weight += item.weight
+        else:
+            weight += 1
+    return Built(form, keys, items, depth + 1, weight)
+
+
 def tuple_of(*items: Ref) -> Built:
-    return Built("tuple", (), items)
+    """A tuple of values."""
+    return built("tuple", (), items)
 
 
 def list_of(items: tuple[Ref, ...]) -> Built:
-    return Built("list", (), items)
+    """A list of values."""
+    return built("list", (), items)
 
 
 def dict_of(keys: tuple[str, ...], items: tuple[Ref, ...]) -> Built:
-    return Built("dict", keys, items)
+    """A dict of values under text keys."""
+    return built("dict", keys, items)
 
 
 def record_of(form: str, **fields: Ref) -> Built:
     """A dataclass value of the registered type name ``form``."""
-    return Built(form, tuple(fields), tuple(fields.values()))
+    return built(form, tuple(fields), tuple(fields.values()))
+
+
+def oversize(ref: Built) -> str | None:
+    """Why a value that was put together can't go on, as a sentence; None when it can."""
+    if ref.depth > DEEPEST:
+        return f"values put together from results nest {DEEPEST} deep at most, and this one is deeper"
+    if ref.weight > HEAVIEST:
+        return f"a value is put together from {HEAVIEST:,} results at most, and this one from more"
+    return None
 
 
 def compose(ref: Ref, payload_of: Callable[[int], str]) -> str:
-    """The payload text that a ref stands for; ``payload_of`` gives an entry's payload by its seq."""
-    if type(ref) is Stored:
+    """The payload text a ref stands for; ``payload_of`` gives an entry's payload by its seq."""
+    if isinstance(ref, Stored):
         return ref.small if ref.small is not None else payload_of(ref.seq)
-    if type(ref) is Literal:
+    if isinstance(ref, Literal):
         return ref.payload
-    assert type(ref) is Built
     parts = [compose(item, payload_of) for item in ref.items]
-    if ref.keys or ref.form == "dict":
+    if ref.form in {"list", "tuple"}:
+        body = f"[{','.join(parts)}]"
+    else:
         names = [msgspec.json.encode(key).decode() for key in ref.keys]
         body = "{" + ",".join(f"{n}:{p}" for n, p in zip(names, parts, strict=True)) + "}"
-    else:
-        body = "[" + ",".join(parts) + "]"
     return body if ref.form in {"dict", "list"} else f'{{"$":"{ref.form}","v":{body}}}'
 
 
 def small_text(ref: Ref) -> str | None:
     """The payload if it is at hand without looking at the journal, else None."""
-    if type(ref) is Stored:
+    if isinstance(ref, Stored):
         return ref.small
-    return ref.payload if type(ref) is Literal else None
+    return ref.payload if isinstance(ref, Literal) else None
 
 
 def truth(ref: Ref) -> bool:
-    """Whether Python would take the value for true."""
-    if type(ref) is Built:
+    """Whether Python would take the value for true. Members of enums are true."""
+    if isinstance(ref, Built):
         return ref.form not in {"list", "dict", "tuple"} or bool(ref.items)
-    return small_text(ref) not in _FALSE
+    text = small_text(ref)
+    if text is None or text == "true":
+        return True
+    value = msgspec.json.decode(text)
+    if not isinstance(value, dict) or value.keys() != {"$", "v"}:
+        return bool(value)
+    if value["$"] == "decimal":
+        return any(digit in "123456789" for digit in value["v"].partition("E")[0])
+    return value["$"] not in _SIZED or bool(value["v"])
 
 
 def is_failure(ref: Ref) -> bool:
     """Whether the value is one that ``fail`` made."""
-    if type(ref) is Stored:
+    if isinstance(ref, Stored):
         return ref.failure
-    if type(ref) is Literal:
+    if isinstance(ref, Literal):
         return ref.payload.startswith(FAILURE_PREFIX)
-    assert type(ref) is Built
     return ref.form == "Failure"
 
 
 def seqs(ref: Ref) -> Iterator[int]:
     """The entries whose payloads composing the ref would read."""
-    if type(ref) is Stored:
+    if isinstance(ref, Stored):
         if ref.small is None:
             yield ref.seq
-    elif type(ref) is Built:
+    elif isinstance(ref, Built):
         for item in ref.items:
             yield from seqs(item)

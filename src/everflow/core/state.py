@@ -18,19 +18,19 @@ __all__ = ["VERSION", "Cancelled", "Done", "Failed", "Outcome", "State", "live_s
 VERSION = 1
 
 
-class Done(msgspec.Struct, tag="done", frozen=True):
+class Done(msgspec.Struct, tag_field="kind", tag="done", frozen=True):
     """The run ended with a value."""
 
     value: AnyRef
 
 
-class Failed(msgspec.Struct, tag="failed", frozen=True):
+class Failed(msgspec.Struct, tag_field="kind", tag="failed", frozen=True):
     """The run ended with an error."""
 
     error: ErrorData
 
 
-class Cancelled(msgspec.Struct, tag="cancelled", frozen=True):
+class Cancelled(msgspec.Struct, tag_field="kind", tag="cancelled", frozen=True):
     """The run was cancelled, and all of its ops are closed."""
 
 

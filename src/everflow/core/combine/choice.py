@@ -11,7 +11,7 @@ from everflow.core.faults import make_error
 from everflow.core.flow import Flow, Moves, Site, lift
 from everflow.core.frames import BranchFrame, ChooseFrame, LoopFrame
 from everflow.core.refs import Ref, is_failure, small_text, truth
-from everflow.errors import WrongArgument
+from everflow.errors import NoMatch, WrongArgument
 
 __all__ = ["Branch", "Choose", "Loop", "UnlessFailed", "branch", "choose", "loop", "unless_failed"]
 
@@ -51,7 +51,7 @@ class Branch(Flow[Any, Any]):
             m.leave(frame, value)
             return
         name = "then" if truth(value) else "else"
-        kid = m.site(frame.position).kids[name]
+        kid = m.sites[frame.position].kids[name]
         m.enter(kid, f"{frame.path}/{name}", frame.path, name, frame.input)
 
 
@@ -96,11 +96,10 @@ class Choose(Flow[Any, Any]):
         text = case_text(small_text(value))
         names = {case: f"case {i}" for i, (case, _) in enumerate(self.cases)}
         name = names.get(text or "", "default")
-        kid = m.site(frame.position).kids.get(name)
+        kid = m.sites[frame.position].kids.get(name)
         if kid is None:
             error = make_error(
-                "no_match",
-                "NoMatch",
+                NoMatch,
                 f"choose has no case for {text or 'that value'} and no default;"
                 f" its cases are {', '.join(names) or 'none'}",
                 position=frame.position,
@@ -141,7 +140,7 @@ class Loop(Flow[Any, Any]):
         m.enter(site.kids["body"], f"{path}~1/body", path, "body", value)
 
     def child_done(self, m: Moves, frame: LoopFrame, key: str, value: Ref) -> None:
-        site = m.site(frame.position)
+        site = m.sites[frame.position]
         if key == "body":
             frame.value = value
             m.enter(

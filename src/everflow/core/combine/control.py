@@ -8,13 +8,12 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from zlib import crc32
 
-from everflow.core.faults import Caught, ErrorData, encode_error, make_error
+from everflow.core.faults import Caught, ErrorData, encode_error, error_name, make_error
 from everflow.core.flow import Flow, Moves, Site, lift
 from everflow.core.frames import CatchFrame, RetryFrame, TicksFrame, TimeoutFrame
-from everflow.core.naming import canonical_name
 from everflow.core.ops import TimerOp
 from everflow.core.refs import Literal, Ref, record_of
-from everflow.errors import WrongArgument
+from everflow.errors import FlowTimeout, WrongArgument
 
 __all__ = [
     "Backoff",
@@ -73,12 +72,15 @@ class TryCatch(Flow[Any, Any]):
         m.push(CatchFrame(site.position, path, parent, key, input=value))
         m.enter(site.kids["body"], f"{path}/body", path, "body", value)
 
+    def catches(self, frame: CatchFrame, key: str) -> bool:
+        return key == "body"
+
     def child_failed(self, m: Moves, frame: CatchFrame, key: str, error: ErrorData) -> None:
         if key != "body":
             m.throw(frame, error)
             return
         caught = record_of("Caught", error=Literal(encode_error(error)), value=frame.input)
-        kid = m.site(frame.position).kids["catch"]
+        kid = m.sites[frame.position].kids["catch"]
         m.enter(kid, f"{frame.path}/catch", frame.path, "catch", caught)
 
 
@@ -86,9 +88,9 @@ class TryCatch(Flow[Any, Any]):
 class Backoff:
     """Delays between attempts, in microseconds: ``first * factor ** (n - 1)``, at most ``ceiling``.
 
-    ``jitter`` takes up to that share off the delay: by how much follows from the op's id, so that it is
-    the same on every replay and still spreads the runs (source: "full jitter", AWS Architecture
-    Blog, "Exponential Backoff And Jitter", with a chosen share instead of all).
+    ``jitter`` takes up to that share off the delay: by how much follows from the run's id and the
+    op's, so that it is the same on every replay and still spreads the runs (source: "full jitter",
+    AWS Architecture Blog, "Exponential Backoff And Jitter", with a chosen share instead of all).
     """
 
     first: int
@@ -96,13 +98,13 @@ class Backoff:
     ceiling: int = LONGEST
     jitter: float = 0.0
 
-    def delay(self, attempt: int, op: str) -> int:
-        """The wait after failed attempt number ``attempt`` (from 1)."""
+    def delay(self, attempt: int, key: str) -> int:
+        """The wait after failed attempt number ``attempt`` (from 1); ``key`` sets the jitter."""
         try:
             whole = min(self.first * self.factor ** (attempt - 1), float(self.ceiling))
         except OverflowError:
             whole = float(self.ceiling)
-        return round(whole * (1.0 - self.jitter * (crc32(op.encode()) / 0xFFFFFFFF)))
+        return round(whole * (1.0 - self.jitter * (crc32(key.encode()) / 0xFFFFFFFF)))
 
 
 def fixed(delay: timedelta | float) -> Backoff:
@@ -157,6 +159,9 @@ class Retry(Flow[Any, Any]):
         m.push(RetryFrame(site.position, path, parent, key, attempt=1, input=value))
         m.enter(site.kids["body"], f"{path}!1/body", path, "body", value)
 
+    def catches(self, frame: RetryFrame, key: str) -> bool:
+        return frame.attempt < self.most
+
     def child_done(self, m: Moves, frame: RetryFrame, key: str, value: Ref) -> None:
         if key == "body":
             m.leave(frame, value)
@@ -170,7 +175,7 @@ class Retry(Flow[Any, Any]):
         timer = f"{frame.path}!{frame.attempt}/@backoff"
         delay = error.after
         if delay is None and self.backoff is not None:
-            delay = self.backoff.delay(frame.attempt, timer)
+            delay = self.backoff.delay(frame.attempt, f"{m.run}{timer}")
         if not delay:
             self._again(m, frame)
             return
@@ -180,7 +185,7 @@ class Retry(Flow[Any, Any]):
     def _again(self, m: Moves, frame: RetryFrame) -> None:
         frame.attempt += 1
         path = f"{frame.path}!{frame.attempt}/body"
-        m.enter(m.site(frame.position).kids["body"], path, frame.path, "body", frame.input)
+        m.enter(m.sites[frame.position].kids["body"], path, frame.path, "body", frame.input)
 
     def _matches(self, error: ErrorData) -> bool:
         return not self.on or bool({error.type, error.code, *error.kinds} & set(self.on))
@@ -241,7 +246,7 @@ class Ticks(Flow[Any, Any]):
             m.budget(-1)
             spent = f"the budget of {self.budget} ticks is used up"
             m.throw(
-                frame, make_error("flow_timeout", "FlowTimeout", spent, position=frame.position)
+                frame, make_error(FlowTimeout, spent, position=frame.position)
             )
 
 
@@ -293,7 +298,7 @@ class Timeout(Flow[Any, Any]):
     def _expired(self, m: Moves, frame: TimeoutFrame) -> None:
         if not frame.closing:
             late = f"it took longer than {timedelta(microseconds=self.budget)}"
-            m.throw(frame, make_error("flow_timeout", "FlowTimeout", late, position=frame.position))
+            m.throw(frame, make_error(FlowTimeout, late, position=frame.position))
 
 
 def try_catch(
@@ -323,7 +328,8 @@ def retry(
         raise WrongArgument(f"attempts is a whole number, not {attempts!r:.60}")
     wait = backoff if backoff is None or isinstance(backoff, Backoff) else fixed(backoff)
     errors = on if isinstance(on, tuple) else (on,)
-    names = tuple(e if isinstance(e, str) else canonical_name(e) or e.__name__ for e in errors)
+    every = Exception in errors or BaseException in errors
+    names = () if every else tuple(e if isinstance(e, str) else error_name(e) for e in errors)
     return Retry(max(attempts, 1), lift(body, "retry"), wait, names)
 
 

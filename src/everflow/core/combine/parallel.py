@@ -11,9 +11,10 @@ import msgspec
 from everflow.core.faults import ErrorData, encode_error, make_error
 from everflow.core.flow import Flow, Moves, Site, check_label, lift
 from everflow.core.frames import ParallelFrame
+from everflow.core.ops import child_of
 from everflow.core.refs import Literal as LiteralRef
 from everflow.core.refs import Ref, dict_of, list_of, record_of, tuple_of
-from everflow.errors import WrongArgument
+from everflow.errors import FlowTimeout, WrongArgument
 
 __all__ = ["Parallel", "gather", "parallel"]
 
@@ -106,9 +107,12 @@ class Parallel(Flow[Any, Any]):
         self, m: Moves, frame: ParallelFrame, op: str, error: ErrorData | None
     ) -> None:
         frame.closing.pop(op, None)
-        if error is not None:
-            frame.errors.setdefault(op[len(frame.path) + 1 :].split("/", 1)[0], error)
+        if error is not None and self.join == "all":
+            frame.errors.setdefault(child_of(op, frame.path), error)
         self._join(m, frame)
+
+    def catches(self, frame: ParallelFrame, key: str) -> bool:
+        return self.join == "settled"
 
     def ticks_for(self, frame: ParallelFrame, key: str) -> int | None:
         return frame.shares.get(key)
@@ -123,7 +127,8 @@ class Parallel(Flow[Any, Any]):
         closing = m.cancel_under(frame, key)
         frame.closing.update(closing)
         error = make_error(
-            "flow_timeout", "FlowTimeout", "the child's share of the ticks is used up",
+            FlowTimeout,
+            "the child's share of the ticks is used up",
             position=f"{frame.position}/{key}",
         )
         self.child_failed(m, frame, key, error)
@@ -138,7 +143,7 @@ class Parallel(Flow[Any, Any]):
             return
         if frame.shares:
             m.budget(-1)
-        site = m.site(frame.position)
+        site = m.sites[frame.position]
         if not frame.errors:
             m.leave(frame, self._value(frame.results, site))
             return

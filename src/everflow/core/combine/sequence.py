@@ -47,7 +47,7 @@ class Sequence(Flow[Any, Any]):
         m.enter(first, f"{path}/{name}", path, name, value)
 
     def child_done(self, m: Moves, frame: SequenceFrame, key: str, value: Ref) -> None:
-        order = m.site(frame.position).order
+        order = m.sites[frame.position].order
         frame.index += 1
         if frame.index == len(order):
             m.leave(frame, value)

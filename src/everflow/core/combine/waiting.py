@@ -12,7 +12,7 @@ from everflow.core.flow import Flow, Moves, Site, check_label, lift
 from everflow.core.frames import AskFrame
 from everflow.core.ops import QuestionOp, TimerOp
 from everflow.core.refs import Literal, Ref, record_of, tuple_of
-from everflow.errors import WrongArgument
+from everflow.errors import DeadlineExpired, WrongArgument
 
 __all__ = [
     "MISSING",
@@ -114,7 +114,7 @@ class Ask(Flow[Any, Any]):
             self._open(m, frame, value)
 
     def _open(self, m: Moves, frame: AskFrame, prompt: Ref) -> None:
-        path, site = frame.path, m.site(frame.position)
+        path, site = frame.path, m.sites[frame.position]
         number = m.occurrence(self.tag)
         kept = m.early(self.tag)
         if kept is not None:
@@ -148,8 +148,7 @@ class Ask(Flow[Any, Any]):
                 frame.answer = Literal(self.default)
             else:
                 frame.error = make_error(
-                    "deadline_expired",
-                    "DeadlineExpired",
+                    DeadlineExpired,
                     f"nobody answered {self.tag!r} in time, and it has no default",
                     position=frame.position,
                 )

@@ -1,0 +1,225 @@
+"""Steps: what follows from one entry, worked off on a stack of its own.
+
+Two rules hold here. Nothing recurses: a transition only notes what comes next, so that neither
+10,000 nodes in a row nor 2,000 nested combinators grow Python's stack. A cancelled extent is gone
+at once, with its frames and with what was noted for it; only ops that the world has begun stay until
+it closes them, and their ends are told to the frame that cancelled them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+from everflow.core.faults import ErrorData, make_error
+from everflow.core.flow import Flow, Site
+from everflow.core.frames import AnyFrame, holds_budget
+from everflow.core.ops import NodeOp, Op, child_of
+from everflow.core.program import Program
+from everflow.core.refs import Built, Ref, oversize
+from everflow.core.state import Cancelled, Done, Failed, State
+from everflow.errors import ValueRefused
+
+__all__ = ["Stepper"]
+
+# What is noted for later: (what, parent, key, ...). The end of a child is told to its parent.
+ENTER, DONE, FAILED, CLOSED = range(4)
+_MARKS = "/~!@"  # what follows a path in the paths of all that is under it
+
+
+class Stepper:
+    """A run's state and its transitions' moves (``flow.Moves``), without the entries' side."""
+
+    __slots__ = ("_work", "closed", "now", "opened", "program", "run", "seq", "sites", "state")
+
+    def __init__(self, program: Program, state: State | None = None) -> None:
+        self.program = program
+        self.sites = program.sites
+        self.state = state if state is not None else State()
+        self.seq = self.state.seq
+        self.now = self.state.at
+        self.run = self.state.run
+        self.opened: list[Op] = []
+        self.closed: list[Op] = []
+        self._work: list[tuple[Any, ...]] = []
+
+    # --- the transitions' side: see flow.Moves
+
+    def push(self, frame: AnyFrame) -> None:
+        """Put a frame into the table."""
+        self.state.frames[frame.path] = frame
+
+    def enter(self, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
+        """Begin a child."""
+        self._work.append((ENTER, parent, key, site, path, value))
+
+    def done(self, parent: str, key: str, value: Ref) -> None:
+        """End a child that needs no frame."""
+        self._work.append((DONE, parent, key, value))
+
+    def fail(self, parent: str, key: str, error: ErrorData) -> None:
+        """End a child that has no frame with an error."""
+        self._work.append((FAILED, parent, key, error))
+
+    def leave(self, frame: AnyFrame, value: Ref) -> None:
+        """Take a frame off the table; its parent is told the value, unless that grew too large."""
+        if type(value) is Built and (reason := oversize(value)) is not None:
+            self.throw(frame, make_error(ValueRefused, reason, position=frame.position))
+            return
+        del self.state.frames[frame.path]
+        self._work.append((DONE, frame.parent, frame.key, value))
+
+    def throw(self, frame: AnyFrame, error: ErrorData) -> None:
+        """Take a frame off the table; its parent is told the error."""
+        del self.state.frames[frame.path]
+        self._work.append((FAILED, frame.parent, frame.key, error))
+
+    def open(self, op: Op) -> None:
+        """Ask for an op."""
+        self.state.ops[op.id] = op
+        self.opened.append(op)
+
+    def drop(self, op_id: str) -> None:
+        """Close an op by consequence, if it is open."""
+        op = self.state.ops.pop(op_id, None)
+        if op is not None:
+            if op.since == self.seq:  # opened by this very entry: the world needn't hear of it
+                self.opened = [other for other in self.opened if other is not op]
+            else:
+                self.closed.append(op)
+
+    def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
+        """Cancel one child, or all; give the ids of the ops that the world must close first."""
+        root = frame.path if child is None else f"{frame.path}/{child}"
+        begin = tuple(root + mark for mark in _MARKS)
+        waiting: dict[str, None] = {}
+        for op in list(self.state.ops.values()):
+            if (op.id == root or op.id.startswith(begin)) and self._stop(op):
+                op.guarded = op.guarded or self._is_guarded(op, frame)
+                op.parent, op.key = frame.path, child_of(op.id, frame.path)
+                waiting[op.id] = None
+        self._forget(root, begin, frame.path)
+        return waiting
+
+    def occurrence(self, tag: str) -> int:
+        """Count a question of that tag."""
+        count = self.state.asked.get(tag, 0) + 1
+        self.state.asked[tag] = count
+        return count
+
+    def early(self, tag: str) -> Ref | None:
+        """Take an answer that came before its question."""
+        kept = self.state.early.get(tag)
+        if not kept:
+            return None
+        first = kept.pop(0)
+        if not kept:
+            del self.state.early[tag]
+        return first
+
+    def budget(self, change: int) -> None:
+        """Count frames that hold a budget of ticks in (+1) and out (-1)."""
+        self.state.budgets += change
+
+    def ticks_left(self, parent: str, key: str) -> int | None:
+        """The smallest budget of ticks that holds for a child, or None outside any."""
+        if not self.state.budgets:
+            return None
+        frames, least = self.state.frames, None
+        frame = frames.get(parent)
+        while frame is not None:
+            own = self._flow_of(frame).ticks_for(frame, key)
+            if own is not None and (least is None or own < least):
+                least = own
+            key, frame = frame.key, frames.get(frame.parent)
+        return None if least is None else max(least, 0)
+
+    # --- the entries' side
+
+    def _settle(self) -> None:
+        """Work off what was noted, the latest first: a child's consequences before its sibling."""
+        work, frames, sites = self._work, self.state.frames, self.sites
+        while work:
+            item = work.pop()
+            what, parent, key = item[:3]
+            if what == ENTER:
+                site = item[3]
+                site.flow.enter(self, site, item[4], parent, key, item[5])
+            elif not parent:
+                self._end(what, item[3])
+            else:
+                frame = frames[parent]
+                flow = sites[frame.position].flow
+                if what == DONE:
+                    flow.child_done(self, frame, key, item[3])
+                elif what == FAILED:
+                    flow.child_failed(self, frame, key, item[3])
+                else:
+                    flow.child_closed(self, frame, key, item[3])
+
+    def _end(self, what: int, value: Any) -> None:
+        if what == DONE:
+            self.state.outcome = Done(value)
+        elif what == FAILED:
+            self.state.outcome = Failed(value)
+        elif not self.state.ops:
+            self.state.outcome = Cancelled()
+
+    def _flow_of(self, frame: AnyFrame) -> Flow[Any, Any]:
+        return self.sites[frame.position].flow
+
+    def _stop(self, op: Op) -> TypeGuard[NodeOp]:
+        """Cancel an op. True when the world must close it, False when that closes it."""
+        if type(op) is NodeOp and not op.asking and op.since != self.seq:
+            if not op.stopping:
+                op.stopping = True
+                self.opened.append(op)
+            return True
+        self.drop(op.id)
+        return False
+
+    def _is_guarded(self, op: NodeOp, until: AnyFrame) -> bool:
+        """Whether something between the op and the frame that cancels it would catch its error."""
+        frames, key = self.state.frames, op.key
+        frame = frames[op.parent]
+        while frame.path != until.path:
+            if self._flow_of(frame).catches(frame, key):
+                return True
+            key, frame = frame.key, frames[frame.parent]
+        return False
+
+    def _forget(self, root: str, begin: tuple[str, ...], owner: str) -> None:
+        """Take the frames and what was noted of a cancelled extent away; ``owner`` itself stays."""
+        frames = self.state.frames
+        for path in [p for p in frames if p != owner and (p == root or p.startswith(begin))]:
+            if holds_budget(frames[path]):
+                self.state.budgets -= 1
+            del frames[path]
+        self._work[:] = [
+            item
+            for item in self._work
+            if not (
+                item[1] == root
+                or item[1].startswith(begin)
+                or (item[1] == owner and f"{owner}/{item[2]}" == root)
+            )
+        ]
+
+    def _charge(self, op: NodeOp, ticks: int) -> bool:
+        """Charge spent ticks to every budget around the op.
+
+        True when one is overdrawn: then the outermost of those has ended its extent, and what the op
+        gave is void. The frame that waits for a stopping op is past its own end, so it is charged
+        but not ended again.
+        """
+        frames = self.state.frames
+        overdrawn: tuple[AnyFrame, str] | None = None
+        key, frame, ended = op.key, frames.get(op.parent), op.stopping
+        while frame is not None:
+            if self._flow_of(frame).charge(frame, key, ticks) and not ended:
+                overdrawn = frame, key
+            key, frame, ended = frame.key, frames.get(frame.parent), False
+        if overdrawn is None:
+            return False
+        frame, key = overdrawn
+        self._flow_of(frame).expire(self, frame, key)
+        return True
