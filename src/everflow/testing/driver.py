@@ -1,0 +1,256 @@
+"""The driver: a flow's machine without a world. The test says what the world tells.
+
+What is told goes through entries' texts and back, as in a store, and after each entry the shadow
+asserts its claims. The clock stands still but for ``fire``, which jumps to the timer's moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from everflow.core.definition import Definition
+from everflow.core.entries import Entry, Kind, body_of, decode_body
+from everflow.core.expressions import It, evaluate
+from everflow.core.faults import ErrorData, encode_error
+from everflow.core.flow import Flow
+from everflow.core.journal import fold, take
+from everflow.core.machine import Machine
+from everflow.core.node import Node
+from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.program import Program
+from everflow.core.refs import Ref, compose
+from everflow.core.registry import Registry, default_registry
+from everflow.core.state import Done, Failed, Outcome
+from everflow.core.values import Reader, decode, encode
+from everflow.engine.reify import reify
+from everflow.testing.shadow import check, check_fold
+
+__all__ = ["Driver"]
+
+BEGIN = 1_700_000_000_000_000  # some day in 2023, in microseconds since the epoch
+REFOLDED = 200  # entries up to which the journal is folded again after each of them
+
+
+class Driver:
+    """Drives one run by hand. ``now`` is in microseconds, ``bodies`` are the entries so far.
+
+    An op is named by its id, its position, or the name of its node (the last part of it will do);
+    LookupError lists what there is when that isn't exactly one.
+    """
+
+    def __init__(
+        self,
+        flow: Flow[Any, Any],
+        *,
+        registry: Registry | None = None,
+        run: str = "run",
+        shadow: bool = True,
+    ) -> None:
+        self.registry = registry or default_registry()
+        self.program = Program(flow)
+        self.machine = Machine(self.program)
+        self.now = BEGIN
+        self.bodies: list[str] = []
+        self._run = run
+        self._shadow = shadow
+        self._first = self.program
+        self._programs: dict[str, Program] = {}
+
+    # --- what the world tells
+
+    def tell(self, kind: str, op: str = "", payload: str = "null", **more: Any) -> Self:
+        """Tell an entry as it is; ``more`` are an entry's other fields."""
+        entry = Entry(self.machine.seq + 1, self.now, kind, op, payload, **more)
+        body = body_of(entry)
+        take(self.machine, decode_body(body), self._programs.__getitem__)
+        self.bodies.append(body)
+        if self._shadow:
+            check(self.machine)
+            if len(self.bodies) <= REFOLDED:
+                check_fold(self.machine, self._first, self.bodies, self._programs.__getitem__)
+        return self
+
+    def start(self, value: object = None) -> Self:
+        """Begin the run with an input."""
+        return self.tell(Kind.START, payload=self.encode(value), note=self._run)
+
+    def result(self, which: str, value: object = None, *, ticks: int = 0) -> Self:
+        """A node ended with a value."""
+        return self._end(which, Kind.RESULT, self.encode(value), ticks)
+
+    def error(self, which: str, error: BaseException | str = "it broke", *, ticks: int = 0) -> Self:
+        """A node raised."""
+        raised = RuntimeError(error) if isinstance(error, str) else error
+        reified = reify(raised, self.registry.types, self.op(which).position)
+        return self._end(which, Kind.ERROR, encode_error(reified), ticks)
+
+    def stopped(self, which: str, *, ticks: int = 0) -> Self:
+        """A node that was cancelled is closed."""
+        return self._end(which, Kind.STOPPED, "null", ticks)
+
+    def wanted(self, which: str, tag: str, prompt: object = None) -> Self:
+        """A sync node called ``wait_for``."""
+        return self.tell(Kind.WANTED, self._node(which).id, self.encode(prompt), note=tag)
+
+    def answer(self, tag: str, value: object, occurrence: int | None = None) -> Self:
+        """The open question of that tag is answered."""
+        found = [
+            op.id
+            for op in self.questions()
+            if op.tag == tag and occurrence in {None, op.occurrence}
+        ]
+        return self.tell(Kind.ANSWER, self._only(found, tag), self.encode(value))
+
+    def early(self, tag: str, value: object) -> Self:
+        """An answer comes before its question."""
+        return self.tell(Kind.EARLY, tag, self.encode(value))
+
+    def fire(self, which: str | None = None) -> Self:
+        """A timer is due: the one named, or the earliest. The clock jumps there."""
+        timers = [op for op in self.commands() if isinstance(op, TimerOp)]
+        if which is None:
+            earliest = min((op.due for op in timers), default=0)
+            found = [op.id for op in timers if op.due == earliest][:1]
+        else:
+            found = [op.id for op in timers if which in {op.id, op.position}]
+        name = self._only(found, which or "timer")
+        self.now = max(self.now, *(op.due for op in timers if op.id == name))
+        return self.tell(Kind.FIRED, name)
+
+    def cancel(self, by: str = "the test") -> Self:
+        """The run is to end."""
+        return self.tell(Kind.CANCEL, note=by)
+
+    def move(self, flow: Flow[Any, Any]) -> Self:
+        """The run goes on under other settings of the same shape."""
+        program = Program(flow)
+        name = Definition(program).hash
+        self._programs[name] = program
+        return self.tell(Kind.MOVED, note=name)
+
+    def restart(self) -> Self:
+        """A crash: everything is forgotten but the entries."""
+        self.machine = fold(self._first, self.bodies, self._programs.__getitem__)
+        return self
+
+    # --- what the machine asks
+
+    def commands(self) -> list[Op]:
+        """The outstanding ops."""
+        return self.machine.commands()
+
+    def nodes(self) -> list[NodeOp]:
+        """The nodes that are to be run."""
+        nodes = (op for op in self.commands() if isinstance(op, NodeOp))
+        return [op for op in nodes if not op.asking and not op.stopping]
+
+    def stopping(self) -> list[str]:
+        """The ids of nodes that are to be stopped."""
+        return [op.id for op in self.commands() if isinstance(op, NodeOp) and op.stopping]
+
+    def questions(self) -> list[QuestionOp]:
+        """The open questions."""
+        return [op for op in self.commands() if isinstance(op, QuestionOp)]
+
+    def op(self, which: str) -> Op:
+        """The outstanding op of that id, position or node name."""
+        found = [op.id for op in self.commands() if _is_called(op, which)]
+        return self.machine.state.ops[self._only(found, which)]
+
+    def input(self, which: str) -> Any:
+        """The value that a node is run on, or that a question shows."""
+        op = self.op(which)
+        return self.decode(op.prompt if isinstance(op, QuestionOp) else op.input)
+
+    # --- how it ends
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended, or None while it goes on."""
+        return self.machine.outcome
+
+    def value(self) -> Any:
+        """The value that the run ended with."""
+        if isinstance(self.outcome, Done):
+            return self.decode(self.outcome.value)
+        raise LookupError(f"the run has no value: {self.outcome or self.commands()}")
+
+    def failure(self) -> ErrorData:
+        """The error that the run ended with."""
+        if isinstance(self.outcome, Failed):
+            return self.outcome.error
+        raise LookupError(f"the run hasn't failed: {self.outcome or self.commands()}")
+
+    def run(self, functions: Mapping[str, Callable[..., Any]] | None = None) -> Self:
+        """Run nodes in place until nothing but questions and timers is left.
+
+        ``functions`` stand in for nodes, by the same names as ops; the others run their own.
+        """
+        while nodes := self.nodes():
+            self._perform(nodes[0], functions or {})
+        return self
+
+    # --- values
+
+    def encode(self, value: object) -> str:
+        """A value's payload."""
+        self.registry.types.add_from(type(value))
+        return encode(value, self.registry.types)
+
+    def decode(self, ref: Ref) -> Any:
+        """The value that a ref stands for."""
+        return decode(self._payload(ref), self.registry.types)
+
+    def _payload(self, ref: Ref) -> str:
+        return compose(ref, lambda seq: decode_body(self.bodies[seq]).payload)
+
+    def _perform(self, op: NodeOp, functions: Mapping[str, Callable[..., Any]]) -> None:
+        leaf = self.machine.sites[op.position].flow
+        stands_in = [fn for name, fn in functions.items() if _is_called(op, name)]
+        try:
+            if stands_in:
+                value = stands_in[0](self.decode(op.input))
+            elif isinstance(leaf, It):
+                value = evaluate(leaf.data, self.decode(op.input))
+            else:
+                value = self._call(leaf, op)
+            payload = self.encode(value)
+        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's
+            self.error(op.id, error)
+        else:
+            self._end(op.id, Kind.RESULT, payload, 0)
+
+    def _call(self, leaf: Flow[Any, Any], op: NodeOp) -> Any:
+        if not isinstance(leaf, Node) or leaf.fn is None:
+            raise LookupError(f"{op.node} has no function here; give run() one for it")
+        signature = leaf.leaf.signature
+        if not signature.value:
+            return leaf()
+        read = Reader(leaf.leaf.hints.get(signature.value_name, Any), self.registry.types)
+        return leaf(read(self._payload(op.input)))
+
+    def _node(self, which: str) -> NodeOp:
+        op = self.op(which)
+        if isinstance(op, NodeOp):
+            return op
+        raise LookupError(f"{which!r} is no node: {op}")
+
+    def _end(self, which: str, kind: str, payload: str, ticks: int) -> Self:
+        op = self._node(which)
+        source = input_of(op.input)
+        return self.tell(kind, op.id, payload, node=op.node, input=source, ticks=ticks)
+
+    def _only(self, found: list[str], which: str) -> str:
+        if len(found) != 1:
+            there = "\n  ".join(f"{type(op).__name__} {op.id}" for op in self.commands())
+            raise LookupError(f"{len(found)} outstanding ops match {which!r}:\n  {there}")
+        return found[0]
+
+
+def _is_called(op: Op, name: str) -> bool:
+    if name in {op.id, op.position}:
+        return True
+    if not isinstance(op, NodeOp):
+        return False
+    return name == op.node or name in {op.node.rpartition(":")[2], op.node.rpartition(".")[2]}
