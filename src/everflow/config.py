@@ -1,0 +1,63 @@
+"""Configuration's contract: one frozen, checked value that is passed down.
+
+Every setting has a unit in its name or its docstring. A setting that can't work is refused when the
+value is made, before anything is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Self
+
+from everflow.errors import ConfigurationError
+
+__all__ = ["Config"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """An engine's settings.
+
+    threads: sync nodes that run at once. max_unrecorded: nodes with effects begun and not yet
+    recorded, at most. batch: entries a commit, about. live_runs: runs in memory at once;
+    further ones wait in the store. warm_runs: resting runs that stay in memory. lease_s: a worker
+    whose heartbeat stands for so long is taken for dead. poll_s: how often an idle worker looks for
+    what other processes wrote. grace_s: how long a cancel waits for async nodes. value_limit: the
+    largest value, in bytes of its JSON. watchdog_s: an inline node that holds the scheduler longer
+    is named in the log. alone_deaths: a run that killed its worker so often while it alone was
+    running is set aside.
+    """
+
+    threads: int = 64
+    processes: int = 2
+    max_unrecorded: int = 64
+    batch: int = 1000
+    live_runs: int = 20_000
+    warm_runs: int = 1_000
+    lease_s: float = 5.0
+    poll_s: float = 0.05
+    grace_s: float = 5.0
+    value_limit: int = 16 * 1024 * 1024
+    watchdog_s: float = 1.0
+    alone_deaths: int = 3
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            wanted = float if field.name.endswith("_s") else int
+            if isinstance(value, bool) or not isinstance(value, (int, wanted)) or not value > 0:
+                kind = "a number of seconds" if wanted is float else "a whole number"
+                raise ConfigurationError(f"{field.name} is {kind} above 0, not {value!r:.60}")
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """The configuration of a mapping, such as a table of ``pyproject.toml``."""
+        known = [field.name for field in fields(cls)]
+        for name in settings:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
+                raise ConfigurationError(f"there is no setting {name!r:.60}", hint=hint)
+        return cls(**settings)

@@ -1,0 +1,342 @@
+"""Adoption: how runs come into memory and leave it.
+
+Runs come by a start in this process, by a claim (started elsewhere, or left by a dead worker), by a
+message in their inbox, or by a timer. After a death the runs that were being run are suspects: each
+goes on alone, so that one that kills its worker is found, and innocent ones never are set aside.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from everflow.clock import Clock, RunClock
+from everflow.config import Config
+from everflow.core.definition import Definition
+from everflow.core.entries import Entry, Kind
+from everflow.core.machine import Machine
+from everflow.core.ops import NodeOp, QuestionOp, TimerOp
+from everflow.core.refs import SMALL
+from everflow.engine.cell import Cell, Cells
+from everflow.engine.dispatcher import Dispatcher
+from everflow.engine.loader import Blocked, Definitions, Loader
+from everflow.engine.ownership import Ownership
+from everflow.engine.recorder import Draft, Recorder, change_of
+from everflow.engine.timers import Timers
+from everflow.errors import FlowError
+from everflow.store import Answer, Arrival, Cancel, Early, RunRow, Status, Store
+
+__all__ = ["Adoption", "Parts"]
+
+_log = logging.getLogger("everflow.engine")
+CLAIM = 500  # runs that a claim takes at most
+FETCH = 2_000  # messages that a look takes at most
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What adoption works with. ``stop`` is told an op that is to be stopped."""
+
+    store: Store
+    config: Config
+    system_clock: Clock
+    clock: RunClock
+    cells: Cells
+    definitions: Definitions
+    timers: Timers
+    recorder: Recorder
+    dispatcher: Dispatcher
+    ownership: Ownership
+    stop: Callable[[Cell, NodeOp], None]
+
+
+class Adoption:
+    """Which runs are in memory, and what came in for them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._store = parts.store
+        self._loader = Loader(parts.store, parts.definitions)
+        self._applying: set[int] = set()  # inbox ids in a draft that isn't committed
+        self._without: set[str] = set()  # definitions that can't be run here
+        self._suspects: deque[int] = deque()
+        self._alone_ops: set[str] = set()
+        self._alone_until = 0
+        self._after = 0
+        self._version = -1
+        self._next_look = 0
+        self._row_due: int | None = None
+        self._nudged = True
+        self._claiming = True
+
+    # --- looking at the store
+
+    def nudge(self) -> None:
+        """Somebody in this process wrote something for a run: look in this turn."""
+        self._nudged = True
+
+    def known_again(self) -> None:
+        """Modules were imported: what couldn't be run here may be runnable now."""
+        self._without.clear()
+        self._parts.definitions.forget()
+        self._claiming = True
+
+    def look(self) -> None:
+        """See what came in, what is due and what may be claimed; cheap when it is too early."""
+        boot = self._parts.system_clock.boot()
+        if self._parts.ownership.watch():
+            self._claiming = True
+        if boot >= self._next_look:
+            self._next_look = boot + round(self._parts.config.poll_s * 1_000_000)
+            version = self._store.version()
+            if version != self._version:
+                self._version = version
+                self._nudged = self._claiming = True
+        if self._nudged:
+            self._nudged = False
+            self.take_arrivals()
+            self._row_due = self._store.next_due(self._parts.ownership.worker)
+        now = max(self._parts.clock.now(), self._parts.system_clock.wall())
+        if self._row_due is not None and self._row_due <= now:
+            self._wake_due(now)
+            self._claiming = True
+        if self._claiming:
+            self._claim(now)
+        self._see_to_suspects(boot)
+
+    def take_arrivals(self) -> None:
+        """Apply the messages that came for this worker's runs."""
+        worker = self._parts.ownership.worker
+        found = self._store.arrivals(worker, after=self._after, limit=FETCH)
+        if len(found) == FETCH:
+            self._nudged = True
+        missing = {a.no for a in found if self._parts.cells.get(a.no) is None}
+        if missing:
+            self._load(sorted(missing))
+        for arrival in found:
+            self._after = max(self._after, arrival.id)
+            cell = self._parts.cells.get(arrival.no)
+            if cell is not None and arrival.id not in self._applying:
+                self._apply(cell, arrival)
+
+    def _wake_due(self, now: int) -> None:
+        worker = self._parts.ownership.worker
+        due = self._store.due(worker, now=now, limit=CLAIM)
+        cold = [no for no in due if self._parts.cells.get(no) is None]
+        if cold:
+            self._load(cold)
+        self._row_due = None if len(due) < CLAIM else now
+        self._nudged |= bool(cold)
+
+    def _claim(self, now: int) -> None:
+        room = min(self._parts.config.live_runs - len(self._parts.cells), CLAIM)
+        if room <= 0:
+            return
+        rows = self._store.claim(
+            self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
+        )
+        self._claiming = len(rows) == room
+        if not rows:
+            return
+        boards = {owner: self._parts.ownership.flights_of(owner) for owner in _owners(rows)}
+        alone = {-no for board in boards.values() for no in board if no < 0}
+        suspects = {abs(no) for board in boards.values() for no in board}
+        self._load([row.no for row in rows], suspects, alone)
+
+    # --- loading
+
+    def _load(
+        self,
+        nos: Sequence[int],
+        suspects: set[int] | frozenset[int] = frozenset(),
+        alone: set[int] | frozenset[int] = frozenset(),
+    ) -> None:
+        for found in self._loader.load(nos):
+            if isinstance(found, Blocked):
+                self._block_row(found.row, found.until, found.reason, missing=found.missing)
+                continue
+            cell = found.cell
+            if cell.row.no in alone:
+                cell.row.deaths += 1
+                cell.changed = True
+                if cell.row.deaths >= self._parts.config.alone_deaths:
+                    self._parts.cells.add(cell)
+                    self.block(cell, "operator", _deadly(cell))
+                    continue
+            self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
+
+    def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
+        """A run that this process just started: its first entry is in the store."""
+        if row.owner != self._parts.ownership.worker or self._parts.cells.get(row.no) is not None:
+            return
+        machine = Machine(definition.program)
+        machine.tell(Entry(0, at, Kind.START, "", payload, definition.hash, note=row.id))
+        cell = Cell(row, definition, machine)
+        if len(payload) > SMALL:
+            cell.remember(0, payload)
+        self._adopt(cell, [], suspect=False, moved=None)
+
+    def _adopt(
+        self, cell: Cell, arrivals: Sequence[Arrival], *, suspect: bool, moved: Definition | None
+    ) -> None:
+        parts = self._parts
+        parts.cells.add(cell)
+        if moved is not None:
+            self._move(cell, moved)
+        parts.recorder.touch(cell)
+        fresh = cell.machine.seq == 0
+        suspect = suspect and cell.nodes > 0
+        for op in cell.machine.commands():
+            if type(op) is TimerOp:
+                parts.timers.add(cell, op)
+            elif type(op) is QuestionOp:
+                if fresh:
+                    parts.recorder.open_question(cell, op)
+            elif type(op) is NodeOp and op.stopping:
+                parts.stop(cell, op)
+            elif type(op) is NodeOp and not op.asking and not suspect:
+                parts.dispatcher.ready(cell, op)
+        if suspect:
+            self._suspects.append(cell.row.no)
+        for arrival in arrivals:
+            if arrival.id not in self._applying:
+                self._apply(cell, arrival)
+
+    def _move(self, cell: Cell, moved: Definition) -> None:
+        """Go on under today's settings of the same shape; the journal says from where on."""
+        self._parts.recorder.record(cell, Kind.MOVED, note=moved.hash)
+        self._parts.recorder.draft.definitions.append((moved.hash, moved.body))
+        cell.machine.move(moved.program)
+        cell.definition, cell.row.definition = moved, moved.hash
+        cell.changed = True
+
+    # --- the inbox
+
+    def _apply(self, cell: Cell, arrival: Arrival) -> None:
+        """Journal a message; its row goes in the same batch."""
+        recorder = self._parts.recorder
+        self._applying.add(arrival.id)
+        recorder.draft.arrivals.append(arrival.id)
+        self._parts.cells.wake(cell)
+        recorder.touch(cell)
+        message = arrival.message
+        try:
+            if isinstance(message, Answer):
+                op = cell.asked.get((message.tag, message.occurrence))
+                if op is not None:
+                    recorder.record(cell, Kind.ANSWER, op, message.payload, note=message.by)
+            elif isinstance(message, Early):
+                self._apply_early(cell, message)
+            elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
+                recorder.record(cell, Kind.CANCEL, note=message.by)
+        except FlowError as error:
+            self.block(cell, "code", str(error))
+
+    def _apply_early(self, cell: Cell, message: Early) -> None:
+        """An answer by tag: for the question if it is open by now, else kept for it."""
+        asked = [op for (tag, _), op in cell.asked.items() if tag == message.tag]
+        recorder = self._parts.recorder
+        if asked:
+            recorder.record(cell, Kind.ANSWER, asked[0], message.payload, note=message.by)
+        elif cell.machine.outcome is None:
+            recorder.record(cell, Kind.EARLY, message.tag, message.payload, note=message.by)
+
+    def committed(self, draft: Draft) -> None:
+        """A draft is on disk."""
+        self._applying.difference_update(draft.arrivals)
+        for change in draft.changes:
+            due = change.due
+            if due is not None and (self._row_due is None or due < self._row_due):
+                self._row_due = due
+
+    def outcome_refused(self, no: int) -> None:
+        """A cancel was accepted before the outcome: the run takes that first."""
+        cell = self._parts.cells.get(no)
+        if cell is not None:
+            cell.row.status, cell.row.outcome, cell.row.ended = Status.RUNNING, None, None
+            cell.changed = True
+            self._parts.recorder.touch(cell)
+        self._after = 0
+        self._nudged = True
+
+    # --- what can't go on
+
+    def block(self, cell: Cell, until: str, reason: str) -> None:
+        """Park a run that is in memory; nothing of it is lost."""
+        for op in cell.machine.commands():
+            if type(op) is NodeOp:
+                self._parts.dispatcher.stop(cell, op)
+        self._parts.cells.drop(cell.row.no)
+        self._block_row(cell.row, until, reason, missing=False)
+
+    def _block_row(self, row: RunRow, until: str, reason: str, *, missing: bool) -> None:
+        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
+        draft = self._parts.recorder.draft
+        no = row.no
+        if missing:
+            self._without.add(row.definition)
+            worker = self._parts.ownership.worker
+            draft.after.append(lambda: self._store.release(worker, [no]))
+        if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason) or not missing:
+            row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
+            draft.changes.append(change_of(row))
+        elif missing:
+            self._store.release(self._parts.ownership.worker, [no])
+
+    # --- suspects
+
+    def _see_to_suspects(self, boot: int) -> None:
+        dispatcher = self._parts.dispatcher
+        cell = dispatcher.alone
+        if cell is not None:
+            waiting = self._alone_ops & set(cell.machine.state.ops)
+            if waiting and not cell.dropped and boot < self._alone_until:
+                return
+            if not waiting and cell.row.deaths and not cell.dropped:
+                cell.row.deaths, cell.changed = 0, True
+                self._parts.recorder.touch(cell)
+            dispatcher.set_alone(None)
+        while self._suspects and dispatcher.alone is None:
+            found = self._parts.cells.get(self._suspects.popleft())
+            if found is not None:
+                self._go_alone(found, boot)
+
+    def _go_alone(self, cell: Cell, boot: int) -> None:
+        """Run a suspect with nothing beside it, for a while that grows with its deaths."""
+        parts = self._parts
+        ops = [op for op in cell.machine.commands() if type(op) is NodeOp and not op.asking]
+        self._alone_ops = {op.id for op in ops}
+        lease = round(parts.config.lease_s * 1_000_000)
+        self._alone_until = boot + lease * 2**cell.row.deaths
+        parts.dispatcher.set_alone(cell)
+        parts.recorder.touch(cell)
+        if cell.changed:
+            parts.recorder.draft.releases += [(cell, op) for op in ops]
+            parts.recorder.draft.changes.append(change_of(cell.row))
+            cell.changed = False
+        else:
+            for op in ops:
+                parts.dispatcher.ready(cell, op)
+
+    def clear(self) -> None:
+        """The worker begins anew: nothing is in memory."""
+        self._applying.clear()
+        self._suspects.clear()
+        self._after = 0
+        self._nudged = self._claiming = True
+        self._row_due = None
+
+
+def _owners(rows: Sequence[RunRow]) -> set[int]:
+    return {row.owner for row in rows if row.owner}
+
+
+def _deadly(cell: Cell) -> str:
+    nodes = [op for op in cell.machine.commands() if type(op) is NodeOp]
+    names = ", ".join(f"{op.node} at {op.position}" for op in nodes[:3])
+    return (
+        f"its worker died {cell.row.deaths} times while this run alone was running ({names});"
+        " see to the node, then adopt the run again"
+    )

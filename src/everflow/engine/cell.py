@@ -1,0 +1,149 @@
+"""Cells: the runs that are in memory, each with its machine and the payloads that it may need.
+
+A cell is a cache of rows: dropping one loses nothing. What stands in the store of the run's standing is
+``row``; what the machine says now is asked of it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from everflow.core.definition import Definition
+from everflow.core.entries import decode_body
+from everflow.core.machine import Machine
+from everflow.core.ops import NodeOp, QuestionOp, TimerOp
+from everflow.core.refs import Literal, Ref, Stored, compose
+from everflow.core.state import live_seqs
+from everflow.store import RunRow, Status
+
+__all__ = ["Cell", "Cells"]
+
+KEPT = 64  # payloads kept beyond those that the state refers to
+
+
+class Cell:
+    """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
+
+    __slots__ = (
+        "asked", "base_size", "changed", "definition", "dropped", "grown", "machine", "nodes", "payloads",
+        "questions", "row", "running", "timers", "touched",
+    )  # fmt: skip
+
+    def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
+        self.row = row
+        self.definition = definition
+        self.machine = machine
+        self.payloads: dict[int, str] = {}
+        self.running: dict[str, int] = {}
+        self.grown = 0  # bytes of entries since the latest base
+        self.base_size = 0  # of the latest snapshot, once one is known
+        self.changed = False  # the row must be written even if status and due stay
+        self.touched = False
+        self.dropped = False
+        self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops
+        self.nodes = self.questions = self.timers = 0
+        self.count()
+
+    def count(self) -> None:
+        """Count what is outstanding, after a load."""
+        ops = self.machine.state.ops.values()
+        self.asked = {(op.tag, op.occurrence): op.id for op in ops if type(op) is QuestionOp}
+        self.nodes = sum(type(op) is NodeOp and not op.asking for op in ops)
+        self.questions = len(self.asked)
+        self.timers = sum(type(op) is TimerOp for op in ops)
+
+    @property
+    def no(self) -> int:
+        return self.row.no
+
+    @property
+    def resting(self) -> bool:
+        """Whether nothing of the run is to be done until the world speaks."""
+        return not self.nodes or self.machine.outcome is not None
+
+    def weight(self) -> int:
+        """About how many bytes a snapshot would have."""
+        state = self.machine.state
+        return self.base_size or 250 * (len(state.ops) + len(state.frames))
+
+    def status(self) -> Status:
+        """Where the run stands by what its machine says."""
+        machine = self.machine
+        if machine.outcome is not None:
+            return Status(machine.outcome.__struct_config__.tag)  # type: ignore[arg-type]  # a str
+        if machine.state.cancelling:
+            return Status.CANCELLING
+        if self.nodes:
+            return Status.RUNNING
+        return Status.SUSPENDED if self.questions else Status.WAITING
+
+    def remember(self, seq: int, payload: str) -> None:
+        """Keep a payload that is too long to stand in its ref, while the state refers to it."""
+        self.payloads[seq] = payload
+        if len(self.payloads) > KEPT:
+            live = live_seqs(self.machine.state)
+            if len(self.payloads) > 2 * len(live) + KEPT // 2:
+                self.payloads = {s: p for s, p in self.payloads.items() if s in live}
+
+    def payload(self, ref: Ref, fetch: Callable[[int, int], str]) -> str:
+        """The text that a ref stands for; ``fetch(no, seq)`` reads a body that isn't at hand."""
+        if type(ref) is Stored and ref.small is not None:
+            return ref.small
+        if type(ref) is Literal:
+            return ref.payload
+
+        def payload_of(seq: int) -> str:
+            known = self.payloads.get(seq)
+            if known is None:
+                known = self.payloads[seq] = decode_body(fetch(self.row.no, seq)).payload
+            return known
+
+        return compose(ref, payload_of)
+
+
+class Cells:
+    """The cells by run number. Resting ones stay for a while, the least recently used goes first."""
+
+    def __init__(self, warm: int) -> None:
+        self._warm = warm
+        self._cells: dict[int, Cell] = {}
+        self._resting: OrderedDict[int, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(list(self._cells.values()))
+
+    def get(self, no: int) -> Cell | None:
+        return self._cells.get(no)
+
+    def add(self, cell: Cell) -> None:
+        self._cells[cell.row.no] = cell
+
+    def wake(self, cell: Cell) -> None:
+        """The cell has something to do: it isn't to be dropped."""
+        self._resting.pop(cell.row.no, None)
+
+    def rest(self, cell: Cell) -> None:
+        """The cell rests, as the store knows: drop it, or another one, when there are too many."""
+        no = cell.row.no
+        if no not in self._cells:
+            return
+        self._resting[no] = None
+        self._resting.move_to_end(no)
+        while len(self._resting) > self._warm:
+            oldest, _ = self._resting.popitem(last=False)
+            self.drop(oldest)
+
+    def drop(self, no: int) -> None:
+        """Forget a cell: its rows are all there is."""
+        self._resting.pop(no, None)
+        cell = self._cells.pop(no, None)
+        if cell is not None:
+            cell.dropped = True
+
+    def clear(self) -> None:
+        for no in list(self._cells):
+            self.drop(no)

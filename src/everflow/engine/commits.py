@@ -1,0 +1,80 @@
+"""Committers: where a batch is sent to the store from.
+
+With nothing else to do the scheduler commits on its own thread, which saves two switches of threads;
+while it has nodes to run, a second thread commits one batch as it prepares the next.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from everflow.errors import EverflowError, StoreError
+from everflow.store import Batch, Store
+
+__all__ = ["InlineCommitter", "ThreadedCommitter"]
+
+Committed = Callable[[list[int]], None]
+CommitFailed = Callable[[EverflowError], None]
+
+
+def send(store: Store, batch: Batch, committed: Committed, failed: CommitFailed) -> None:
+    """One try; how it went is told to one of the two."""
+    try:
+        refused = store.append(batch)
+    except StoreError as error:
+        failed(error)
+    else:
+        committed(refused)
+
+
+class InlineCommitter:
+    """Commits on the caller's thread, always. For tests and simulations."""
+
+    def __init__(self, store: Store, committed: Committed, failed: CommitFailed) -> None:
+        self._store = store
+        self._committed = committed
+        self._failed = failed
+
+    def commit(self, batch: Batch, *, here: bool) -> None:
+        """Send a batch now."""
+        send(self._store, batch, self._committed, self._failed)
+
+
+class ThreadedCommitter:
+    """Commits on a thread of its own, but where the scheduler has nothing else to do.
+
+    ``posted`` and ``post_failed`` are called on that thread, the two others on the scheduler's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        committed: Committed,
+        failed: CommitFailed,
+        posted: Committed,
+        post_failed: CommitFailed,
+    ) -> None:
+        self._store = store
+        self._committed, self._failed = committed, failed
+        self._posted, self._post_failed = posted, post_failed
+        self._queue: SimpleQueue[Batch | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="everflow-commit", daemon=True)
+        self._thread.start()
+
+    def commit(self, batch: Batch, *, here: bool) -> None:
+        """Send a batch, here and now or from the other thread."""
+        if here:
+            send(self._store, batch, self._committed, self._failed)
+        else:
+            self._queue.put(batch)
+
+    def close(self) -> None:
+        """End the thread once it has sent what it was given."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            send(self._store, batch, self._posted, self._post_failed)

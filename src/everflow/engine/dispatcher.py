@@ -1,0 +1,257 @@
+"""The dispatcher: begins nodes in their places, and stops them.
+
+Three rules hold here. At most ``max_unrecorded`` nodes with effects are begun and not recorded;
+only inline ones may go beyond that, by a batch. Every begun attempt has a token: an end that bears
+an older one is late. What stands on the flight board is being run right now, so that after a death
+the suspects are known.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, MutableSequence
+from typing import Any, Protocol
+
+from everflow.config import Config
+from everflow.core.flow import Site
+from everflow.core.node import Place
+from everflow.core.ops import NodeOp, TimerOp
+from everflow.core.values import Types
+from everflow.core.values import decode as read
+from everflow.engine.callee import Callee, Ended, make_callee
+from everflow.engine.cell import Cell
+from everflow.engine.noderun import NodeRun, Progress
+
+__all__ = ["Attempt", "Dispatcher", "Pool"]
+
+ALONE, INLINE, FIRST = 0, 1, 2  # slots of the flight board
+
+
+class Attempt:
+    """One begun attempt, as a pool gets it. ``prepare`` is called in the place of execution."""
+
+    __slots__ = ("callee", "no", "op", "payload", "run", "slot", "token")
+
+    def __init__(  # noqa: PLR0913 - the parts of an attempt
+        self, no: int, op: str, token: int, callee: Callee, payload: str, run: NodeRun
+    ) -> None:
+        self.no = no
+        self.op = op
+        self.token = token
+        self.callee = callee
+        self.payload = payload
+        self.run = run
+        self.slot = 0
+
+
+class Pool(Protocol):
+    """A place of execution. It tells each attempt's end to the function it was made with, once."""
+
+    def begin(self, attempt: Attempt) -> None: ...
+
+    def stop(self, attempt: Attempt) -> bool:
+        """Cancel an attempt. True when its end is still to be told (an async node)."""
+
+    def close(self) -> None: ...
+
+
+class Dispatcher:
+    """Ready ops in, ends out. ``ended(cell, op, end)`` records an end."""
+
+    def __init__(  # noqa: PLR0913 - what execution needs of the engine
+        self,
+        config: Config,
+        types: Types,
+        pools: Mapping[str, Pool],
+        ended: Callable[[Cell, NodeOp, Ended], None],
+        fetch: Callable[[int, int], str],
+        progress: Progress | None,
+    ) -> None:
+        self.given: dict[type[Any], Any] = {}
+        self.board: MutableSequence[int] = [0] * (FIRST + config.max_unrecorded)
+        self.unrecorded = 0
+        self.alone: Cell | None = None
+        self.ran = 0
+        self._config = config
+        self._types = types
+        self._pools = pools
+        self._ended = ended
+        self._fetch = fetch
+        self._progress = progress
+        self._callees: dict[Any, Callee] = {}
+        self._inline: deque[tuple[Cell, NodeOp]] = deque()
+        self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
+        self._begun: dict[int, Attempt] = {}
+        self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while a suspect runs alone
+        self._token = 0
+        self._free = list(range(FIRST, FIRST + config.max_unrecorded))
+
+    # --- what is to be run
+
+    def __len__(self) -> int:
+        return len(self._inline) + len(self._pooled)
+
+    @property
+    def has_inline(self) -> bool:
+        """Whether there is something to be run in place."""
+        return bool(self._inline)
+
+    def callee(self, cell: Cell, op: NodeOp) -> Callee:
+        """How an op's function is called. UnresolvedName when it isn't here."""
+        site: Site = cell.machine.program.sites[op.position]
+        made = site.extra
+        if made is None:
+            made = site.extra = make_callee(
+                site.flow, self._types, self.given, self._config.value_limit
+            )
+        return made  # type: ignore[no-any-return]  # extra is this module's own
+
+    def is_pure(self, cell: Cell, op: NodeOp) -> bool:
+        """Whether the op may be run before what it depends on is committed."""
+        return self.callee(cell, op).pure
+
+    def ready(self, cell: Cell, op: NodeOp) -> None:
+        """The op may begin."""
+        callee = self.callee(cell, op)
+        if callee.place == Place.INLINE:
+            self._inline.append((cell, op))
+        else:
+            self._pooled.append((cell, op, callee))
+
+    def stop(self, cell: Cell, op: NodeOp) -> bool:
+        """Stop an op. True when it is closed by that; else its pool still tells its end."""
+        token = cell.running.get(op.id)
+        attempt = self._begun.get(token) if token is not None else None
+        if attempt is None:
+            return True
+        return not self._pools[attempt.callee.place].stop(attempt)
+
+    # --- running
+
+    def run_inline(self, most: int) -> int:
+        """Run up to ``most`` inline ops here and now; give how many were run."""
+        count = 0
+        inline, board = self._inline, self.board
+        while inline and count < most:
+            cell, op = inline.popleft()
+            if not self._wanted(cell, op):
+                continue
+            if self.alone is not None and cell is not self.alone:
+                self._held.append((cell, op))
+                continue
+            count += 1
+            board[INLINE] = cell.row.no
+            end = self.run_now(cell, op)
+            board[INLINE] = 0
+            self._ended(cell, op, end)
+        self.ran += count
+        return count
+
+    def run_now(self, cell: Cell, op: NodeOp) -> Ended:
+        """Run one op on this thread."""
+        callee = self.callee(cell, op)
+        payload = cell.payload(op.input, self._fetch)
+        run = None
+        if not callee.light or op.ticks is not None:
+            run = self._view(cell, op, callee)
+        return callee.perform(payload, run)
+
+    def begin_pooled(self) -> int:
+        """Begin what the pools may take; give how many were begun."""
+        count = 0
+        pooled = self._pooled
+        for _ in range(len(pooled)):
+            if self.unrecorded >= self._config.max_unrecorded or not self._free:
+                break
+            cell, op, callee = pooled.popleft()
+            if not self._wanted(cell, op):
+                continue
+            if self.alone is not None and cell is not self.alone:
+                pooled.append((cell, op, callee))
+                continue
+            self._begin(cell, op, callee)
+            count += 1
+        self.ran += count
+        return count
+
+    def _begin(self, cell: Cell, op: NodeOp, callee: Callee) -> None:
+        self._token += 1
+        run = self._view(cell, op, callee)
+        payload = cell.payload(op.input, self._fetch)
+        attempt = Attempt(cell.row.no, op.id, self._token, callee, payload, run)
+        attempt.slot = self._free.pop()
+        self.board[attempt.slot] = cell.row.no
+        cell.running[op.id] = self._token
+        self._begun[self._token] = attempt
+        self.unrecorded += 1
+        self._pools[callee.place].begin(attempt)
+
+    def finished(self, attempt: Attempt) -> bool:
+        """An attempt's end came. False when it is unknown by now: its end is late."""
+        known = self._begun.pop(attempt.token, None)
+        if known is None:
+            return False
+        self.board[attempt.slot] = 0
+        self._free.append(attempt.slot)
+        return True
+
+    def set_alone(self, cell: Cell | None) -> None:
+        """Run that cell's ops alone, all others wait; None lets everything go on."""
+        self.alone = cell
+        self.board[ALONE] = 0 if cell is None else -cell.row.no
+        self._inline.extend(self._held)
+        self._held.clear()
+
+    def recorded(self, count: int) -> None:
+        """So many ends of begun nodes are on disk."""
+        self.unrecorded -= count
+
+    def forget_all(self) -> None:
+        """The worker lost its epoch: stop what can be stopped; all ends will be late."""
+        for attempt in list(self._begun.values()):
+            self._pools[attempt.callee.place].stop(attempt)
+            self.finished(attempt)
+        self._inline.clear()
+        self._pooled.clear()
+        self.unrecorded = 0
+        self.set_alone(None)
+        self._inline.clear()
+
+    def _wanted(self, cell: Cell, op: NodeOp) -> bool:
+        """Whether the op is still to be run: not stopped, closed or dropped meanwhile."""
+        known = cell.machine.state.ops.get(op.id)
+        return known is op and not op.stopping and not op.asking and not cell.dropped
+
+    def _view(self, cell: Cell, op: NodeOp, callee: Callee) -> NodeRun:
+        answers = tuple(
+            (tag, self._reader(cell.payload(ref, self._fetch))) for tag, ref in op.answers
+        )
+        return NodeRun(
+            cell.row.id,
+            cell.row.flow,
+            op.id,
+            due=deadline_of(cell, op),
+            ticks=op.ticks,
+            answers=answers,
+            questions=callee.questions,
+            own_thread=callee.place == Place.THREAD,
+            progress=self._progress,
+        )
+
+    def _reader(self, payload: str) -> Callable[[], Any]:
+        types = self._types
+        return lambda: read(payload, types)
+
+
+def deadline_of(cell: Cell, op: NodeOp) -> int | None:
+    """When the nearest timeout around an op is due."""
+    frames, ops = cell.machine.state.frames, cell.machine.state.ops
+    least: int | None = None
+    parent = frames.get(op.parent)
+    while parent is not None:
+        timer = ops.get(f"{parent.path}/@within")
+        if type(timer) is TimerOp and (least is None or timer.due < least):
+            least = timer.due
+        parent = frames.get(parent.parent)
+    return least
+

@@ -1,0 +1,146 @@
+"""The loader: from rows to cells.
+
+A run is pinned to its shape. Where today's flow of that name has the same shape, the run goes on with
+today's settings, and its journal says so; else with the definition that it was started with, whose
+leaves are bound by name to today's functions. What can't be loaded is blocked with a reason, and
+nothing of it is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from everflow.core.definition import Definition, from_data
+from everflow.core.entries import Kind, decode_body
+from everflow.core.flow import Flow
+from everflow.core.journal import fold
+from everflow.core.program import Program
+from everflow.core.registry import Registry
+from everflow.engine.cell import Cell
+from everflow.errors import FlowError, StoreDamaged, UnresolvedName
+from everflow.store import Arrival, Loaded, RunRow, Store
+
+__all__ = ["Blocked", "Definitions", "Fresh", "Loader"]
+
+SHAPE = 32  # characters of a definition's hash that tell its shape
+
+
+class Definitions:
+    """The definitions that this engine knows: today's by flow, pinned ones by hash."""
+
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+        self._today: dict[str, tuple[Flow[Any, Any], Definition]] = {}
+        self._pinned: dict[str, Definition] = {}
+
+    def of_flow(self, name: str, flow: Flow[Any, Any]) -> Definition:
+        """The definition of a flow as it is now."""
+        known = self._today.get(name)
+        if known is not None and known[0] is flow:
+            return known[1]
+        definition = Definition(Program(flow, name))
+        self._today[name] = (flow, definition)
+        return definition
+
+    def today(self, name: str) -> Definition | None:
+        """The newest definition of the flow of that name, if there is one here."""
+        flow = self._registry.flows.get(name)
+        return None if flow is None else self.of_flow(name, flow)
+
+    def current(self, name: str, hash_: str) -> Definition:
+        """The definition of that hash: today's where it is the same, else the one recorded."""
+        today = self.today(name)
+        return today if today is not None and today.hash == hash_ else self.pinned(hash_)
+
+    def pinned(self, hash_: str) -> Definition:
+        """The definition that a run was started with. UnresolvedName when it can't be read."""
+        known = self._pinned.get(hash_)
+        if known is None:
+            body = self._store.definition(hash_)
+            if body is None:
+                raise StoreDamaged(f"the store has no definition {hash_}")
+            known = self._pinned[hash_] = Definition(from_data(body, self._registry))
+        return known
+
+    def forget(self) -> None:
+        """Bind names anew: modules were imported since."""
+        self._pinned.clear()
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """A run that could be loaded. ``moved``: it is to go on with these settings."""
+
+    cell: Cell
+    arrivals: list[Arrival]
+    moved: Definition | None
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A run that can't go on here. ``missing``: its definition can't be run by this engine at all."""
+
+    row: RunRow
+    until: str
+    reason: str
+    missing: bool
+
+
+class Loader:
+    """Loads runs by their numbers."""
+
+    def __init__(self, store: Store, definitions: Definitions) -> None:
+        self._store = store
+        self._definitions = definitions
+
+    def load(self, nos: Sequence[int]) -> list[Fresh | Blocked]:
+        """Load runs in one query; a damaged one among them doesn't keep the others."""
+        try:
+            return [self._one(loaded) for loaded in self._store.load(nos)]
+        except StoreDamaged as error:
+            if len(nos) == 1:
+                rows = self._store.rows(nos)
+                return [Blocked(row, "store", error.message, missing=False) for row in rows]
+            return [found for no in nos for found in self.load([no])]
+
+    def _one(self, loaded: Loaded) -> Fresh | Blocked:
+        row = loaded.row
+        try:
+            return self._fold(loaded)
+        except UnresolvedName as error:
+            return Blocked(row, "code", str(error), missing=True)
+        except StoreDamaged as error:
+            return Blocked(row, "store", str(error), missing=False)
+        except FlowError as error:
+            return Blocked(row, "code", str(error), missing=False)
+
+    def _fold(self, loaded: Loaded) -> Fresh:
+        row = loaded.row
+        current = self._definitions.current(row.flow, row.definition)
+        today = self._definitions.today(row.flow)
+        same_shape = today is not None and today.hash[:SHAPE] == row.definition[:SHAPE]
+        target = today if same_shape and today is not None else current
+        if target.missing:
+            raise UnresolvedName(
+                f"no module imported here has {', '.join(target.missing[:5])}",
+                flow=row.flow,
+                hint="import the module that defines it; the run goes on by itself then",
+            )
+        bodies = [body for _, _, body, _ in loaded.entries]
+        first = decode_body(bodies[0])
+        begun = first.note if first.kind == Kind.BASE else first.node
+
+        def program_of(hash_: str) -> Program:
+            return self._definitions.current(row.flow, hash_).program
+
+        machine = fold(program_of(begun), bodies, program_of)
+        moved = target if target.hash != row.definition else None
+        cell = Cell(row, current, machine)
+        cell.grown = sum(len(body) for body in bodies[1:])
+        if row.base:
+            cell.base_size = len(bodies[0])
+        return Fresh(cell, loaded.arrivals, moved)
+

@@ -1,0 +1,66 @@
+"""Ownership: this worker's place in the store, and the watch over the others.
+
+No wall clock is in a lease. A worker advances a counter; whoever sees a counter stand for the whole
+lease, by its own boot clock, deposes that worker. On the same host a kernel lock tells a death at
+once. A deposed worker's batches are refused by its epoch, whatever it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableSequence
+
+from everflow.clock import Clock
+from everflow.config import Config
+from everflow.engine.dispatcher import FIRST
+from everflow.store import Store
+
+__all__ = ["Ownership"]
+
+
+class Ownership:
+    """``worker``, ``epoch`` and ``number`` (of the last batch) are what each batch bears."""
+
+    def __init__(
+        self, store: Store, clock: Clock, config: Config, *, host: str, pid: int
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease = round(config.lease_s * 1_000_000)
+        self._slots = FIRST + config.max_unrecorded
+        self._host = host
+        self._pid = pid
+        self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, boot time it was first seen)
+        self._next_watch = 0
+        self.worker = 0
+        self.epoch = 0
+        self.number = 0
+
+    def enlist(self, now: int) -> MutableSequence[int]:
+        """Become a new worker; give its flight board."""
+        row = self._store.enlist(host=self._host, pid=self._pid, at=now)
+        self.worker, self.epoch, self.number = row.id, row.epoch, row.number
+        self._next_watch = 0
+        return self._store.flights(row.id, self._slots)
+
+    def watch(self) -> bool:
+        """Depose workers that are dead; True when runs may have become free. Cheap when too early."""
+        boot = self._clock.boot()
+        if boot < self._next_watch:
+            return False
+        self._next_watch = boot + self._lease // 5
+        freed = False
+        for row in self._store.workers():
+            if row.gone or row.id == self.worker:
+                continue
+            beat, since = self._seen.get(row.id, (-1, boot))
+            if beat != row.beat:
+                self._seen[row.id] = (row.beat, boot)
+                since = boot
+            if row.lost or boot - since >= self._lease:
+                freed |= self._store.depose(row.id, row.epoch)
+                self._seen.pop(row.id, None)
+        return freed
+
+    def flights_of(self, worker: int) -> list[int]:
+        """What stood on a worker's board; a negative number was running alone."""
+        return self._store.in_flight(worker)

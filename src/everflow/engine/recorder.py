@@ -1,0 +1,209 @@
+"""The recorder: the one place where a run learns something.
+
+``record`` tells the machine an entry and puts the entry, and all rows that follow from it, into the
+draft of the next batch. What the entry opened is handed to ``opened``; a node with effects is begun
+only after the draft is committed, which is why the draft keeps what it releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from everflow.core.entries import Entry, Kind, row_of
+from everflow.core.journal import base_entry, outcome_text
+from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp
+from everflow.core.refs import SMALL
+from everflow.engine.cell import Cell
+from everflow.store import (
+    OUTCOMES,
+    Batch,
+    EntryRow,
+    QuestionClosed,
+    QuestionOpened,
+    RunChange,
+    RunRow,
+)
+
+__all__ = ["Draft", "Recorder", "change_of"]
+
+BASE_FLOOR = 4_096  # bytes of entries under which no snapshot is worth its writing
+BASE_FLOOR_RUNNING = 65_536
+
+_ref = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class Draft:
+    """A batch in the making. ``releases``: ops that may begin once it is committed."""
+
+    entries: list[EntryRow] = field(default_factory=list)
+    changes: list[RunChange] = field(default_factory=list)
+    opened: list[QuestionOpened] = field(default_factory=list)
+    closed: list[QuestionClosed] = field(default_factory=list)
+    arrivals: list[int] = field(default_factory=list)
+    definitions: list[tuple[str, str]] = field(default_factory=list)
+    releases: list[tuple[Cell, NodeOp]] = field(default_factory=list)
+    touched: dict[int, Cell] = field(default_factory=dict)
+    recorded: int = 0  # results of nodes that were counted as unrecorded
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.entries or self.changes or self.closed or self.arrivals or self.definitions
+        )
+
+    def batch(self, worker: int, epoch: int, number: int, at: int) -> Batch:
+        """The batch that the store is given."""
+        return Batch(
+            worker=worker,
+            epoch=epoch,
+            number=number,
+            at=at,
+            entries=self.entries,
+            changes=self.changes,
+            opened=self.opened,
+            closed=self.closed,
+            arrivals=self.arrivals,
+            definitions=self.definitions,
+        )
+
+
+class Recorder:
+    """Builds the draft. ``opened(cell, op)`` is told every op that an entry opened or stopped."""
+
+    def __init__(self, opened: Callable[[Cell, Op], None]) -> None:
+        self._opened = opened
+        self.draft = Draft()
+        self.now = 0
+        self.late = 0  # results of closed ops: dropped and counted
+
+    def take(self) -> Draft:
+        """Close the draft: what every touched run's row is to say is added, and a new one begun."""
+        draft, self.draft = self.draft, Draft()
+        for cell in draft.touched.values():
+            cell.touched = False
+            if not cell.dropped:
+                self._stand(draft, cell)
+        return draft
+
+    def touch(self, cell: Cell) -> None:
+        """The run's standing may change with this draft."""
+        if not cell.touched:
+            cell.touched = True
+            self.draft.touched[cell.row.no] = cell
+
+    def record(  # noqa: PLR0913 - the parts of an entry
+        self,
+        cell: Cell,
+        kind: str,
+        op: str = "",
+        payload: str = "null",
+        *,
+        node: str = "",
+        source: int | None = None,
+        ticks: int = 0,
+        note: str = "",
+    ) -> None:
+        """Tell the run one thing, and write down that it was told."""
+        machine = cell.machine
+        entry = Entry(machine.seq + 1, self.now, kind, op, payload, node, source, ticks, note)
+        machine.tell(entry)
+        row = row_of(cell.row.no, entry)
+        self.draft.entries.append(row)
+        cell.grown += len(row[2])
+        if len(payload) > SMALL:
+            cell.remember(entry.seq, payload)
+        if not cell.touched:
+            self.touch(cell)
+        if kind == Kind.WANTED:
+            cell.nodes -= 1
+        for closed in machine.closed:
+            self._closed(cell, closed, entry)
+        for opened in machine.opened:
+            self._note_opened(cell, opened)
+        # after the counts are right: what was opened may be run, and end, at once
+        for opened in machine.opened:
+            self._opened(cell, opened)
+
+    def _closed(self, cell: Cell, op: Op, entry: Entry) -> None:
+        if type(op) is NodeOp:
+            if not op.asking:
+                cell.nodes -= 1
+        elif type(op) is TimerOp:
+            cell.timers -= 1
+        elif type(op) is QuestionOp:
+            cell.questions -= 1
+            cell.asked.pop((op.tag, op.occurrence), None)
+            if entry.kind == Kind.ANSWER and entry.op == op.id:
+                state = "answered"
+            else:
+                state = "expired" if entry.kind == Kind.FIRED else "cancelled"
+            closing = QuestionClosed(cell.row.no, op.tag, op.occurrence, state)  # type: ignore[arg-type]  # one of the three
+            self.draft.closed.append(closing)
+
+    def _note_opened(self, cell: Cell, op: Op) -> None:
+        if type(op) is NodeOp:
+            if not op.stopping:
+                cell.nodes += 1
+        elif type(op) is TimerOp:
+            cell.timers += 1
+        elif type(op) is QuestionOp:
+            cell.questions += 1
+            self.open_question(cell, op)
+
+    def open_question(self, cell: Cell, op: QuestionOp) -> None:
+        """Have the store list a question, so that it can be answered."""
+        cell.asked[op.tag, op.occurrence] = op.id
+        prompt = _ref.encode(op.prompt).decode()
+        self.draft.opened.append(
+            QuestionOpened(
+                cell.row.no, op.tag, op.occurrence, op.id, op.position, op.at, op.due, prompt
+            )
+        )
+
+    def _stand(self, draft: Draft, cell: Cell) -> None:
+        """Add the change of a run's row if it stands elsewhere than the store knows."""
+        row, machine = cell.row, cell.machine
+        status = cell.status()
+        ended = status in OUTCOMES
+        resting = cell.resting and not ended
+        floor = BASE_FLOOR if resting else BASE_FLOOR_RUNNING
+        if not ended and cell.grown > floor and cell.grown > cell.weight():
+            self._rebase(draft, cell)
+        due = machine.next_due() if resting and cell.timers else None
+        if not cell.changed and row.status == status and row.due == due:
+            return
+        cell.changed = False
+        row.status, row.due, row.until, row.reason = status, due, "", ""
+        outcome = machine.outcome
+        if outcome is not None and ended:
+            row.ended, row.outcome = self.now, outcome_text(outcome)
+        draft.changes.append(change_of(row))
+
+    def _rebase(self, draft: Draft, cell: Cell) -> None:
+        """Write a snapshot: the fold begins at it from now on."""
+        machine = cell.machine
+        entry = base_entry(machine, self.now, cell.row.definition)
+        machine.tell(entry)
+        draft.entries.append(row_of(cell.row.no, entry))
+        cell.row.base = entry.seq
+        cell.grown, cell.base_size, cell.changed = 0, len(entry.payload), True
+
+
+def change_of(row: RunRow) -> RunChange:
+    """The change that writes a row's standing as it is."""
+    return RunChange(
+        row.no,
+        row.status,
+        row.until,
+        row.reason,
+        row.due,
+        row.base,
+        row.ended,
+        row.outcome,
+        row.definition,
+        row.deaths,
+    )

@@ -1,0 +1,350 @@
+"""The scheduler: one loop that drives every run of a worker, batched end to end.
+
+What must stay true of it:
+
+* It is single-threaded: pools, committer and callers ``post`` to it, and a ``turn`` does all that
+  there is to do now. So the simulator can drive it whole, from one seed.
+* One batch is with the store at a time; meanwhile the next is made. A batch whose commit failed or
+  is ambiguous is sent again unchanged, and nothing is begun until it went through.
+* A node with effects begins only after the commit of the entry that it depends on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from everflow.clock import Clock, RunClock
+from everflow.config import Config
+from everflow.core.entries import Kind
+from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.registry import Registry
+from everflow.engine.adoption import Adoption, Parts
+from everflow.engine.callee import MISFIT, Ended
+from everflow.engine.cell import Cell, Cells
+from everflow.engine.dispatcher import Attempt, Dispatcher, Pool
+from everflow.engine.loader import Definitions
+from everflow.engine.noderun import Progress
+from everflow.engine.ownership import Ownership
+from everflow.engine.recorder import Draft, Recorder
+from everflow.engine.timers import Timers
+from everflow.errors import EverflowError, Fenced, FlowError, StoreError
+from everflow.store import OUTCOMES, Batch, QuestionClosed, Status, Store
+
+__all__ = ["Changed", "Committer", "Scheduler"]
+
+_log = logging.getLogger("everflow.engine")
+Changed = Callable[[list[tuple[int, Status]]], None]
+FIRST_DELAY, LONGEST_DELAY = 10_000, 1_000_000  # microseconds between tries to reach the store
+
+
+class Committer(Protocol):
+    """Sends batches to the store. ``here``: on this thread, before the call returns."""
+
+    def commit(self, batch: Batch, *, here: bool) -> None: ...
+
+
+class Scheduler:
+    """Everything that a worker does, a turn at a time."""
+
+    def __init__(  # noqa: PLR0913 - the seams of an engine
+        self,
+        store: Store,
+        registry: Registry,
+        config: Config,
+        clock: Clock,
+        *,
+        progress: Progress | None = None,
+        changed: Changed | None = None,
+        host: str = "",
+        pid: int = 0,
+    ) -> None:
+        self.store = store
+        self.config = config
+        self.system_clock = clock
+        self.clock = RunClock(clock, store.info().highest)
+        self.cells = Cells(config.warm_runs)
+        self.definitions = Definitions(store, registry)
+        self.timers = Timers(self.clock, self.cells)
+        self.recorder = Recorder(self._opened)
+        self.ownership = Ownership(store, clock, config, host=host, pid=pid)
+        self.pools: dict[str, Pool] = {}
+        self.dispatcher = Dispatcher(
+            config, registry.types, self.pools, self.ended, self._fetch, progress
+        )
+        self.adoption = Adoption(
+            Parts(
+                store, config, clock, self.clock, self.cells, self.definitions, self.timers,
+                self.recorder, self.dispatcher, self.ownership,
+                lambda cell, op: self.post(self.stop, cell, op),
+            )
+        )  # fmt: skip
+        self.committer: Committer | None = None
+        self.trouble: EverflowError | None = None
+        self._changed = changed
+        self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._pending: tuple[Draft, Batch] | None = None
+        self._sent = False
+        self._expiring: set[tuple[int, str]] = set()
+        self._delay = FIRST_DELAY
+        self._retry_at = 0
+
+    # --- from outside the loop
+
+    def post(self, react: Callable[..., None], *args: Any) -> None:
+        """Have something done in the next turn. The only call that other threads may make."""
+        self._posts.append((react, args))
+
+    def open(self, given: Mapping[type[Any], Any]) -> None:
+        """Enlist as a worker. ``given`` is what nodes need, by type."""
+        self.dispatcher.given.update(given)
+        self.dispatcher.board = self.ownership.enlist(self.clock.now())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn right now would find something to do."""
+        if self.trouble is not None or (self._pending is not None and self._sent):
+            return bool(self._posts)
+        return bool(self._posts or self._pending or self.recorder.draft) or (
+            self.dispatcher.has_inline
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on: nothing to do, to commit, or begun."""
+        return not (self.busy or self._pending or len(self.dispatcher) or self.dispatcher.unrecorded)
+
+    def sleep_us(self) -> int:
+        """How long the loop may sleep when nobody posts, in microseconds."""
+        least = round(self.config.poll_s * 1_000_000)
+        due = self.timers.next_in()
+        if due is not None and due < least:
+            least = due
+        if self.trouble is not None:
+            return max(min(least, self._retry_at - self.system_clock.boot()), 1_000)
+        return least
+
+    # --- the loop's body
+
+    def turn(self) -> None:
+        """Do all that there is to do now."""
+        self.recorder.now = self.clock.now()
+        posts = self._posts
+        for _ in range(len(posts)):
+            react, args = posts.popleft()
+            react(*args)
+        if self.trouble is not None and not self._try_again():
+            return
+        try:
+            self.adoption.look()
+        except Fenced:
+            self._fenced()
+            return
+        except StoreError as error:
+            self._in_trouble(error)
+            return
+        self._fire()
+        try:
+            room = self.config.batch - len(self.recorder.draft.entries)
+            if room > 0:
+                self.dispatcher.run_inline(room)
+            self.dispatcher.begin_pooled()
+        except StoreError as error:
+            self._in_trouble(error)
+            return
+        self._commit()
+
+    def _fetch(self, no: int, seq: int) -> str:
+        return self.store.entries(no, [seq])[seq]
+
+    # --- what the machine asks for
+
+    def _opened(self, cell: Cell, op: Op) -> None:
+        if type(op) is TimerOp:
+            self.timers.add(cell, op)
+        elif type(op) is NodeOp:
+            if op.stopping:
+                self.post(self.stop, cell, op)
+            elif self.dispatcher.is_pure(cell, op):
+                self.dispatcher.ready(cell, op)
+            else:
+                self.recorder.draft.releases.append((cell, op))
+
+    def stop(self, cell: Cell, op: NodeOp) -> None:
+        """Stop an op that the machine cancelled; record that, unless its pool still tells its end."""
+        if cell.dropped or cell.machine.state.ops.get(op.id) is not op:
+            return
+        if self.dispatcher.stop(cell, op):
+            self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
+
+    def ended(self, cell: Cell, op: NodeOp, end: Ended) -> None:
+        """An attempt that was run in place ended."""
+        if cell.dropped or not cell.machine.expects(op.id):
+            self.recorder.late += 1
+            return
+        self._record_end(cell, op, end)
+
+    def attempt_ended(self, attempt: Attempt, end: Ended | None) -> None:
+        """A pool tells the end of an attempt; None says that it was cancelled."""
+        if not self.dispatcher.finished(attempt):
+            self.recorder.late += 1
+            return
+        cell = self.cells.get(attempt.no)
+        op = cell.machine.state.ops.get(attempt.op) if cell is not None else None
+        mine = cell is not None and cell.running.pop(attempt.op, 0) == attempt.token
+        if cell is None or not mine or type(op) is not NodeOp:
+            self.recorder.late += 1
+            self.dispatcher.recorded(1)
+            return
+        self.recorder.draft.recorded += 1
+        if end is None or op.stopping:
+            stopped = end is None or end.kind not in {Kind.RESULT, Kind.ERROR}
+            end = Ended(Kind.STOPPED, "null") if stopped or end is None else end
+        self._record_end(cell, op, end)
+
+    def _record_end(self, cell: Cell, op: NodeOp, end: Ended) -> None:
+        self.cells.wake(cell)
+        if end.kind == MISFIT:
+            self.adoption.block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
+            return
+        if end.kind == Kind.STOPPED and not op.stopping:
+            self.adoption.block(cell, "operator", f"{op.node} at {op.position} was cancelled")
+            return
+        try:
+            self.recorder.record(
+                cell,
+                end.kind,
+                op.id,
+                end.payload,
+                node=op.node,
+                source=input_of(op.input),
+                ticks=end.ticks,
+                note=end.note,
+            )
+        except FlowError as error:
+            self.adoption.block(cell, "code", str(error))
+
+    # --- timers
+
+    def _fire(self) -> None:
+        for cell, op in self.timers.due():
+            question = cell.machine.state.ops.get(f"{op.parent}/@question")
+            if op.key == "@deadline" and type(question) is QuestionOp:
+                self._expire(cell, op, question)
+            else:
+                self.cells.wake(cell)
+                self.recorder.record(cell, Kind.FIRED, op.id)
+
+    def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
+        """Close a question whose deadline passed; journal that only if no answer was faster."""
+        no = cell.row.no
+        self._expiring.add((no, op.id))
+        draft = self.recorder.draft
+        draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
+        draft.after.append(lambda: self._expired(no, op))
+
+    def _expired(self, no: int, op: TimerOp) -> None:
+        self._expiring.discard((no, op.id))
+        self.adoption.take_arrivals()
+        cell = self.cells.get(no)
+        if cell is not None and cell.machine.state.ops.get(op.id) is op:
+            self.cells.wake(cell)
+            self.recorder.record(cell, Kind.FIRED, op.id)
+
+    # --- commits
+
+    def _commit(self) -> None:
+        if self._pending is None:
+            if not self.recorder.draft:
+                return
+            draft = self.recorder.take()
+            self._pending = (
+                draft,
+                draft.batch(
+                    self.ownership.worker, self.ownership.epoch, self.ownership.number + 1,
+                    self.clock.now(),
+                ),
+            )  # fmt: skip
+            self._sent = False
+        if not self._sent:
+            self._sent = True
+            here = not (self.dispatcher.has_inline or self._posts)
+            assert self.committer is not None
+            self.committer.commit(self._pending[1], here=here)
+
+    def committed(self, refused: list[int]) -> None:
+        """The pending batch is on disk."""
+        if self._pending is None:
+            return
+        draft, batch = self._pending
+        self._pending = None
+        self.ownership.number = batch.number
+        self._healed()
+        self.dispatcher.recorded(draft.recorded)
+        for no in refused:
+            self.adoption.outcome_refused(no)
+        for cell, op in draft.releases:
+            if not cell.dropped:
+                self.dispatcher.ready(cell, op)
+        for cell in draft.touched.values():
+            if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
+                self.cells.drop(cell.row.no)
+            elif cell.resting and not cell.touched:
+                self.cells.rest(cell)
+        self.adoption.committed(draft)
+        for react in draft.after:
+            self.post(react)
+        if self._changed is not None and batch.changes:
+            self._changed([(change.no, change.status) for change in batch.changes])
+
+    def commit_failed(self, error: EverflowError) -> None:
+        """The pending batch isn't known to be on disk."""
+        if isinstance(error, Fenced):
+            self._fenced()
+            return
+        self._sent = False
+        self._in_trouble(error)
+
+    def _in_trouble(self, error: EverflowError) -> None:
+        """The store can't be written: nothing is begun, and the runs' time stands."""
+        if self.trouble is None:
+            _log.warning("the store can't be reached, the runs pause: %s", error)
+            self.clock.stop()
+        self.trouble = error
+        self._retry_at = self.system_clock.boot() + self._delay
+        self._delay = min(self._delay * 2, LONGEST_DELAY)
+
+    def _healed(self) -> None:
+        if self.trouble is not None:
+            _log.warning("the store is back, the runs go on")
+        self.trouble = None
+        self._delay = FIRST_DELAY
+        self.clock.go()
+
+    def _try_again(self) -> bool:
+        """Whether the loop may go on after trouble: at the next try, if one is due."""
+        if self.system_clock.boot() < self._retry_at:
+            return False
+        if self._pending is not None:
+            self._commit()
+            return self.trouble is None
+        self._healed()
+        return True
+
+    def _fenced(self) -> None:
+        """Others took this worker for dead: all that it held is theirs now. Begin anew."""
+        _log.warning(
+            "worker %d was taken for dead; its runs belong to others now, and it begins anew",
+            self.ownership.worker,
+        )
+        self.dispatcher.forget_all()
+        self.cells.clear()
+        self.recorder.draft = Draft()
+        self._pending = None
+        self._sent = False
+        self._expiring.clear()
+        self.adoption.clear()
+        self._healed()
+        self.dispatcher.board = self.ownership.enlist(self.clock.now())
