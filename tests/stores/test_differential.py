@@ -80,9 +80,9 @@ def test_every_verb_is_drawn() -> None:
 
 def test_most_operations_do_something() -> None:
     """The world is small enough for things to meet."""
-    side = Side(MemoryStore())
     seen: dict[str, set[str]] = {}
     for seed in range(5):
+        side = Side(MemoryStore())
         for operation in operations(seed, 400):
             seen.setdefault(operation.verb, set()).add(str(side.apply(operation))[:40])
     dull = {verb for verb, answers in seen.items() if len(answers) < 2}

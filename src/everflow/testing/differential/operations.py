@@ -22,6 +22,7 @@ TAGS = ("t", "u")
 DEFINITIONS = ("d1", "d2", "d3")
 WORKERS = 4
 STATES = ("answered", "expired", "cancelled")
+_RESTING = (Status.SUSPENDED, Status.WAITING)
 UNTIL = ("operator", "code", "store")
 
 
@@ -121,7 +122,7 @@ def _start(random: Random) -> dict[str, Any]:
 
 
 def _change(random: Random) -> dict[str, Any]:
-    status = random.choice(tuple(Status))
+    status = random.choice((*Status, *_RESTING * 3))
     return {
         "run": _run(random),
         "status": status,
@@ -187,7 +188,7 @@ def _due(random: Random) -> dict[str, Any]:
 
 
 def _entries(random: Random) -> dict[str, Any]:
-    return {"run": _run(random), "seqs": [random.randrange(5) for _ in range(2)]}
+    return {"run": _run(random), "seqs": [random.randrange(3) for _ in range(2)]}
 
 
 def _journal(random: Random) -> dict[str, Any]:
@@ -242,12 +243,12 @@ def _prune(random: Random) -> dict[str, Any]:
 
 
 _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
-    "enlist": (2, _nothing),
+    "enlist": (3, _nothing),
     "beat": (1, _of_worker),
-    "depose": (2, _depose),
+    "depose": (1, _depose),
     "retire": (1, _of_worker),
     "release": (2, _release),
-    "fly": (2, _fly),
+    "fly": (4, _fly),
     "in_flight": (1, _of_worker),
     "workers": (1, _nothing),
     "highest": (1, _nothing),

@@ -80,7 +80,8 @@ class Side:
     # from names to numbers and back
 
     def _worker(self, index: int) -> int:
-        return self._workers[index] if index < len(self._workers) else NOBODY
+        """The latest has index 0, so that there is always a living one within reach."""
+        return self._workers[-1 - index] if index < len(self._workers) else NOBODY
 
     def _living(self) -> set[int]:
         return {worker.id for worker in self.store.workers() if not worker.gone}
