@@ -17,7 +17,6 @@ import apsw
 from everflow.errors import StoreDamaged, StoreError
 from everflow.stores.sqlite.desk import Desk
 from everflow.stores.sqlite.files import sync_folder
-from everflow.stores.sqlite.opening import connect
 from everflow.stores.sqlite.trouble import in_our_words
 
 _STEP = 1024  # pages between two calls of progress
@@ -50,7 +49,7 @@ class Backup(Desk):
 
     def _copy(self, new: Path, progress: Progress) -> None:
         try:
-            source = connect(self._place)
+            source = self._second_connection()
             copy = apsw.Connection(str(new))
             try:
                 source.execute("BEGIN; SELECT count(*) FROM store")

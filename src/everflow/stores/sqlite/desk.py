@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+import apsw
 import msgspec
 
 from everflow.errors import StoreDamaged
@@ -39,8 +40,16 @@ class Desk:
         except OSError as error:
             raise of_system(error, self._name) from error
         self._pen = Pen(lambda: connect(place, self._pen.tell), self._name, turnstile)
-        self._glass = Glass(lambda: connect(place), self._name)
+        self._glass = Glass(self._second_connection, self._name)
         self._boards = Boards(place.folder)
+
+    def _second_connection(self) -> apsw.Connection:
+        """One that reads. It comes in by the turnstile too: opening asks that nobody writes."""
+        self._pen.turnstile.enter()
+        try:
+            return connect(self._place)
+        finally:
+            self._pen.turnstile.leave()
 
     def look(self) -> None:
         """Open both lines, and with that refuse a file that isn't whole."""

@@ -7,6 +7,8 @@ descriptor of a file drops all POSIX locks that the process holds on it, SQLite'
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
@@ -47,20 +49,26 @@ _NETWORK = frozenset(
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
-def read_bytes(path: str, vfs: str | None, kind: int, amount: int, offset: int = 0) -> bytes:
-    """A part of a file of SQLite's, by way of its file layer; shorter where the file ends."""
-    file = apsw.VFSFile(vfs or "", path, [kind | apsw.SQLITE_OPEN_READONLY, 0])
+@contextmanager
+def opened(path: Path, vfs: str | None, kind: int) -> Iterator[apsw.VFSFile]:
+    """A file of SQLite's, by way of its file layer. ``kind`` is one of its ``SQLITE_OPEN_*``."""
+    file = apsw.VFSFile(vfs or "", str(path), [kind | apsw.SQLITE_OPEN_READONLY, 0])
     try:
-        size = file.xFileSize()
-        amount = max(0, min(amount, size - offset))
-        return file.xRead(amount, offset) if amount else b""
+        yield file
     finally:
         file.xClose()
 
 
+def part(file: apsw.VFSFile, amount: int, offset: int) -> bytes:
+    """A part of a file; shorter where the file ends."""
+    amount = max(0, min(amount, file.xFileSize() - offset))
+    return file.xRead(amount, offset) if amount else b""
+
+
 def inspect(path: Path, vfs: str | None) -> None:
     """Refuse a file that is emptied, foreign or cut inside its header."""
-    header = read_bytes(str(path), vfs, apsw.SQLITE_OPEN_MAIN_DB, HEADER)
+    with opened(path, vfs, apsw.SQLITE_OPEN_MAIN_DB) as file:
+        header = part(file, HEADER, 0)
     if not header:
         raise StoreDamaged(
             f"The store {path} is empty: it was a store or never became one.",

@@ -31,7 +31,7 @@ class Keeping(Desk):
 
     def export(self, no: int) -> Imported:
         """A run whole, read in one transaction."""
-        found = self._ask("export", Imported | None, {"no": no})  # type: ignore[arg-type]  # a union
+        (found,) = self._ask("export", tuple[Imported | None], {"no": no})
         if found is None:
             raise NoSuchRun(f"There is no run number {no}.")
         check_sums(found.row.id, found.entries)

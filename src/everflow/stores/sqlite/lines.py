@@ -18,13 +18,14 @@ from typing import cast
 
 import apsw
 
-from everflow.errors import StoreError
+from everflow.errors import StoreDamaged, StoreError
 from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.trouble import in_our_words
+from everflow.stores.sqlite.trouble import RESTORE, in_our_words, of_system
 from everflow.stores.sqlite.turnstile import Turnstile
 
 Values = tuple[Value, ...] | Mapping[str, Value]
 Connect = Callable[[], apsw.Connection]
+_SHORTLY = 100  # milliseconds
 
 
 class Line:
@@ -36,7 +37,7 @@ class Line:
         self._pid = os.getpid()
         self._closed = False
         self._db: apsw.Connection | None = None
-        self.openings = 0
+        self._openings = 0
 
     def check(self) -> None:
         """Raise unless the store is open in this very process."""
@@ -52,20 +53,21 @@ class Line:
     def _connected(self) -> Iterator[apsw.Connection]:
         try:
             if self._db is None:
+                self.check()
                 self._db = self._connect()
-                self.openings += 1
+                self._openings += 1
             yield self._db
         except apsw.Error as error:
             self._recover(error)
             raise in_our_words(error, self._place) from error
+        except OSError as error:
+            raise of_system(error, self._place) from error
 
     def _recover(self, error: apsw.Error) -> None:
         """Leave the line as if the call hadn't been."""
-        if self._db is None:
-            return
         if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.CorruptError):
             self._hang_up()
-        elif self._db.in_transaction:
+        elif self._db is not None and self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")
             except apsw.Error:
@@ -77,7 +79,7 @@ class Line:
             try:
                 db.close(force=True)
             except apsw.Error:
-                del db  # its error is the one that is being told already
+                del db  # the error that led here is being told already
 
 
 class Glass(Line):
@@ -87,17 +89,22 @@ class Glass(Line):
         super().__init__(connect, place)
         self._lock = threading.Lock()
 
-    def text(self, statement: str, values: Values = ()) -> str:
-        """The one text that a statement gives."""
-        self.check()
-        with self._lock, self._connected() as db:
-            return str(db.execute(statement, values).get)
-
     def look(self) -> None:
         """Open the line."""
         self.check()
         with self._lock, self._connected():
             pass
+
+    def text(self, statement: str, values: Values = ()) -> str:
+        """The one text that a statement gives."""
+        self.check()
+        with self._lock, self._connected() as db:
+            try:
+                return str(db.execute(statement, values).get)
+            except UnicodeDecodeError as error:
+                raise StoreDamaged(
+                    f"The store {self._place} has a text that can't be read: {error}.", hint=RESTORE
+                ) from error
 
     def close(self) -> None:
         """Hang up for good."""
@@ -114,6 +121,7 @@ class Pen(Line):
         self.turnstile = turnstile
         self.told: list[int] = []
         self._seen = 0
+        self._soiled = False
 
     @contextmanager
     def turn(self) -> Iterator[apsw.Connection]:
@@ -122,6 +130,8 @@ class Pen(Line):
         self.turnstile.enter()
         try:
             with self._connected() as db:
+                if self._soiled:
+                    self._wipe(db)
                 yield db
         finally:
             self.turnstile.leave()
@@ -133,11 +143,11 @@ class Pen(Line):
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
+                db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
 
     def look(self) -> None:
         """Open the line."""
@@ -163,23 +173,39 @@ class Pen(Line):
         commit, and whoever asks will ask again.
         """
         self.check()
-        if self.turnstile.try_enter():
-            try:
+        with self.turnstile.hall() as inside:
+            if inside and self._db is not None:
                 with self._connected() as db:
                     version = int(str(db.execute("PRAGMA data_version").get))
-                    self._seen = (self.openings << 32) + version
-            finally:
-                self.turnstile.leave_hall()
+                    self._seen = (self._openings << 32) + version
         return self._seen
 
     def close(self) -> None:
         """Hang up for good."""
         if self._closed:
             return
-        self.turnstile.enter()
-        try:
-            self._closed = True
-            self._hang_up()
-        finally:
-            self.turnstile.leave()
+        self._closed = True
         self.turnstile.close()
+        self._hang_up()
+
+    def _recover(self, error: apsw.Error) -> None:
+        super()._recover(error)
+        if isinstance(error, apsw.IOError | apsw.FullError):
+            self._soiled = True
+
+    def _wipe(self, db: apsw.Connection) -> None:
+        """Empty the log after a write that failed.
+
+        It left frames behind the last commit. Those of one failed write are taken for a torn last
+        transaction, which they are; those of several, the later ones shorter, would look like
+        damage in the middle (see ``wal``).
+        """
+        patience = round(1000 * self.turnstile.patience)
+        db.set_busy_timeout(_SHORTLY)
+        try:
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._soiled = False
+        except apsw.BusyError:
+            self._soiled = True  # somebody reads: the next turn tries again
+        finally:
+            db.set_busy_timeout(patience)

@@ -3,28 +3,26 @@
 * A store is made whole under another name and then renamed: opening alone would leave a file of 0
   bytes that looks like an emptied store, and two creators end with one store.
 * Settings are set one by one and read back.
-* Processes that open one file do it one after the other, so that each sees what recovery left.
+* While a file is looked at nobody writes to it: what recovery dropped is still to be seen.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
 
-from everflow.errors import ConfigurationError, StoreDamaged, StoreReadOnly, StoreUnavailable
+from everflow.errors import ConfigurationError, StoreDamaged, StoreReadOnly
 from everflow.stores.queries import read_text
-from everflow.stores.sqlite.files import APPLICATION, inspect, refuse_network, sync_folder
-from everflow.stores.sqlite.schema import migrate, write_schema
+from everflow.stores.sqlite.files import APPLICATION, inspect, opened, refuse_network, sync_folder
+from everflow.stores.sqlite.schema import migrate, refuse_unknown, write_schema
 from everflow.stores.sqlite.trouble import RESTORE, of_system
-from everflow.stores.sqlite.turnstile import try_lock
-from everflow.stores.sqlite.wal import check_log, pages_in_log
+from everflow.stores.sqlite.turnstile import locked_file
+from everflow.stores.sqlite.wal import check_log
 
 OLDEST = (3, 51, 3)  # the first without the corruption of a log that is reset while it is written
 Value = int | float | bytes | str | None  # what SQLite takes and gives
@@ -79,7 +77,7 @@ def prepare(place: Place, *, create: bool) -> None:
     try:
         place.folder.mkdir(exist_ok=True)
         if not exists:
-            with opening(place):
+            with locked_file(place.folder / "opening", place.busy):
                 _make_unless_there(place)
     except OSError as error:
         raise of_system(error, str(place.path)) from error
@@ -87,21 +85,6 @@ def prepare(place: Place, *, create: bool) -> None:
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
-
-
-@contextmanager
-def opening(place: Place) -> Iterator[None]:
-    """One process at a time."""
-    fd = os.open(place.folder / "opening", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        deadline = time.monotonic() + place.busy
-        while not try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise StoreUnavailable(f"Others have been opening {place.path} for too long.")
-            time.sleep(0.001)
-        yield
-    finally:
-        os.close(fd)
 
 
 def _make_unless_there(place: Place) -> None:
@@ -138,8 +121,9 @@ def connect(place: Place, tell: Tell | None = None) -> apsw.Connection:
     db = _bare(place)
     try:
         _check(db, place)
+        refuse_unknown(db, str(place.path))
         _set_up(db)
-        migrate(db, str(place.path))
+        migrate(db)
         db.create_scalar_function("everflow_tell", tell or _unheard, 1)
         db.execute(_SESSION)
         db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
@@ -180,14 +164,13 @@ def _check_log_and_size(db: apsw.Connection, place: Place) -> None:
         db.execute(f"PRAGMA {name}").get for name in ("page_count", "page_size", "journal_mode")
     )
     recovered = db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_NOOP)[0] if mode == "wal" else 0
-    check_log(str(place.log), place.vfs, recovered=recovered, place=str(place.path))
-    there = place.path.stat().st_size // size
-    if there < pages:
-        logged = pages_in_log(str(place.log), place.vfs, recovered=recovered)
-        if pages - there > sum(there < page <= pages for page in logged):
-            raise StoreDamaged(
-                f"The store {place.path} is cut: {there} of {pages} pages are there.", hint=RESTORE
-            )
+    logged = check_log(place.log, place.vfs, recovered=recovered, place=str(place.path))
+    with opened(place.path, place.vfs, apsw.SQLITE_OPEN_MAIN_DB) as file:
+        there = file.xFileSize() // size
+    if pages - there > sum(there < page <= pages for page in logged):
+        raise StoreDamaged(
+            f"The store {place.path} is cut: {there} of {pages} pages are there.", hint=RESTORE
+        )
 
 
 def _set_up(db: apsw.Connection) -> None:

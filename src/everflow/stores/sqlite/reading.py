@@ -67,11 +67,11 @@ class Reading(Desk):
 
     def find(self, id: str) -> RunRow | None:  # noqa: A002 - the contract's word for it
         """The run of that public name."""
-        return self._ask("find", RunRow | None, {"id": id})  # type: ignore[arg-type]  # a union
+        return self._ask("find", tuple[RunRow | None], {"id": id})[0]
 
     def find_key(self, flow: str, key: str) -> RunRow | None:
         """The run that was started with that key."""
-        return self._ask("find_key", RunRow | None, {"flow": flow, "key": key})  # type: ignore[arg-type]  # a union
+        return self._ask("find_key", tuple[RunRow | None], {"flow": flow, "key": key})[0]
 
     def rows(self, nos: Sequence[int]) -> list[RunRow]:
         """Runs by number."""

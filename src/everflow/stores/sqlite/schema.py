@@ -28,8 +28,8 @@ def write_schema(db: apsw.Connection, upto: int = FORMAT) -> None:
     _advance(db, 1, upto)
 
 
-def migrate(db: apsw.Connection, place: str) -> None:
-    """Bring a store to this release's format."""
+def refuse_unknown(db: apsw.Connection, place: str) -> None:
+    """Refuse a format that this release doesn't know."""
     found = _format(db)
     if found > FORMAT:
         raise StoreTooNew(
@@ -38,7 +38,11 @@ def migrate(db: apsw.Connection, place: str) -> None:
         )
     if found < 1:
         raise StoreForeign(f"{place} was made for Everflow but isn't a store.")
-    _advance(db, found, FORMAT)
+
+
+def migrate(db: apsw.Connection) -> None:
+    """Bring a store to this release's format."""
+    _advance(db, _format(db), FORMAT)
 
 
 def _advance(db: apsw.Connection, found: int, upto: int) -> None:

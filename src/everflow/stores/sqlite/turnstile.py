@@ -6,7 +6,7 @@ process that commits all the time kept another one's single row waiting for 3 s;
 
 Between processes these are ``flock`` on two files, which the kernel frees at a death; between
 threads of one process two plain locks, because Python's lock isn't fair either. ``flock`` is called
-without giving up the GIL (and so never blocks): with another Python thread busy, each call that
+without giving up the GIL, and so never blocks: with another Python thread busy, each call that
 gives it up costs some 5 ms.
 """
 
@@ -18,13 +18,16 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from everflow.errors import StoreUnavailable
+from everflow.errors import StoreError, StoreUnavailable
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.flock.argtypes = (ctypes.c_int, ctypes.c_int)
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.002  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.001  # seconds
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 def try_lock(fd: int, operation: int = fcntl.LOCK_EX) -> bool:
@@ -43,22 +46,47 @@ def unlock(fd: int) -> None:
     _libc.flock(fd, fcntl.LOCK_UN)
 
 
+def lock_by(fd: int, deadline: float, stop: threading.Event) -> bool:
+    """Lock an open file; False when the deadline (monotonic) comes or ``stop`` is set first.
+
+    By looking again and again, because ``flock`` knows no timeout.
+    """
+    pause = _FIRST_PAUSE
+    while not try_lock(fd):
+        if time.monotonic() >= deadline or stop.wait(pause):
+            return False
+        pause = min(2 * pause, _LONGEST_PAUSE)
+    return True
+
+
+@contextmanager
+def locked_file(path: Path, patience: float) -> Iterator[None]:
+    """Hold the lock of a file; raises ``StoreUnavailable`` when others hold it for too long."""
+    fd = os.open(path, _FLAGS, 0o644)
+    try:
+        if not lock_by(fd, time.monotonic() + patience, threading.Event()):
+            raise StoreUnavailable(f"Others have been holding {path} for {patience:g} s.")
+        yield
+    finally:
+        os.close(fd)
+
+
 class Turnstile:
     """One writer at a time, in about the order of coming."""
 
     def __init__(self, folder: Path, *, patience: float, place: str) -> None:
-        self._patience = patience
+        self.patience = patience
         self._place = place
         self._queue = threading.Lock()
         self._hall = threading.Lock()
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._next = os.open(folder / "next", flags, 0o644)
-        self._writing = os.open(folder / "writing", flags, 0o644)
+        self._closing = threading.Event()
+        self._next = os.open(folder / "next", _FLAGS, 0o644)
+        self._writing = os.open(folder / "writing", _FLAGS, 0o644)
 
     def enter(self) -> None:
         """Wait for one's turn; raises ``StoreUnavailable`` when patience is at its end."""
-        deadline = time.monotonic() + self._patience
-        if not self._queue.acquire(timeout=self._patience):
+        deadline = time.monotonic() + self.patience
+        if not self._queue.acquire(timeout=self.patience):
             raise self._too_long()
         try:
             if not self._hall.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -71,41 +99,43 @@ class Turnstile:
         finally:
             self._queue.release()
 
-    def try_enter(self) -> bool:
-        """Only keep other threads out, if none is inside; for a look that needs no turn."""
-        return self._hall.acquire(blocking=False)
-
-    def leave_hall(self) -> None:
-        """The end of ``try_enter``."""
-        self._hall.release()
-
     def leave(self) -> None:
         """Let the next one in."""
         unlock(self._writing)
         self._hall.release()
 
+    @contextmanager
+    def hall(self) -> Iterator[bool]:
+        """Keep this process's other threads out if none is inside, without a turn to write."""
+        inside = self._hall.acquire(blocking=False)
+        try:
+            yield inside
+        finally:
+            if inside:
+                self._hall.release()
+
     def close(self) -> None:
-        """Let go of the files."""
-        os.close(self._next)
-        os.close(self._writing)
+        """Send away who waits, let who is inside finish, and let go of the files."""
+        self._closing.set()
+        with self._queue, self._hall:
+            os.close(self._next)
+            os.close(self._writing)
 
     def _pass(self, deadline: float) -> None:
-        self._wait(self._next, deadline)
+        self._take(self._next, deadline)
         try:
-            self._wait(self._writing, deadline)
+            self._take(self._writing, deadline)
         finally:
             unlock(self._next)
 
-    def _wait(self, fd: int, deadline: float) -> None:
-        pause = _FIRST_PAUSE
-        while not try_lock(fd):
-            if time.monotonic() >= deadline:
-                raise self._too_long()
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    def _take(self, fd: int, deadline: float) -> None:
+        if self._closing.is_set():
+            raise StoreError(f"The store {self._place} is closed.", hint="open it again")
+        if not lock_by(fd, deadline, self._closing):
+            raise self._too_long()
 
     def _too_long(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"Others have been writing to the store {self._place} for {self._patience:g} s.",
+            f"Others have been writing to the store {self._place} for {self.patience:g} s.",
             hint="look for a process that was stopped in the middle of a write",
         )

@@ -42,7 +42,7 @@ class Writing(Desk):
             batch.number,
             batch.at,
             as_json(batch.entries),
-            as_json(batch.changes),
+            as_json(list({change.no: change for change in batch.changes}.values())),
             as_json(batch.opened),
             as_json(batch.closed),
             as_json(batch.arrivals),

@@ -1,7 +1,7 @@
 -- Export and import, adoption, pruning, backup.
 
 -- name: export
-SELECT coalesce((
+SELECT '[' || coalesce((
     SELECT
         '{"row":' || doc
         || ',"entries":' || (
@@ -20,7 +20,7 @@ SELECT coalesce((
         )
         || '}'
     FROM run_shown WHERE no = :no
-), 'null')
+), 'null') || ']'
 
 -- name: there
 -- What an import meets: the run of its id, whether it is busy, and the run of its key.

@@ -40,10 +40,12 @@ SELECT coalesce(json_group_array(json_array(run, seq, body, sum)), '[]') FROM (
 )
 
 -- name: find
-SELECT coalesce((SELECT doc FROM run_shown WHERE id = :id), 'null')
+SELECT '[' || coalesce((SELECT doc FROM run_shown WHERE id = :id), 'null') || ']'
 
 -- name: find_key
-SELECT coalesce((SELECT doc FROM run_shown WHERE flow = :flow AND key = :key), 'null')
+SELECT '['
+|| coalesce((SELECT doc FROM run_shown WHERE flow = :flow AND key = :key), 'null')
+|| ']'
 
 -- name: rows
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY asked.key), '') || ']'

@@ -29,37 +29,11 @@ SELECT
     ) AS doc
 FROM question JOIN run ON run.no = question.run;
 
--- A run's new standing. Row by row, because one batch may hold several of one run.
-CREATE TEMP VIEW standing (
-    worker, at, arrivals, place,
-    no, status, until, reason, due, base, ended, outcome, definition, deaths
-) AS SELECT 0, 0, '', 0, 0, '', '', '', 0, 0, 0, '', '', 0 WHERE 0;
-
--- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
-CREATE TEMP TRIGGER standing_taken INSTEAD OF INSERT ON standing BEGIN
-    INSERT INTO refusal (worker, place, run)
-    SELECT NEW.worker, NEW.place, NEW.no FROM main.run
-    WHERE
-        no = NEW.no AND NEW.status IN ('done', 'failed', 'handed_off') AND cancel
-        AND NOT EXISTS (
-            SELECT 1 FROM main.inbox
-            WHERE inbox.run = NEW.no AND inbox.kind = 'cancel'
-            AND inbox.id IN (SELECT value FROM json_each(NEW.arrivals))
-        );
-    SELECT everflow_tell(run) FROM main.refusal WHERE worker = NEW.worker AND place = NEW.place;
-    UPDATE run SET
-        status = NEW.status, until = NEW.until, reason = NEW.reason, due = NEW.due,
-        base = NEW.base, ended = NEW.ended, outcome = NEW.outcome, definition = NEW.definition,
-        deaths = NEW.deaths, updated = NEW.at
-    WHERE no = NEW.no AND NOT EXISTS (
-        SELECT 1 FROM main.refusal WHERE worker = NEW.worker AND place = NEW.place
-    );
-END;
-
 CREATE TEMP VIEW batch (
     worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
 ) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
 
+-- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
 CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     SELECT RAISE(ABORT, 'everflow:fenced') WHERE NOT EXISTS (
         SELECT 1 FROM main.worker
@@ -77,11 +51,28 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     UPDATE worker SET number = NEW.number, at = max(at, NEW.at) WHERE id = NEW.worker;
     DELETE FROM refusal WHERE worker = NEW.worker;
 
-    INSERT INTO standing
-    SELECT
-        NEW.worker, NEW.at, NEW.arrivals, key, value ->> 0, value ->> 1, value ->> 2, value ->> 3,
-        value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
-    FROM json_each(NEW.changes);
+    INSERT INTO refusal (worker, place, run)
+    SELECT NEW.worker, change.key, run.no
+    FROM json_each(NEW.changes) AS change CROSS JOIN main.run ON run.no = change.value ->> 0
+    WHERE
+        change.value ->> 1 IN ('done', 'failed', 'handed_off') AND run.cancel
+        AND NOT EXISTS (
+            SELECT 1 FROM main.inbox
+            WHERE inbox.run = run.no AND inbox.kind = 'cancel'
+            AND inbox.id IN (SELECT value FROM json_each(NEW.arrivals))
+        );
+    SELECT everflow_tell(run) FROM main.refusal WHERE worker = NEW.worker ORDER BY place;
+
+    UPDATE run SET
+        status = change.value ->> 1, until = change.value ->> 2, reason = change.value ->> 3,
+        due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
+        outcome = change.value ->> 7, definition = change.value ->> 8,
+        deaths = change.value ->> 9, updated = NEW.at
+    FROM json_each(NEW.changes) AS change
+    WHERE run.no = change.value ->> 0 AND NOT EXISTS (
+        SELECT 1 FROM main.refusal
+        WHERE refusal.worker = NEW.worker AND refusal.place = change.key
+    );
 
     INSERT INTO entry (run, seq, body, sum)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(NEW.entries);

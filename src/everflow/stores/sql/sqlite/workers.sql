@@ -40,22 +40,28 @@ UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch 
 UPDATE worker SET epoch = epoch + 1, gone = 1 WHERE id = :id AND gone = 0
 
 -- name: heaps
--- (owner, definition) of runs with something to do and without a living owner, walking from one
--- pair to the next in the index; then the same for timers, by owner.
+-- (owner, definition) of runs with something to do and without a living owner, and the owners
+-- without life that own timers: walking in the indexes from one owner to the next, and from one
+-- definition to the next, so that it costs the same however many runs there are.
 WITH RECURSIVE
+holder (owner) AS (
+    SELECT min(owner) FROM run WHERE todo = 1
+    UNION ALL
+    SELECT (SELECT min(owner) FROM run WHERE todo = 1 AND owner > holder.owner)
+    FROM holder WHERE holder.owner IS NOT NULL
+),
 heap (owner, definition) AS (
-    SELECT * FROM (
-        SELECT owner, definition FROM run WHERE todo = 1 ORDER BY owner, definition LIMIT 1
+    SELECT owner, (SELECT min(definition) FROM run WHERE todo = 1 AND run.owner = holder.owner)
+    FROM holder
+    WHERE owner IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM worker WHERE worker.id = holder.owner AND gone = 0
     )
     UNION ALL
-    SELECT
-        (SELECT owner FROM run WHERE todo = 1
-            AND (owner, definition) > (heap.owner, heap.definition)
-            ORDER BY owner, definition LIMIT 1),
-        (SELECT definition FROM run WHERE todo = 1
-            AND (owner, definition) > (heap.owner, heap.definition)
-            ORDER BY owner, definition LIMIT 1)
-    FROM heap WHERE heap.owner IS NOT NULL
+    SELECT owner, (
+        SELECT min(definition) FROM run
+        WHERE todo = 1 AND run.owner = heap.owner AND definition > heap.definition
+    )
+    FROM heap WHERE heap.definition IS NOT NULL
 ),
 sleeper (owner) AS (
     SELECT min(owner) FROM run WHERE due IS NOT NULL AND status IN ('suspended', 'waiting')
@@ -72,9 +78,7 @@ SELECT json_object(
     ), 'true', 'false')),
     'heaps', json((
         SELECT json_group_array(json_array(owner, definition)) FROM heap
-        WHERE owner IS NOT NULL AND NOT EXISTS (
-            SELECT 1 FROM worker WHERE worker.id = heap.owner AND gone = 0
-        )
+        WHERE definition IS NOT NULL
     )),
     'sleepers', json((
         SELECT json_group_array(owner) FROM sleeper
