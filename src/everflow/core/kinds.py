@@ -77,9 +77,13 @@ class EnumKind(Kind):
 
 
 class RecordKind(Kind):
-    """A type with named fields. ``keys`` are their names in data, ``attributes`` in Python."""
+    """A type with named fields. ``keys`` are their names in data, ``attributes`` in Python.
 
-    __slots__ = ("_pairs", "attributes", "keys", "known", "put")
+    ``required`` are the keys of fields without a default; ``by_name`` says that plain JSON of the
+    type is an object of just these fields.
+    """
+
+    __slots__ = ("_pairs", "attributes", "by_name", "keys", "known", "put", "required")
 
     def __init__(
         self,
@@ -94,6 +98,8 @@ class RecordKind(Kind):
         self.keys = keys
         self.known = frozenset(keys)
         self.put = put
+        self.required: tuple[str, ...] = ()
+        self.by_name = True
         self._pairs = tuple(zip(keys, attributes, strict=True))
 
     def read(self, value: Any) -> dict[str, Any]:
@@ -145,11 +151,12 @@ class DataclassKind(RecordKind):
                 self._defaults[field.name] = field.default_factory
             elif field.default is not dataclasses.MISSING:
                 self._defaults[field.name] = lambda value=field.default: value
+        self.required = tuple(name for name in names if name not in self._defaults)
         self._post = hasattr(kind, "__post_init__")
 
     def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
         if fields.keys() != self.known:
-            self.check(fields, (key for key in self.keys if key not in self._defaults))
+            self.check(fields, self.required)
             fields = {k: fields[k] if k in fields else self._defaults[k]() for k in self.keys}
         made: Any = object.__new__(self.type)
         put = object.__setattr__
@@ -166,18 +173,19 @@ class DataclassKind(RecordKind):
 class StructKind(RecordKind):
     """A msgspec Struct. Its keys are its encoded names, so that ``rename`` holds in data too."""
 
-    __slots__ = ("_array", "_post", "_required", "_tag")
+    __slots__ = ("_array", "_post", "_tag")
 
     def __init__(self, kind: Any, name: str) -> None:
         config = kind.__struct_config__
         self._tag: dict[str, Any] = {config.tag_field: config.tag} if config.tag_field else {}
-        self._array = config.array_like
         attributes, keys = kind.__struct_fields__, kind.__struct_encode_fields__
         super().__init__(kind, name, attributes, keys, msgspec.structs.force_setattr)
+        self._array = config.array_like
+        self.by_name = not (self._tag or self._array)
         defaults = kind.__struct_defaults__
         # The defaults belong to the last fields; a keyword-only field among them may have none.
         padded = (msgspec.NODEFAULT,) * (len(keys) - len(defaults)) + defaults
-        self._required = tuple(
+        self.required = tuple(
             key for key, default in zip(keys, padded, strict=True) if default is msgspec.NODEFAULT
         )
         self._post = hasattr(kind, "__post_init__")
@@ -194,7 +202,7 @@ class StructKind(RecordKind):
 
     def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
         if fields.keys() != self.known:
-            self.check(fields, self._required)
+            self.check(fields, self.required)
         names = dict(zip(self.keys, self.attributes, strict=True))
         given = {names[key]: value for key, value in fields.items()}
         made: Any = _told(self.name, self.type, **given)
@@ -308,7 +316,7 @@ class Types:
         reload); any other type under a taken name is NameTaken.
         """
         if name is None:
-            if kind in self._by_type:
+            if isinstance(kind, type) and kind in self._by_type:
                 return
             name = str(getattr(kind, "__name__", ""))
         made = make_kind(kind, name)

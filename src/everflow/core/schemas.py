@@ -2,8 +2,8 @@
 
 A schema is plain data, so that a process without the flow's code can refuse a wrong answer before
 it is accepted. ``check`` knows the keywords that msgspec and pydantic write and takes any other as
-saying nothing; a schema of ``{}`` takes any value. It mustn't take what the consumer's Reader would
-refuse: so records take no unknown fields, and texts that stand for dates and the like are parsed.
+saying nothing; a schema of ``{}`` takes any value. What a schema describes and the check takes, the
+consumer's Reader takes too: texts that stand for dates and the like are parsed here already.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
-import typing
 import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
-from everflow.core.annotations import classes_in, hints_of, is_union, unwrapped
-from everflow.core.kinds import is_kind
+from everflow.core.describing import Schema, schema_of
 from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected, short
 
 __all__ = ["Schema", "check", "schema_of"]
 
-Schema = dict[str, Any]
 _DEFS = "#/$defs/"
 _FORMATS: dict[str, type] = {
     "date-time": dt.datetime,
@@ -34,8 +31,6 @@ _FORMATS: dict[str, type] = {
     "uuid": uuid.UUID,
     "decimal": decimal.Decimal,
 }
-# msgspec names no format for these two, as JSON Schema's own demands a time zone; ours doesn't.
-_UNNAMED = {dt.datetime: "date-time", dt.time: "time"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
     "boolean": (bool,),
@@ -45,63 +40,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-
-
-def schema_of(annotation: Any) -> Schema:
-    """The JSON Schema (2020-12) of the plain JSON that an annotation takes.
-
-    ``{}``, which takes anything, for an annotation that can't be described; a field that can't be
-    described takes anything by itself.
-    """
-    asked = unwrapped(annotation)
-    own = getattr(asked, "model_json_schema", None)
-    try:
-        schema: Schema = own() if own else msgspec.json.schema(asked, schema_hook=_anything)
-    except Exception:  # noqa: BLE001 - annotations are the user's, and may fail to resolve anyhow
-        return _schema_of_union(asked) if is_union(asked) else {}
-    definitions: Schema = schema.get("$defs", {})
-    for record in (schema, *definitions.values()):
-        if "properties" in record:
-            record.setdefault("additionalProperties", False)
-    _name_formats(schema, asked)
-    for kind in classes_in(asked, is_kind):
-        fields = definitions.get(kind.__name__, {}).get("properties", {})
-        for name, hint in hints_of(kind).items():
-            _name_formats(fields.get(name, {}), hint)
-    return schema
-
-
-def _anything(kind: type) -> Schema:
-    # Not simply {}, which msgspec takes for a refusal; a title alone constrains nothing.
-    return {"title": kind.__name__}
-
-
-def _name_formats(node: Schema, annotation: Any) -> None:
-    """Names the formats that msgspec leaves out, where the annotation is at hand."""
-    asked = unwrapped(annotation)
-    if is_union(asked):
-        texts = [member for member in node.get("anyOf", ()) if member.get("type") == "string"]
-        for arg in typing.get_args(asked):
-            for text in texts:
-                _name_formats(text, arg)
-    elif node.get("type") == "array" and isinstance(node.get("items"), dict):
-        for arg in typing.get_args(asked)[:1]:
-            _name_formats(node["items"], arg)
-    elif asked in (dt.datetime, dt.time) and node.get("type") == "string":
-        node.setdefault("format", _UNNAMED[asked])
-
-
-def _schema_of_union(union: Any) -> Schema:
-    """A union that msgspec doesn't describe, such as one of two dataclasses, member by member."""
-    definitions: Schema = {}
-    members = []
-    for arg in typing.get_args(union):
-        member = schema_of(arg)
-        for name, definition in member.pop("$defs", {}).items():
-            if definitions.setdefault(name, definition) != definition:
-                return {}
-        members.append(member)
-    return {"anyOf": members, **({"$defs": definitions} if definitions else {})}
 
 
 def check(value: object, schema: Schema) -> str | None:
