@@ -72,6 +72,8 @@ class Dispatcher:
         self.unrecorded = 0
         self.alone: Cell | None = None
         self.ran = 0
+        self.in_place: tuple[str, int] | None = None  # what holds the scheduler now, for the watchdog
+        self._inline_count = 0
         self._config = config
         self._types = types
         self._pools = pools
@@ -141,9 +143,12 @@ class Dispatcher:
                 continue
             count += 1
             board[INLINE] = cell.row.no
+            self.in_place = (op.node, self._inline_count + count)
             end = self.run_now(cell, op)
+            self.in_place = None
             board[INLINE] = 0
             self._ended(cell, op, end)
+        self._inline_count += count
         self.ran += count
         return count
 

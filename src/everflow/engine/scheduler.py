@@ -90,6 +90,7 @@ class Scheduler:
         self._expiring: set[tuple[int, str]] = set()
         self._delay = FIRST_DELAY
         self._retry_at = 0
+        self.draining = False  # begin nothing more: the engine is closing
 
     # --- from outside the loop
 
@@ -108,13 +109,18 @@ class Scheduler:
         if self.trouble is not None or (self._pending is not None and self._sent):
             return bool(self._posts)
         return bool(self._posts or self._pending or self.recorder.draft) or (
-            self.dispatcher.has_inline
+            self.dispatcher.has_inline and not self.draining
         )
 
     @property
     def idle(self) -> bool:
         """Whether nothing is going on: nothing to do, to commit, or begun."""
         return not (self.busy or self._pending or len(self.dispatcher) or self.dispatcher.unrecorded)
+
+    @property
+    def idle_pools(self) -> bool:
+        """Whether all that was begun has ended and is on disk."""
+        return not (self.dispatcher.unrecorded or self._pending or self.recorder.draft.entries)
 
     def sleep_us(self) -> int:
         """How long the loop may sleep when nobody posts, in microseconds."""
@@ -148,9 +154,10 @@ class Scheduler:
         self._fire()
         try:
             room = self.config.batch - len(self.recorder.draft.entries)
-            if room > 0:
+            if room > 0 and not self.draining:
                 self.dispatcher.run_inline(room)
-            self.dispatcher.begin_pooled()
+            if not self.draining:
+                self.dispatcher.begin_pooled()
         except StoreError as error:
             self._in_trouble(error)
             return

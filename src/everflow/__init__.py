@@ -1,0 +1,90 @@
+"""Durable workflows as plain data: flows that survive crashes, deploys and restarts."""
+
+from everflow.config import Config
+from everflow.core.algebra import ask, const, fail, flow, suspend, value
+from everflow.core.combine.choice import branch, choose, loop, unless_failed
+from everflow.core.combine.control import (
+    Backoff,
+    exponential,
+    fixed,
+    retry,
+    timeout,
+    try_catch,
+)
+from everflow.core.combine.failure import failed, reason_of
+from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.sequence import identity, keep, sequence
+from everflow.core.combine.waiting import sleep, sleep_until
+from everflow.core.expressions import it
+from everflow.core.faults import Caught, ErrorData, Failure, Question, Settled
+from everflow.core.flow import Flow
+from everflow.core.node import Node, bind, node
+from everflow.core.registry import Registry
+from everflow.core.signature import need
+from everflow.engine.aio import AsyncEngine, AsyncRun
+from everflow.engine.client import Reply
+from everflow.engine.connect import Connection, connect
+from everflow.engine.facade import Engine
+from everflow.engine.noderun import NodeRun, tick, wait_for
+from everflow.engine.runs import Run
+from everflow.errors import EverflowError, NoRetry, RetryAfter
+from everflow.store import QuestionQuery, RunQuery, Status
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncEngine",
+    "AsyncRun",
+    "Backoff",
+    "Caught",
+    "Config",
+    "Connection",
+    "Engine",
+    "ErrorData",
+    "EverflowError",
+    "Failure",
+    "Flow",
+    "NoRetry",
+    "Node",
+    "NodeRun",
+    "Question",
+    "QuestionQuery",
+    "Registry",
+    "Reply",
+    "RetryAfter",
+    "Run",
+    "RunQuery",
+    "Settled",
+    "Status",
+    "ask",
+    "bind",
+    "branch",
+    "choose",
+    "connect",
+    "const",
+    "exponential",
+    "fail",
+    "failed",
+    "fixed",
+    "flow",
+    "gather",
+    "identity",
+    "it",
+    "keep",
+    "loop",
+    "need",
+    "node",
+    "parallel",
+    "reason_of",
+    "retry",
+    "sequence",
+    "sleep",
+    "sleep_until",
+    "suspend",
+    "tick",
+    "timeout",
+    "try_catch",
+    "unless_failed",
+    "value",
+    "wait_for",
+]

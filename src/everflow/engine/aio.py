@@ -1,0 +1,131 @@
+"""The async face: the same calls, awaited. Store calls run on threads; waiting costs none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from everflow.core.flow import Flow
+from everflow.engine.client import Client, Reply
+from everflow.engine.runs import Changes, outcome_of, settled
+from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
+
+__all__ = ["AsyncEngine", "AsyncRun"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+LOOK = 0.2  # seconds between looks when no change is told
+
+
+class AsyncRun(Generic[Out]):
+    """One run, by its id."""
+
+    def __init__(self, id: str, client: Client, changes: Changes) -> None:  # noqa: A002 - its name
+        self.id = id
+        self._client = client
+        self._changes = changes
+
+    async def status(self) -> Status:
+        """Where the run stands now."""
+        return (await asyncio.to_thread(self._client.row, self.id)).status
+
+    async def wait(self, timeout: float | None = None) -> Status:  # noqa: ASYNC109 - as in sync
+        """Wait until the run is finished, suspended, paused or blocked; see ``Run.wait``."""
+        return (await self._wait(timeout, finished=False)).status
+
+    async def result(self, timeout: float | None = None) -> Out:  # noqa: ASYNC109 - as in sync
+        """Wait for the outcome and give its value; see ``Run.result``."""
+        row = await self._wait(timeout, finished=True)
+        types = self._client.registry.types
+        value: Out = await asyncio.to_thread(outcome_of, self._client.store, row, types)
+        return value
+
+    def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
+        row = self._client.row(self.id)
+        if finished:
+            return row, row.status in OUTCOMES or row.status is Status.BLOCKED
+        return row, settled(self._client.store, row)
+
+    async def _wait(self, seconds: float | None, *, finished: bool) -> RunRow:
+        loop = asyncio.get_running_loop()
+        changed = asyncio.Event()
+        end = None if seconds is None else loop.time() + seconds
+        ignore = self._changes.listen(lambda: loop.call_soon_threadsafe(changed.set))
+        try:
+            while True:
+                changed.clear()
+                row, enough = await asyncio.to_thread(self._enough, finished=finished)
+                left = LOOK if end is None else min(LOOK, end - loop.time())
+                if enough or left <= 0:
+                    return row
+                try:
+                    await asyncio.wait_for(changed.wait(), left)
+                except TimeoutError:
+                    continue
+        finally:
+            ignore()
+
+
+class AsyncEngine:
+    """What ``async with Engine(...)`` gives."""
+
+    def __init__(self, client: Client, changes: Changes) -> None:
+        self._client = client
+        self._changes = changes
+
+    async def start(
+        self,
+        flow: Flow[In, Out] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> AsyncRun[Out]:
+        """Start a run; see ``Engine.start``."""
+        row = await asyncio.to_thread(self._client.start, flow, value, key=key, labels=labels)
+        return AsyncRun(row.id, self._client, self._changes)
+
+    async def start_all(
+        self, flow: Flow[In, Out] | str, values: Sequence[In]
+    ) -> list[AsyncRun[Out]]:
+        """Start a run for each value; see ``Engine.start_all``."""
+        rows = await asyncio.to_thread(self._client.start_all, flow, values)
+        return [AsyncRun(row.id, self._client, self._changes) for row in rows]
+
+    async def answer(
+        self, token: str, value: Any, *, key: str | None = None, by: str = ""
+    ) -> Reply:
+        """Answer the question of that token; see ``Engine.answer``."""
+        return await asyncio.to_thread(self._client.answer, token, value, key=key, by=by)
+
+    async def resume(  # noqa: PLR0913 - as in sync
+        self,
+        run: AsyncRun[Any] | str,
+        value: Any,
+        *,
+        tag: str | None = None,
+        key: str | None = None,
+        by: str = "",
+    ) -> Reply:
+        """Answer the one open question of a run; see ``Engine.resume``."""
+        run_id = run if isinstance(run, str) else run.id
+        return await asyncio.to_thread(self._client.resume, run_id, value, tag=tag, key=key, by=by)
+
+    async def cancel(self, run: AsyncRun[Any] | str, *, by: str = "") -> None:
+        """Have a run end; see ``Engine.cancel``."""
+        await asyncio.to_thread(self._client.cancel, run if isinstance(run, str) else run.id, by=by)
+
+    async def run(self, run: str) -> AsyncRun[Any]:
+        """The handle of a run; NoSuchRun when there is none."""
+        row = await asyncio.to_thread(self._client.row, run)
+        return AsyncRun(row.id, self._client, self._changes)
+
+    async def runs(self, query: RunQuery | None = None) -> list[RunRow]:
+        """Runs by filters, a page at a time."""
+        return await asyncio.to_thread(self._client.store.runs, query or RunQuery())
+
+    async def questions(self, run: AsyncRun[Any] | str | None = None) -> list[QuestionRow]:
+        """The open questions, of one run or of all."""
+        run_id = run if run is None or isinstance(run, str) else run.id
+        return await asyncio.to_thread(self._client.questions, run_id)

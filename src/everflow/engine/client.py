@@ -1,0 +1,349 @@
+"""The client: everything that a process may ask of a store without executing anything.
+
+Every call is a transaction on the caller's thread (see ``intake``). An engine is a client that
+executes too: it gives its worker as the owner of what it starts, and is told of what it wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from everflow.clock import Clock
+from everflow.config import Config
+from everflow.core.definition import Definition
+from everflow.core.entries import Entry, Kind, row_of
+from everflow.core.flow import Flow
+from everflow.core.registry import Registry
+from everflow.core.schemas import check
+from everflow.core.values import encode, parse, untagged
+from everflow.engine.ids import Random, new_key, new_run_id
+from everflow.engine.intake import Group
+from everflow.engine.inputs import check_input, durable_names
+from everflow.engine.loader import Definitions
+from everflow.errors import (
+    AlreadyDone,
+    AmbiguousAnswer,
+    AnswerRefused,
+    NoSuchFlow,
+    NoSuchRun,
+    NotAFlow,
+    NotWaiting,
+    RunCancelled,
+    RunFailed,
+    WrongArgument,
+)
+from everflow.store import (
+    Answer,
+    Cancel,
+    Early,
+    Message,
+    NewRun,
+    QuestionQuery,
+    QuestionRow,
+    RunRow,
+    Status,
+    Store,
+    Verdict,
+)
+
+__all__ = ["Client", "Reply", "Started", "split_token"]
+
+LONGEST_KEY = 512
+Started = tuple[RunRow, Definition, NewRun, str]
+
+
+class Reply(StrEnum):
+    """What an answer is told."""
+
+    ANSWERED = "answered"
+    ALREADY_ANSWERED = "already_answered"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+_REPLIES = {
+    Verdict.ACCEPTED: Reply.ANSWERED,
+    Verdict.REPEATED: Reply.ANSWERED,
+    Verdict.ANSWERED: Reply.ALREADY_ANSWERED,
+    Verdict.EXPIRED: Reply.EXPIRED,
+    Verdict.CANCELLED: Reply.CANCELLED,
+}
+
+
+def split_token(token: str) -> tuple[str, str, int]:
+    """The run, tag and occurrence of a question's token; NotWaiting when it isn't one."""
+    parts = token.split(".") if isinstance(token, str) else []
+    if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or len(parts[2]) > 9:  # noqa: PLR2004 - run, tag, occurrence
+        raise NotWaiting(
+            f"{token!r:.100} isn't a question's token",
+            hint="a token looks like RUN.TAG.1; `everflow show RUN` lists the open ones",
+        )
+    return parts[0], parts[1], int(parts[2])
+
+
+class Client:
+    """Starts, answers, cancels and looks. ``owner`` gives (worker, next run number) or zeros."""
+
+    def __init__(  # noqa: PLR0913 - the seams of a process
+        self,
+        store: Store,
+        registry: Registry,
+        config: Config,
+        clock: Clock,
+        random: Random,
+        *,
+        durable: bool = True,
+        owner: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        started: Callable[[Sequence[Started]], None] | None = None,
+        nudge: Callable[[], None] | None = None,
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.clock = clock
+        self.definitions = Definitions(store, registry)
+        self._config = config
+        self._random = random
+        self._durable = durable
+        self._owner = owner
+        self._started = started
+        self._nudge = nudge
+        self._known: set[str] = set()  # definitions that this client wrote
+        self._schemas: dict[str, dict[str, Any]] = {}
+        self._start = Group(self._send_starts)
+        self._accept = Group[Message, Verdict](self._send_messages)
+
+    # --- starting
+
+    def start(
+        self,
+        flow: Flow[Any, Any] | str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> RunRow:
+        """Start a run; it is durable when this returns. The same key gives the same run."""
+        return self._start(self._prepare(flow, value, key, labels))
+
+    def start_all(self, flow: Flow[Any, Any] | str, values: Sequence[Any]) -> list[RunRow]:
+        """Start a run for each value, in few transactions."""
+        prepared = [self._prepare(flow, value, None, None) for value in values]
+        size = self._config.batch
+        rows: list[RunRow] = []
+        for first in range(0, len(prepared), size):
+            rows += self._send_starts(prepared[first : first + size])
+        return rows
+
+    def definition(self, flow: Flow[Any, Any] | str) -> Definition:
+        """The definition that a start takes; checks that another process could run it."""
+        if isinstance(flow, str):
+            name, given = flow, self.registry.flow(flow)
+        elif isinstance(flow, Flow):
+            name, given = flow.name_of_flow, flow
+        else:
+            raise NotAFlow(
+                f"{flow!r:.80} isn't a flow",
+                hint='make one: flow("name", first >> second)',
+            )
+        if not name:
+            raise NoSuchFlow(
+                "a flow needs a name to be started", hint='name it: flow("name", ...)'
+            )
+        definition = self.definitions.of_flow(name, given)
+        if self._durable:
+            durable_names(definition)
+        return definition
+
+    def _prepare(
+        self,
+        flow: Flow[Any, Any] | str,
+        value: Any,
+        key: str | None,
+        labels: Mapping[str, str] | None,
+    ) -> tuple[NewRun, Definition, str]:
+        definition = self.definition(flow)
+        if key is not None and not 0 < len(key) <= LONGEST_KEY:
+            raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
+        payload = encode(value, self.registry.types, limit=self._config.value_limit)
+        check_input(definition, payload, self.registry.types)
+        now = self.clock.wall()
+        run_id = new_run_id(now, self._random)
+        entry = Entry(0, now, Kind.START, "", payload, definition.hash, note=run_id)
+        _, _, body, checksum = row_of(0, entry)
+        new = NewRun(
+            id=run_id,
+            flow=definition.program.name,
+            definition=definition.hash,
+            body=body,
+            sum=checksum,
+            at=now,
+            key=key,
+            labels=dict(labels or {}),
+        )
+        return new, definition, payload
+
+    def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
+        owned = []
+        for new, _, _ in items:
+            if not new.no:
+                new.owner, new.no = self._owner()
+                new.status = Status.RUNNING if new.owner else Status.QUEUED
+            owned.append(new)
+        fresh = {d.hash: d.body for _, d, _ in items if d.hash not in self._known}
+        rows = self.store.start(owned, list(fresh.items()))
+        self._known.update(fresh)
+        if self._started is not None:
+            self._started(
+                [
+                    (row, definition, new, payload)
+                    for row, (new, definition, payload) in zip(rows, items, strict=True)
+                    if row.id == new.id and new.owner
+                ]
+            )
+        return rows
+
+    # --- answers and cancels
+
+    def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
+        """Answer one question by its token; say truthfully what became of that."""
+        run, tag, occurrence = split_token(token)
+        row = self.row(run)
+        found = self.store.questions(
+            QuestionQuery(no=row.no, tag=tag, occurrence=occurrence, open_only=False)
+        )
+        if not found:
+            self._refuse_if_ended(row)
+            raise NotWaiting(f"the run asks no {tag!r} ({occurrence}) now", run=run)
+        return self._answer(row, found[0], value, key, by)
+
+    def resume(
+        self, run: str, value: Any, *, tag: str | None = None, key: str | None = None, by: str = ""
+    ) -> Reply:
+        """Answer the run's only open question, or its only one of that tag.
+
+        An answer by tag that comes before its question is kept for it, where the definition has the
+        tag. Raises AmbiguousAnswer when several questions match, NotWaiting when none can.
+        """
+        row = self.row(run)
+        self._refuse_if_ended(row)
+        found = self.store.questions(QuestionQuery(no=row.no, tag=tag))
+        if len(found) == 1:
+            return self._answer(row, found[0], value, key, by)
+        if found:
+            tokens = ", ".join(f"{run}.{q.tag}.{q.occurrence}" for q in found[:10])
+            raise AmbiguousAnswer(
+                f"{len(found)} questions of the run match", run=run, hint=f"name one: {tokens}"
+            )
+        if tag is None or tag not in self._tags(row):
+            known = ", ".join(sorted(self._tags(row))) or "none"
+            raise NotWaiting(
+                f"the run doesn't wait for {'an answer' if tag is None else repr(tag)} now",
+                run=run,
+                flow=row.flow,
+                hint=f"the tags of its flow are: {known}; it is {row.status}",
+            )
+        payload = self._checked(row, tag, value)
+        message = Early(
+            no=row.no, tag=tag, payload=payload, key=self._key(key), at=self.clock.wall(), by=by
+        )
+        return self._reply(row, self._accept(message))
+
+    def cancel(self, run: str, *, by: str = "") -> None:
+        """Have a run end; once this returns no other outcome is possible. Repeating is no error."""
+        row = self.row(run)
+        verdict = self._accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
+        if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
+            self._refuse_if_ended(self.row(run))
+
+    def _answer(
+        self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str
+    ) -> Reply:
+        payload = self._checked(row, question.position, value)
+        message = Answer(
+            no=row.no,
+            tag=question.tag,
+            occurrence=question.occurrence,
+            payload=payload,
+            key=self._key(key),
+            at=self.clock.wall(),
+            by=by,
+        )
+        return self._reply(row, self._accept(message))
+
+    def _reply(self, row: RunRow, verdict: Verdict) -> Reply:
+        reply = _REPLIES.get(verdict)
+        if reply is None:
+            self._refuse_if_ended(self.row(row.id))
+            raise NotWaiting("the run doesn't wait for that answer", run=row.id)
+        return reply
+
+    def _key(self, key: str | None) -> str:
+        if key is not None and not 0 < len(key) <= LONGEST_KEY:
+            raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
+        return key if key is not None else new_key(self._random)
+
+    def _send_messages(self, messages: Sequence[Message]) -> list[Verdict]:
+        verdicts = self.store.accept(messages)
+        if self._nudge is not None:
+            self._nudge()
+        return verdicts
+
+    def _checked(self, row: RunRow, place: str, value: Any) -> str:
+        """The payload of an answer that fits the question's schema; ``place``: position or tag."""
+        payload = encode(value, self.registry.types, limit=self._config.value_limit)
+        schema = self._table(row.definition).get(place)
+        problem = check(untagged(parse(payload)), schema) if schema else None
+        if problem is not None:
+            raise AnswerRefused(
+                f"the answer doesn't fit the question: {problem}",
+                run=row.id,
+                flow=row.flow,
+                hint=f"it must fit {msgspec.json.encode(schema).decode()[:500]}",
+            )
+        return payload
+
+    def _tags(self, row: RunRow) -> set[str]:
+        return {name[1:] for name in self._table(row.definition) if name.startswith("#")}
+
+    def _table(self, hash_: str) -> dict[str, Any]:
+        """A definition's questions: schema by position and by tag, and "#tag" for each tag."""
+        known = self._schemas.get(hash_)
+        if known is None:
+            known = {}
+            body = msgspec.json.decode(self.store.definition(hash_) or '{"rows":[]}')
+            for position, kind, shape, settings, _ in body["rows"]:
+                if kind in {"ask", "suspend"}:
+                    schema = settings.get("schema")
+                    known[position] = known[shape["tag"]] = schema
+                    known["#" + shape["tag"]] = True
+            self._schemas[hash_] = known
+        return known
+
+    def _refuse_if_ended(self, row: RunRow) -> None:
+        if row.status is Status.DONE:
+            raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
+        if row.status is Status.CANCELLED or row.cancel:
+            raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
+        if row.status is Status.FAILED:
+            raise RunFailed("the run has failed", run=row.id, flow=row.flow)
+
+    # --- looking
+
+    def row(self, run: str) -> RunRow:
+        """A run's row; NoSuchRun when there is none of that id."""
+        found = self.store.find(run) if isinstance(run, str) else None
+        if found is None:
+            raise NoSuchRun(
+                f"there is no run {run!r:.80} in {self.store.info().place}",
+                hint="`everflow list` shows the runs there are",
+            )
+        return found
+
+    def questions(self, run: str | None = None) -> list[QuestionRow]:
+        """The open questions of a run, or of all runs."""
+        no = None if run is None else self.row(run).no
+        return self.store.questions(QuestionQuery(no=no, limit=1000))

@@ -1,0 +1,108 @@
+"""``connect``: a client that executes nothing, for web processes, scripts and the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from everflow.clock import Clock, SystemClock
+from everflow.config import Config
+from everflow.core.flow import Flow
+from everflow.core.registry import Registry, default_registry
+from everflow.engine.client import Client, Reply
+from everflow.engine.ids import Random, system_random
+from everflow.engine.places import is_durable, open_store
+from everflow.engine.runs import Run
+from everflow.store import QuestionRow, RunQuery, RunRow, Store
+
+__all__ = ["Connection", "connect"]
+
+Out = TypeVar("Out")
+
+
+class Connection:
+    """A store's runs, to start, answer, cancel and look at. What is started waits for a worker."""
+
+    def __init__(  # noqa: PLR0913 - settings, all optional
+        self,
+        store: Store | str | os.PathLike[str],
+        *,
+        registry: Registry | None = None,
+        config: Config | None = None,
+        clock: Clock | None = None,
+        random: Random = system_random,
+        create: bool = False,
+    ) -> None:
+        self.store, self._ours = open_store(store, create=create)
+        self._clock = clock or SystemClock()
+        self.client = Client(
+            self.store,
+            registry or default_registry(),
+            config or Config(),
+            self._clock,
+            random,
+            durable=is_durable(self.store),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._ours:
+            self.store.close()
+
+    def start(
+        self,
+        flow: Flow[Any, Out] | str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Run[Out]:
+        """Start a run, for a worker to take; it is durable when this returns."""
+        return self._run(self.client.start(flow, value, key=key, labels=labels).id)
+
+    def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
+        """Answer the question of that token; say what became of it."""
+        return self.client.answer(token, value, key=key, by=by)
+
+    def resume(
+        self, run: str, value: Any, *, tag: str | None = None, key: str | None = None, by: str = ""
+    ) -> Reply:
+        """Answer the one open question of a run, or its one of that tag."""
+        return self.client.resume(run, value, tag=tag, key=key, by=by)
+
+    def cancel(self, run: str, *, by: str = "") -> None:
+        """Have a run end."""
+        self.client.cancel(run, by=by)
+
+    def run(self, run: str) -> Run[Any]:
+        """The handle of a run; NoSuchRun when there is none."""
+        return self._run(self.client.row(run).id)
+
+    def runs(self, query: RunQuery | None = None) -> list[RunRow]:
+        """Runs by filters, a page at a time."""
+        return self.store.runs(query or RunQuery())
+
+    def questions(self, run: str | None = None) -> list[QuestionRow]:
+        """The open questions, of one run or of all."""
+        return self.client.questions(run)
+
+    def _run(self, run: str) -> Run[Any]:
+        return Run(run, self.store, self.client.registry.types, self._clock)
+
+
+def connect(store: Store | str | os.PathLike[str], **settings: Any) -> Connection:
+    """Connect to a store without executing anything: ``with connect("everflow.db") as flows: ...``."""
+    return Connection(store, **settings)

@@ -1,0 +1,51 @@
+"""Dependencies: what the application provides and nodes need, opened and closed once a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from everflow.core.definition import Definition
+from everflow.core.flow import Flow
+from everflow.core.node import Node
+from everflow.core.program import Program
+from everflow.errors import ConfigurationError, MissingDependency
+
+__all__ = ["check_needs", "open_all"]
+
+
+def check_needs(flows: Iterable[Flow[Any, Any] | Definition], given: Mapping[type[Any], Any]) -> None:
+    """Every need of every node is provided; MissingDependency names the node and the type."""
+    for flow in flows:
+        program = flow.program if isinstance(flow, Definition) else Program(flow)
+        for site in program.sites.values():
+            node = site.flow
+            if not isinstance(node, Node):
+                continue
+            for name, kind in node.dependencies.items():
+                if kind not in given:
+                    raise MissingDependency(
+                        f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
+                        position=site.position,
+                        hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
+                    )
+
+
+def open_all(provide: Mapping[type[Any], Any], stack: ExitStack) -> dict[type[Any], Any]:
+    """Make what is provided. A maker is called; a context manager is entered, and left at the end.
+
+    What is an instance of the type already stands for itself.
+    """
+    made: dict[type[Any], Any] = {}
+    for kind, maker in provide.items():
+        try:
+            value = maker if isinstance(maker, kind) or not callable(maker) else maker()
+        except Exception as error:
+            raise ConfigurationError(
+                f"the maker of {kind.__name__} failed: {type(error).__name__}: {error}"
+            ) from error
+        if isinstance(value, AbstractContextManager) and not isinstance(value, kind):
+            value = stack.enter_context(value)
+        made[kind] = value
+    return made

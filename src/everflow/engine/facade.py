@@ -1,0 +1,313 @@
+"""The engine: a client that executes. Two thin faces, sync and async, over the same calls.
+
+A face delegates, a line or two a method; what it does itself is to refuse calls from where they would hang:
+from inside a node or an event loop, after a fork, before the start, after the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import count
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from everflow.clock import Clock, SystemClock
+from everflow.config import Config
+from everflow.core.flow import Flow
+from everflow.core.node import Place
+from everflow.core.registry import Registry, default_registry
+from everflow.engine.aio import AsyncEngine
+from everflow.engine.client import Client, Reply, Started
+from everflow.engine.dependencies import check_needs, open_all
+from everflow.engine.ids import Random, system_random
+from everflow.engine.noderun import Progress, current
+from everflow.engine.places import is_durable, open_store
+from everflow.engine.pools import LoopPool, ThreadPool
+from everflow.engine.processes import ProcessPool
+from everflow.engine.runs import Changes, Run
+from everflow.engine.scheduler import Scheduler
+from everflow.engine.worker import Worker
+from everflow.errors import EngineClosed, NotOnThisThread
+from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, RunRow, Store
+
+__all__ = ["Engine"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+Where = Store | str | os.PathLike[str]
+
+
+class Engine:
+    """Executes runs on a store: ``with Engine("everflow.db") as engine: ...``.
+
+    ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type that nodes need.
+    ``registry``: whose flows and nodes it knows, the default one unless given. ``progress`` is told
+    how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, all optional
+        self,
+        store: Where = "everflow.db",
+        *,
+        provide: Mapping[type[Any], Any] | None = None,
+        registry: Registry | None = None,
+        config: Config | None = None,
+        clock: Clock | None = None,
+        random: Random = system_random,
+        progress: Progress | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.registry = registry or default_registry()
+        self.changes = Changes()
+        self._where = store
+        self._provide = dict(provide or {})
+        self._clock = clock or SystemClock()
+        self._random = random
+        self._progress = progress
+        self._stack = ExitStack()
+        self._numbers = count(1)
+        self._pid = 0
+        self._worker: Worker | None = None
+        self._scheduler: Scheduler | None = None
+        self._client: Client | None = None
+
+    # --- its life
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> AsyncEngine:
+        """The async face; async nodes run on this loop."""
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.open, loop)
+        return AsyncEngine(self.client, self.changes)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    def open(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Open the store and what is provided, enlist as a worker, and begin to execute."""
+        if self._worker is not None:
+            raise EngineClosed("the engine runs already", hint="enter it once")
+        check_needs(self.registry.flows.values(), self._provide)
+        with ExitStack() as stack:
+            store, ours = open_store(self._where)
+            if ours:
+                stack.callback(store.close)
+            given = open_all(self._provide, stack)
+            self._begin(store, given, loop, stack)
+            self._stack = stack.pop_all()
+
+    def _begin(
+        self,
+        store: Store,
+        given: dict[type[Any], Any],
+        loop: asyncio.AbstractEventLoop | None,
+        stack: ExitStack,
+    ) -> None:
+        scheduler = Scheduler(
+            store,
+            self.registry,
+            self.config,
+            self._clock,
+            progress=self._progress,
+            changed=lambda _: self.changes.tell(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+        )
+        worker = Worker(scheduler, self.config)
+
+        def tell(attempt: Any, end: Any) -> None:
+            worker.post(scheduler.attempt_ended, attempt, end)
+
+        pools: dict[str, Any] = {
+            Place.THREAD: ThreadPool(self.config.threads, tell),
+            Place.LOOP: LoopPool(tell, loop),
+            Place.PROCESS: ProcessPool(self.config.processes, tell, self._provide),
+        }
+        scheduler.pools.update(pools)
+        for pool in pools.values():
+            stack.callback(pool.close)
+        scheduler.open(given)
+        self._pid = os.getpid()
+        self._scheduler, self._worker = scheduler, worker
+        self._client = Client(
+            store,
+            self.registry,
+            self.config,
+            self._clock,
+            self._random,
+            durable=is_durable(store),
+            owner=self._next_number,
+            started=self._started,
+            nudge=lambda: worker.post(scheduler.adoption.nudge),
+        )
+        worker.start()
+
+    def close(self) -> None:
+        """Stop executing, let what is begun be recorded, and close all. Closing twice is no error."""
+        worker, self._worker = self._worker, None
+        if worker is None or os.getpid() != self._pid:
+            return
+        worker.close(self.config.grace_s)
+        self.changes.tell()
+        self._stack.close()
+
+    # --- what it is asked
+
+    @property
+    def client(self) -> Client:
+        """The calls themselves, without the guard."""
+        if self._client is None or self._worker is None:
+            raise EngineClosed(
+                "the engine isn't running", hint="use it inside `with Engine(...) as engine:`"
+            )
+        return self._client
+
+    def start(
+        self,
+        flow: Flow[In, Out] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Run[Out]:
+        """Start a run; it is durable when this returns. The same ``key`` gives the same run."""
+        return self._run(self._guarded().start(flow, value, key=key, labels=labels).id)
+
+    def start_all(self, flow: Flow[In, Out] | str, values: Sequence[In]) -> list[Run[Out]]:
+        """Start a run for each value, in as few transactions as go."""
+        return [self._run(row.id) for row in self._guarded().start_all(flow, values)]
+
+    def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
+        """Answer the question of that token; say what became of it."""
+        return self._guarded().answer(token, value, key=key, by=by)
+
+    def resume(
+        self,
+        run: Run[Any] | str,
+        value: Any,
+        *,
+        tag: str | None = None,
+        key: str | None = None,
+        by: str = "",
+    ) -> Reply:
+        """Answer the one open question of a run, or its one of that tag."""
+        return self._guarded().resume(_id(run), value, tag=tag, key=key, by=by)
+
+    def cancel(self, run: Run[Any] | str, *, by: str = "") -> None:
+        """Have a run end. Once this returns, no other outcome is possible."""
+        self._guarded().cancel(_id(run), by=by)
+
+    def run(self, run: str) -> Run[Any]:
+        """The handle of a run; NoSuchRun when there is none."""
+        return self._run(self._guarded().row(run).id)
+
+    def runs(self, query: RunQuery | None = None) -> list[RunRow]:
+        """Runs by filters, in a stable order, a page at a time."""
+        return self._guarded().store.runs(query or RunQuery())
+
+    def questions(self, run: Run[Any] | str | None = None) -> list[QuestionRow]:
+        """The open questions, of one run or of all."""
+        return self._guarded().questions(None if run is None else _id(run))
+
+    def join(self, timeout: float = 60.0) -> bool:
+        """Wait until nothing is going on: every run is finished or waits. False when time is over."""
+        self._guarded()
+        worker, scheduler = self._worker, self._scheduler
+        assert worker is not None
+        assert scheduler is not None
+        end = self._clock.boot() + round(timeout * 1_000_000)
+        while self._clock.boot() < end:
+            quiet = threading.Event()
+            found: list[bool] = []
+
+            def look(done: threading.Event = quiet, seen: list[bool] = found) -> None:
+                seen.append(scheduler.idle)
+                done.set()
+
+            worker.post(look)
+            quiet.wait(1.0)
+            if found and found[0]:
+                return True
+            quiet.clear()
+            quiet.wait(0.002)
+        return False
+
+    # --- inside
+
+    def _guarded(self) -> Client:
+        """The client, if the caller may block here."""
+        client = self.client
+        if os.getpid() != self._pid:
+            raise EngineClosed(
+                "this process was forked after the engine started, and has no part in it",
+                hint="make an Engine in this process, or use connect(store)",
+            )
+        worker = self._worker
+        assert worker is not None
+        if worker.fault is not None:
+            raise EngineClosed(f"the engine stopped by a fault of its own: {worker.fault!r}")
+        if worker.is_mine or current.get() is not None:
+            raise NotOnThisThread(
+                "the engine was called from inside a node, which would wait for itself",
+                hint="return the value that another node is to act on, or use the flow",
+            )
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return client
+        raise NotOnThisThread(
+            "the sync face was called on an event loop, which it would hold up",
+            hint="async with Engine(...) as engine: run = await engine.start(...)",
+        )
+
+    def _run(self, run: str) -> Run[Any]:
+        client = self.client
+        return Run(
+            run, client.store, self.registry.types, self._clock, self.changes, self._may_wait
+        )
+
+    def _may_wait(self) -> None:
+        if self._worker is not None:
+            self._guarded()
+
+    def _next_number(self) -> tuple[int, int]:
+        """The owner and number of a new run: none while there are too many in memory already."""
+        scheduler = self._scheduler
+        assert scheduler is not None
+        if len(scheduler.cells) >= self.config.live_runs:
+            return 0, 0
+        worker = scheduler.ownership.worker
+        return worker, worker * WORKER_SPAN + next(self._numbers)
+
+    def _started(self, started: Sequence[Started]) -> None:
+        worker, scheduler = self._worker, self._scheduler
+        if worker is None or scheduler is None:
+            return
+        for row, definition, new, payload in started:
+            check_needs([definition], scheduler.dispatcher.given)
+            worker.post(scheduler.adoption.started, row, definition, new.at, payload)
+
+
+def _id(run: Run[Any] | str) -> str:
+    return run.id if isinstance(run, Run) else run

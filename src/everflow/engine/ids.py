@@ -1,0 +1,31 @@
+"""Ids: opaque, unique across instances, ordered by time so that indexes stay compact.
+
+A run's id has 26 characters of Crockford's base 32 in lower case: 48 bits of milliseconds and 80
+random bits (source: the ULID specification, https://github.com/ulid/spec).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+__all__ = ["Random", "new_key", "new_run_id", "system_random"]
+
+Random = Callable[[int], bytes]
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def system_random(size: int) -> bytes:
+    """So many random bytes of the operating system's."""
+    return os.urandom(size)
+
+
+def new_run_id(now_us: int, random: Random) -> str:
+    """A new run's id."""
+    number = ((now_us // 1000) & (1 << 48) - 1) << 80 | int.from_bytes(random(10))
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def new_key(random: Random) -> str:
+    """A new idempotency key, for a caller who gave none."""
+    return random(12).hex()

@@ -1,0 +1,168 @@
+"""Run handles: what a start gives, to look at a run and to wait for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from everflow.clock import Clock
+from everflow.core.entries import decode_body
+from everflow.core.journal import read_outcome
+from everflow.core.ops import AnyRef
+from everflow.core.refs import compose
+from everflow.core.state import Done, Failed
+from everflow.core.values import Types, decode
+from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
+from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
+
+__all__ = ["Changes", "Run", "outcome_of", "prompt_of", "settled"]
+
+Out = TypeVar("Out", covariant=True)
+SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
+LOOK = 0.02  # seconds between looks at a store that another process writes
+_refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
+
+
+class Changes:
+    """Wakes those who wait for runs of this process."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+        self._listeners: list[Callable[[], None]] = []
+
+    def tell(self) -> None:
+        """Some run's standing changed."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+        for listener in list(self._listeners):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have a function called at every change; gives the function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait until there is a change after number ``seen``, but not longer than that."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != seen, seconds)
+
+
+def payload_of(store: Store, no: int, ref: AnyRef) -> str:
+    """The text that a ref into a run's journal stands for."""
+    return compose(ref, lambda seq: decode_body(store.entries(no, [seq])[seq]).payload)
+
+
+def prompt_of(store: Store, question: QuestionRow, types: Types) -> Any:
+    """What a question shows."""
+    return decode(payload_of(store, question.no, _refs.decode(question.prompt)), types)
+
+
+def settled(store: Store, row: RunRow) -> bool:
+    """Whether a run waits for nothing but people, and all that was accepted for it is applied."""
+    if row.status in OUTCOMES:
+        return True
+    return row.status in SETTLED and not (
+        row.status is Status.SUSPENDED and any(found.arrivals for found in store.load([row.no]))
+    )
+
+
+def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
+    """The value of a done run; RunFailed, RunCancelled, RunBlocked or StillRunning otherwise."""
+    where = {"run": row.id, "flow": row.flow}
+    if row.status is Status.BLOCKED:
+        raise RunBlocked(f"the run is blocked until {row.until}: {row.reason}", **where)
+    if row.status not in OUTCOMES:
+        raise StillRunning(
+            f"the run is {row.status}",
+            **where,
+            hint="`everflow status RUN` says what it waits for; the run itself goes on",
+        )
+    outcome = read_outcome(row.outcome) if row.outcome else None
+    if isinstance(outcome, Done):
+        return decode(payload_of(store, row.no, outcome.value), types)
+    if isinstance(outcome, Failed):
+        error = outcome.error
+        at = f" at {error.position}" if error.position else ""
+        raise RunFailed(f"{error.type}: {error.message}{at}", error=error, **where)
+    raise RunCancelled("the run was cancelled", **where)
+
+
+class Run(Generic[Out]):
+    """One run, by its id. Everything is read from the store anew each time."""
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - that is what everybody calls it
+        store: Store,
+        types: Types,
+        clock: Clock,
+        changes: Changes | None = None,
+        guard: Callable[[], None] | None = None,
+    ) -> None:
+        self.id = id
+        self._store = store
+        self._types = types
+        self._clock = clock
+        self._changes = changes
+        self._guard = guard
+
+    def row(self) -> RunRow:
+        """The run as the store knows it."""
+        return cast(RunRow, self._store.find(self.id))
+
+    @property
+    def status(self) -> Status:
+        """Where the run stands now."""
+        return self.row().status
+
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until the run is finished, suspended, paused or blocked, at most ``timeout`` seconds.
+
+        Gives where it stands then. All that was acknowledged for the run before the call is applied.
+        """
+        return self._wait(timeout, lambda row: settled(self._store, row)).status
+
+    def result(self, timeout: float | None = None) -> Out:
+        """Wait for the outcome and give its value.
+
+        Raises RunFailed, RunCancelled, RunBlocked, and StillRunning when the time is over or nobody
+        answers: the run itself goes on.
+        """
+        row = self._wait(
+            timeout, lambda row: row.status in OUTCOMES or row.status is Status.BLOCKED
+        )
+        return cast(Out, outcome_of(self._store, row, self._types))
+
+    def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
+        if self._guard is not None:
+            self._guard()
+        end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)
+        patience = LOOK
+        while True:
+            seen = self._changes.count if self._changes is not None else 0
+            row = self.row()
+            if enough(row):
+                return row
+            left = patience
+            if end is not None:
+                left = min((end - self._clock.boot()) / 1_000_000, patience)
+                if left <= 0:
+                    return row
+            if self._changes is not None:
+                self._changes.wait(seen, left)
+                patience = 0.2
+            else:
+                threading.Event().wait(left)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"

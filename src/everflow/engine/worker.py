@@ -1,0 +1,114 @@
+"""A worker: the threads around a scheduler.
+
+The scheduler's own thread takes turns; another one advances the heartbeat and watches for inline nodes that
+hold the scheduler, so that neither depends on the scheduler being well.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from everflow.config import Config
+from everflow.engine.commits import ThreadedCommitter
+from everflow.engine.scheduler import Scheduler
+from everflow.errors import EverflowError
+
+__all__ = ["Worker"]
+
+_log = logging.getLogger("everflow.engine")
+
+
+class Worker:
+    """Runs a scheduler until it is closed."""
+
+    def __init__(self, scheduler: Scheduler, config: Config) -> None:
+        self._scheduler = scheduler
+        self._config = config
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._committer = ThreadedCommitter(
+            scheduler.store,
+            scheduler.committed,
+            scheduler.commit_failed,
+            lambda refused: self.post(scheduler.committed, refused),
+            lambda error: self.post(scheduler.commit_failed, error),
+        )
+        scheduler.committer = self._committer
+        self._thread = threading.Thread(target=self._loop, name="everflow-scheduler", daemon=True)
+        self._heart = threading.Thread(target=self._beat, name="everflow-heart", daemon=True)
+        self.fault: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to take turns."""
+        self._thread.start()
+        self._heart.start()
+
+    def post(self, react: Callable[..., None], *args: Any) -> None:
+        """Have the scheduler do something in its next turn."""
+        self._scheduler.post(react, *args)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the caller is on the scheduler's own thread."""
+        return threading.get_ident() == self._thread.ident
+
+    def close(self, patience: float) -> None:
+        """Stop: what is begun gets ``patience`` seconds to end and be recorded."""
+        scheduler = self._scheduler
+        quiet = threading.Event()
+
+        def look() -> None:
+            scheduler.draining = True
+            if scheduler.idle_pools or self.fault is not None:
+                quiet.set()
+
+        waited = 0.0
+        while self._thread.is_alive() and waited < patience and not quiet.is_set():
+            self.post(look)
+            quiet.wait(0.01)
+            waited += 0.01
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(5.0)
+        self._heart.join(5.0)
+        self._committer.close()
+        try:
+            scheduler.store.retire(scheduler.ownership.worker)
+        except EverflowError as error:
+            _log.warning("the worker couldn't be retired, others will find it dead: %s", error)
+
+    def _loop(self) -> None:
+        scheduler, wake = self._scheduler, self._wake
+        try:
+            while not self._closing.is_set():
+                wake.clear()
+                scheduler.turn()
+                if not scheduler.busy:
+                    wake.wait(scheduler.sleep_us() / 1_000_000)
+        except BaseException as error:
+            self.fault = error
+            _log.critical("the scheduler stopped by a fault of its own", exc_info=error)
+            raise
+
+    def _beat(self) -> None:
+        """Advance the heartbeat, and name inline nodes that hold the scheduler."""
+        scheduler = self._scheduler
+        pause = min(self._config.lease_s / 5, self._config.watchdog_s)
+        held: tuple[str, int] | None = None
+        while not self._closing.wait(pause):
+            try:
+                scheduler.store.beat(scheduler.ownership.worker)
+            except EverflowError as error:
+                _log.warning("the heartbeat couldn't be written: %s", error)
+            now = scheduler.dispatcher.in_place
+            if now is not None and now == held:
+                _log.warning(
+                    "the inline node %s holds the scheduler; make it @node without inline= or pure=",
+                    now[0],
+                )
+            held = now
