@@ -7,7 +7,6 @@ a definition (``const``, ``fail``, a default answer) meets the default registry'
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
@@ -17,8 +16,8 @@ from everflow.core.combine.failure import make_fail
 from everflow.core.combine.sequence import keep, sequence
 from everflow.core.combine.waiting import MISSING, make_ask, make_suspend
 from everflow.core.encoding import encode
-from everflow.core.faults import Failure
-from everflow.core.flow import Flow, check_label, lift, set_composition
+from everflow.core.faults import Failure, Question
+from everflow.core.flow import Flow, FlowLike, Keeping, check_label, lift, set_composition
 from everflow.core.naming import module_name
 from everflow.core.node import Node, node_of
 from everflow.core.registry import Registry, default_registry
@@ -37,7 +36,9 @@ def _lift_function(value: Any, where: str) -> Flow[Any, Any]:
     try:
         return node_of(value)
     except NotAFlow as error:
-        raise NotAFlow(f"{where} takes flows and functions; {error.message}", hint=error.hint) from None
+        raise NotAFlow(
+            f"{where} takes flows and functions; {error.message}", hint=error.hint
+        ) from None
 
 
 def expand(node: Node[Any, Any]) -> Flow[Any, Any]:
@@ -51,7 +52,7 @@ def expand(node: Node[Any, Any]) -> Flow[Any, Any]:
     return flow
 
 
-set_composition(lambda left, right: sequence(left, right), keep, _lift_function, expand)
+set_composition(sequence, keep, _lift_function, expand)
 
 
 def _payload(given: object) -> str:
@@ -83,11 +84,11 @@ def ask(
     tag: str,
     kind: type[T],
     *,
-    notify: Flow[Any, Any] | Callable[..., Any] | None = None,
-    show: Flow[In, Any] | Callable[[In], Any] | None = None,
+    notify: FlowLike[Question[Any], Any] | None = None,
+    show: FlowLike[Any, Any] | None = None,
     within: timedelta | None = None,
     default: T | Any = MISSING,
-) -> Flow[In, tuple[In, T]]:
+) -> Keeping[T]:
     """Ask a person: out comes (value, answer).
 
     ``show`` makes the prompt from the value. ``notify`` gets ``Question(value, token, deadline)``
@@ -107,7 +108,7 @@ def _schema(kind: Any) -> Any:
 
 def flow(
     name: str,
-    body: Flow[In, Out] | Callable[[In], Out],
+    body: FlowLike[In, Out],
     *,
     registry: Registry | None = None,
 ) -> Flow[In, Out]:
@@ -118,7 +119,7 @@ def flow(
     check_label(name.replace(".", "_"), "flow's name")
     home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001
     inner = lift(body, "flow")
-    named = inner._copy()  # noqa: SLF001 - the same class hierarchy
+    named = inner.copied()
     named.name_of_flow = name
     (registry or default_registry()).add_flow(name, named, home)
     return named

@@ -21,7 +21,7 @@ from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import It
-from everflow.core.flow import Flow
+from everflow.core.flow import Children, Flow
 from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.registry import Registry
@@ -84,7 +84,8 @@ class Definition:
     @property
     def tags(self) -> set[str]:
         """The tags that the shape names; a sync node's ``wait_for`` may add others."""
-        return {s.flow.tag for s in self.program.sites.values() if isinstance(s.flow, Ask | Suspend)}
+        flows = (site.flow for site in self.program.sites.values())
+        return {flow.tag for flow in flows if isinstance(flow, Ask | Suspend)}
 
 
 def _rows(program: Program) -> list[Row]:
@@ -133,16 +134,12 @@ def from_data(body: str, registry: Registry) -> Program:
             )
         children = [(name, made.pop(f"{row.position}/{name}")) for name in row.children]
         flow = kind.build(row.shape, row.settings, children, registry.node)
-        if row.kind == Sequence.kind or row.kind == Parallel.kind:
-            flow = _labelled(flow, children)
+        if isinstance(flow, Sequence):
+            _label_steps(flow, children)
         made[row.position] = flow
     return Program(made[data.rows[0].position], data.name)
 
 
-def _labelled(flow: Flow[Any, Any], children: list[tuple[str, Flow[Any, Any]]]) -> Flow[Any, Any]:
+def _label_steps(flow: Sequence, children: Children) -> None:
     """A sequence's steps bear their labels themselves, so that positions stay by name."""
-    if isinstance(flow, Sequence):
-        flow.steps = tuple(
-            child if name.isdigit() else child.named(name) for name, child in children
-        )
-    return flow
+    flow.steps = tuple(child if name.isdigit() else child.named(name) for name, child in children)

@@ -1,8 +1,8 @@
 """Entries: everything that a run has learnt, in order, as texts that any store can keep.
 
 An entry's body is one JSON array: ``[seq, at, kind, op, payload, node, input, ticks, note,
-format]``. The op's path holds its position, so the position isn't written again. The checksum of a body
-is CRC-32 over its UTF-8 bytes.
+format]``. The op's path holds its position, so the position isn't written again. The checksum of a
+body is CRC-32 over its UTF-8 bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 class Kind(StrEnum):
-    """What an entry tells. Every op has exactly one closing entry, or is closed by a consequence."""
+    """What an entry tells. Each op has one closing entry, or is closed by a consequence."""
 
     START = "start"  # the run begins; the payload is its input, note its id
     RESULT = "result"  # closes a node's op

@@ -35,8 +35,9 @@ class ErrorData(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     """A reified error: plain data that survives restarts.
 
     ``type`` is the class's name and ``kinds`` the names of the class and its bases
-    (``error_kinds``), so that a retry's ``on=`` can match without the class. ``data`` is the error's arguments where
-    they are plain. ``after`` is a delay in microseconds that the node asked for.
+    (``error_kinds``), so that a retry's ``on=`` can match without the class. ``data`` is the
+    error's arguments where they are plain. ``after`` is a delay in microseconds that the node asked
+    for.
     """
 
     type: str

@@ -10,8 +10,8 @@ Every flow twin in other systems: a ``Flow`` is an "arrow" (Haskell), a "pipe" (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Concatenate, Generic, Protocol, Self, TypeVar, overload
 
 from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
@@ -19,12 +19,26 @@ from everflow.core.ops import Op
 from everflow.core.refs import Ref
 from everflow.errors import NotAFlow, WrongArgument
 
-__all__ = ["Flow", "Moves", "Site", "check_label", "lift", "set_composition"]
+__all__ = [
+    "Children",
+    "Flow",
+    "FlowLike",
+    "Keeping",
+    "Moves",
+    "Names",
+    "Site",
+    "check_label",
+    "lift",
+    "set_composition",
+]
 
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+In = TypeVar("In")
+Out = TypeVar("Out")
 Next = TypeVar("Next")
-FORBIDDEN_IN_LABELS = frozenset("/~!\"\\.@")
+T = TypeVar("T")
+FORBIDDEN_IN_LABELS = frozenset('/~!"\\.@')
 LONGEST_LABEL = 200
 
 
@@ -90,7 +104,7 @@ class Moves(Protocol):
         """Count frames that hold a budget of ticks in (+1) and out (-1)."""
 
 
-def check_label(label: str, what: str = "label") -> str:
+def check_label(label: object, what: str = "label") -> str:
     """A label, tag or name that can stand in a path; WrongArgument says why it can't."""
     if not isinstance(label, str) or not label:
         raise WrongArgument(f"a {what} is a text that isn't empty, not {label!r:.60}")
@@ -104,7 +118,7 @@ def check_label(label: str, what: str = "label") -> str:
     return label
 
 
-class Flow(Generic[In, Out]):
+class Flow(Generic[In_contra, Out_co]):
     """A definition: from a value to a value. Compose flows by functions and ``>>``."""
 
     kind: ClassVar[str] = ""
@@ -114,7 +128,7 @@ class Flow(Generic[In, Out]):
 
     # --- shape
 
-    def children(self) -> list[tuple[str, Flow[Any, Any]]]:
+    def children(self) -> Children:
         """The children by the names that positions use, in their order."""
         return []
 
@@ -131,14 +145,14 @@ class Flow(Generic[In, Out]):
         cls,
         shape: Mapping[str, Any],
         settings: Mapping[str, Any],
-        children: list[tuple[str, Flow[Any, Any]]],
-        names: Callable[[str], Flow[Any, Any]],
+        children: Children,
+        names: Names,
     ) -> Flow[Any, Any]:
         """The inverse of the three above; ``names`` gives the node of a canonical name."""
         raise NotImplementedError  # pragma: no cover - every kind has its own
 
     def expanded(self) -> Flow[Any, Any]:
-        """The flow that stands in a definition for this one: a node's defaults become combinators."""
+        """The flow that stands in a definition for this one: defaults become combinators."""
         return _expand(self) if self.has_defaults else self
 
     # --- transitions
@@ -175,23 +189,35 @@ class Flow(Generic[In, Out]):
 
     # --- composition
 
-    def __rshift__(self, other: Flow[Any, Next] | Callable[..., Next]) -> Flow[In, Next]:
+    @overload
+    def __rshift__(self, other: Keeping[T]) -> Flow[In_contra, tuple[Out_co, T]]: ...
+    @overload
+    def __rshift__(
+        self, other: Callable[Concatenate[Out_co, ...], Awaitable[Next]]
+    ) -> Flow[In_contra, Next]: ...
+    @overload
+    def __rshift__(self, other: FlowLike[Out_co, Next]) -> Flow[In_contra, Next]: ...
+    def __rshift__(self, other: Any) -> Flow[Any, Any]:
         return _compose(self, other)
 
-    def __rrshift__(self, other: Callable[..., Any]) -> Flow[Any, Out]:
+    def __rrshift__(self, other: Callable[Concatenate[In, ...], In_contra]) -> Flow[In, Out_co]:
         return _compose(other, self)
 
-    def keep(self) -> Flow[In, tuple[Any, Out]]:
+    def keep(self: Flow[In, Out]) -> Flow[In, tuple[In, Out]]:
         """The flow that gives (input, output)."""
         return _keep(self)
 
     def named(self, label: str) -> Self:
-        """The same flow under a label: its position is then by that name, stable under edits elsewhere."""
-        copy = self._copy()
+        """The same flow under a label: its position is then by that name.
+
+        It stays the same when the flow is edited elsewhere.
+        """
+        copy = self.copied()
         copy.label = check_label(label)
         return copy
 
-    def _copy(self) -> Self:
+    def copied(self) -> Self:
+        """Another flow object of the same definition."""
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         return copy
@@ -213,6 +239,13 @@ class Flow(Generic[In, Out]):
         return f"<{type(self).__name__.lower()}{label}>"
 
 
+class Keeping(Flow[Any, tuple[Any, T]]):
+    """A flow that gives (its input, something): ``>>`` then knows the type of the first."""
+
+
+Children = list[tuple[str, Flow[Any, Any]]]  # by the names that positions use
+Names = Callable[[str], Flow[Any, Any]]  # the node of a canonical name
+FlowLike = Flow[In, Out] | Callable[Concatenate[In, ...], Out] | Callable[[], Out]
 _compose: Callable[[Any, Any], Flow[Any, Any]]
 _keep: Callable[[Any], Flow[Any, Any]]
 _lift: Callable[[Any, str], Flow[Any, Any]]
@@ -226,15 +259,14 @@ def set_composition(
     expand: Callable[[Any], Flow[Any, Any]],
 ) -> None:
     """Tie the operators of ``Flow`` to the classes above it. Called once, by ``core.algebra``."""
-    global _compose, _keep, _lift, _expand  # noqa: PLW0603 - the one knot of base and classes
+    global _compose, _keep, _lift, _expand
     _compose, _keep, _lift, _expand = compose, keep, lift_function, expand
 
 
 @overload
-def lift(value: Flow[In, Out], where: str) -> Flow[In, Out]: ...
+def lift(value: FlowLike[In, Out], where: str) -> Flow[In, Out]: ...
 @overload
-def lift(value: Callable[..., Out], where: str) -> Flow[Any, Out]: ...
+def lift(value: Any, where: str) -> Flow[Any, Any]: ...
 def lift(value: Any, where: str) -> Flow[Any, Any]:
     """A flow of a flow is that flow; a named function becomes a node; all else is refused."""
     return value if isinstance(value, Flow) else _lift(value, where)
-

@@ -14,6 +14,7 @@ from everflow.core.faults import ErrorData
 from everflow.core.ops import AnyRef
 
 __all__ = [
+    "AnyFrame",
     "AskFrame",
     "BranchFrame",
     "CatchFrame",
@@ -26,13 +27,12 @@ __all__ = [
     "SequenceFrame",
     "TicksFrame",
     "TimeoutFrame",
-    "AnyFrame",
     "holds_budget",
 ]
 
 
 class Frame(msgspec.Struct, omit_defaults=True):
-    """``position`` is static, ``path`` dynamic; ``key`` is the name by which the parent knows it."""
+    """``position`` is static, ``path`` dynamic; by ``key`` the parent knows it."""
 
     position: str
     path: str
@@ -41,46 +41,64 @@ class Frame(msgspec.Struct, omit_defaults=True):
 
 
 class SequenceFrame(Frame, tag="sequence/1", gc=False):
+    """``index`` is the place of the step that goes on."""
+
     index: int = 0
 
 
 class KeepFrame(Frame, tag="keep/1", kw_only=True):
+    """``input`` becomes the first of the pair."""
+
     input: AnyRef
 
 
 class BranchFrame(Frame, tag="branch/1", kw_only=True):
+    """``input`` goes to the chosen branch."""
+
     input: AnyRef
 
 
 class ChooseFrame(Frame, tag="choose/1", kw_only=True):
+    """``input`` goes to the chosen case."""
+
     input: AnyRef
 
 
 class LoopFrame(Frame, tag="loop/1", kw_only=True):
+    """``round`` counts from 1; ``value`` is the state."""
+
     round: int
     value: AnyRef
 
 
 class CatchFrame(Frame, tag="try_catch/1", kw_only=True):
+    """``input`` goes to what catches, beside the error."""
+
     input: AnyRef
 
 
 class RetryFrame(Frame, tag="retry/1", kw_only=True):
+    """``attempt`` counts from 1; each gets ``input``."""
+
     attempt: int
     input: AnyRef
 
 
 class TicksFrame(Frame, tag="ticks/1", kw_only=True):
+    """``left`` of the budget; below 0 it is used up and ``closing`` is waited for."""
+
     left: int
     closing: dict[str, None] = {}
 
 
 class TimeoutFrame(Frame, tag="timeout/1", kw_only=True):
+    """``closing``: the ops under it that are still to be closed once the time is up."""
+
     closing: dict[str, None] = {}
 
 
 class ParallelFrame(Frame, tag="parallel/1", kw_only=True):
-    """``waiting``: children that go on; ``closing``: cancelled ones whose ops aren't closed yet."""
+    """``waiting``: children that go on; ``closing``: ops of cancelled ones that aren't closed."""
 
     waiting: dict[str, None]
     results: dict[str, AnyRef] = {}
@@ -90,7 +108,7 @@ class ParallelFrame(Frame, tag="parallel/1", kw_only=True):
 
 
 class AskFrame(Frame, tag="ask/1", kw_only=True):
-    """``answer`` or ``error`` is set once the question is decided; ``closing`` holds the notifier."""
+    """``answer`` or ``error`` is set once it is decided; ``closing`` holds the notifier."""
 
     input: AnyRef
     answer: AnyRef | None = None

@@ -29,8 +29,9 @@ __all__ = ["Machine"]
 class Machine(Stepper):
     """A run's state and the rules that move it.
 
-    ``opened`` and ``closed`` say what the last entry did: the ops that are wanted since (those to be
-    stopped and those that go on after a ``wait_for`` stand there again), and those that are no longer.
+    ``opened`` and ``closed`` say what the last entry did: the ops that are wanted since (those to
+    be stopped and those that go on after a ``wait_for`` stand there again), and those that are no
+    longer.
     """
 
     __slots__ = ()

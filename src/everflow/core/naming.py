@@ -1,8 +1,8 @@
 """Canonical names: how a function or type is found again by another process, another day.
 
 A canonical name is ``module:qualified.name``. The module is the one that an import would find: for
-a program run as ``__main__`` it is the name in its spec, or the stem of its file, never ``__main__``.
-A lambda, a local function, or a module typed at a prompt has none.
+a program run as ``__main__`` it is the name in its spec, or the stem of its file, never
+``__main__``. A lambda, a local function, or a module typed at a prompt has none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["canonical_name", "module_name", "unnamed_reason"]
 
 
 def module_name(module: str) -> str | None:
-    """The importable name of a module, or None for a ``__main__`` that has neither spec nor file."""
+    """The importable name of a module; None for a ``__main__`` without spec and file."""
     if module != "__main__":
         return module
     main = sys.modules.get("__main__")

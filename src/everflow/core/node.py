@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from everflow.core.faults import make_error
-from everflow.core.flow import Flow, Moves, Site, check_label
+from everflow.core.flow import Children, Flow, Moves, Names, Site, check_label
 from everflow.core.naming import canonical_name, unnamed_reason
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, is_failure
@@ -68,7 +68,6 @@ class Leaf:
 
     @cached_property
     def signature(self) -> Signature:
-        assert self.fn is not None
         return read_signature(self.fn)
 
     @cached_property
@@ -138,8 +137,8 @@ class Node(Flow[In, Out]):
         cls,
         shape: Mapping[str, Any],
         settings: Mapping[str, Any],
-        children: list[tuple[str, Flow[Any, Any]]],
-        names: Callable[[str], Flow[Any, Any]],
+        children: Children,
+        names: Names,
     ) -> Flow[Any, Any]:
         found = names(shape["node"])
         leaf = found.leaf if isinstance(found, Node) else Leaf(None, shape["node"])
@@ -148,7 +147,7 @@ class Node(Flow[In, Out]):
 
     def bare(self) -> Node[In, Out]:
         """The node without the defaults that stand around it in a definition."""
-        copy = self._copy()
+        copy = self.copied()
         copy.has_defaults = False
         return copy
 
@@ -230,8 +229,9 @@ def node(fn: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
 
     ``pure``: the result depends on the input alone, so it is run in place and may be repeated.
     ``inline``: run on the scheduler's own thread; for what takes microseconds. ``process``: run in
-    a process of its own, which can be killed. ``retry``, ``backoff``, ``timeout``: what ``retry(...)``
-    and ``timeout(...)`` around every use would say. ``questions``: how often it may ``wait_for``.
+    a process of its own, which can be killed. ``retry``, ``backoff``, ``timeout``: what
+    ``retry(...)`` and ``timeout(...)`` around every use would say. ``questions``: how often it may
+    ``wait_for``.
     """
     settings = Options(**options)
     if settings.process and (settings.pure or settings.inline):
@@ -269,6 +269,6 @@ def bind(fn: Node[In, Out] | Callable[..., Out], **values: Any) -> Node[Any, Out
         raise WrongArgument(
             f"{inner.name or inner.fn} has no parameter {unknown[0]!r} to bind; it has: {free}"
         )
-    bound = inner._copy()  # noqa: SLF001 - the same class
+    bound = inner.copied()
     bound.bound = {**inner.bound, **values}
     return bound

@@ -1,9 +1,9 @@
 """Ops: the single things that the core wants from the world, each with its one identity.
 
-An op's id is its dynamic path, minted once when the op is opened: the names from the root down, with
-``~n`` for a loop's round and ``!n`` for a retry's attempt. It is the idempotency key, the timer, the
-suspension and the closing entry. It isn't a counter: after a crash the completions that weren't
-recorded come in another order.
+An op's id is its dynamic path, minted once when the op is opened: the names from the root down,
+with ``~n`` for a loop's round and ``!n`` for a retry's attempt. It is the idempotency key, the
+timer, the suspension and the closing entry. It isn't a counter: after a crash the completions that
+weren't recorded come in another order.
 """
 
 from __future__ import annotations
@@ -52,8 +52,10 @@ class NodeOp(msgspec.Struct, tag="node", omit_defaults=True):
 
 
 class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True):
-    """Wait. ``due`` is in microseconds since the epoch; ``wall`` says that it is a point on the wall
-    clock rather than the end of a duration."""
+    """Wait until ``due``, in microseconds since the epoch.
+
+    ``wall`` says that it is a point on the wall clock rather than the end of a duration.
+    """
 
     id: str
     position: str
@@ -66,7 +68,7 @@ class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True):
 
 
 class QuestionOp(msgspec.Struct, tag="question", omit_defaults=True):
-    """Wait for the answer to (run, ``tag``, ``occurrence``). ``asker`` is set for a node's wait_for."""
+    """Wait for the answer to (run, ``tag``, ``occurrence``); a ``wait_for`` sets ``asker``."""
 
     id: str
     position: str

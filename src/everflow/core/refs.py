@@ -21,8 +21,8 @@ __all__ = [
     "Literal",
     "Ref",
     "Stored",
-    "compose",
     "built",
+    "compose",
     "dict_of",
     "is_failure",
     "list_of",
@@ -115,7 +115,7 @@ def record_of(form: str, **fields: Ref) -> Built:
 def oversize(ref: Built) -> str | None:
     """Why a value that was put together can't go on, as a sentence; None when it can."""
     if ref.depth > DEEPEST:
-        return f"values put together from results nest {DEEPEST} deep at most, and this one is deeper"
+        return f"a value put together of results nests {DEEPEST} deep at most, and this one deeper"
     if ref.weight > HEAVIEST:
         return f"a value is put together from {HEAVIEST:,} results at most, and this one from more"
     return None

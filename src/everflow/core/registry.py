@@ -1,9 +1,9 @@
 """The registry: what names mean in this process. Flows, nodes and value types, each by its name.
 
 There is a default one, filled by ``flow(...)`` and by decorating; an engine can be given another,
-so that two engines in one process can be two instances. A second object under a taken name is refused,
-except that a module may be loaded again and that the newest definition of a flow serves new
-starts.
+so that two engines in one process can be two instances. A second object under a taken name is
+refused, except that a module may be loaded again and that the newest definition of a flow serves
+new starts.
 """
 
 from __future__ import annotations

@@ -30,17 +30,17 @@ class Need:
 
 
 def need(kind: type[T]) -> T:
-    """Ask the application for a ``T``: ``def send(q, *, mailer: Mailer = need(Mailer))``.
+    """Ask the application for a dependency of that type.
 
-    The engine is given a maker for each by ``Engine(store, provide={Mailer: make_mailer})``. What is
-    provided is never recorded.
+    In ``def send(q, *, mailer: Mailer = need(Mailer))`` it is a parameter's default. The engine is given a maker for each by ``Engine(store, provide={Mailer: make_mailer})``. What
+    is provided is never recorded.
     """
     return Need(kind)  # type: ignore[return-value]  # stands in the signature only; calls get a T
 
 
 @dataclass(frozen=True)
 class Signature:
-    """``value`` and ``run`` say whether they are asked for; ``free`` are the bindable parameters."""
+    """``value`` and ``run`` say whether they are asked for; ``free`` are those to bind."""
 
     value: bool
     value_name: str
@@ -59,7 +59,7 @@ def hints(fn: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-def read_signature(fn: Callable[..., Any]) -> Signature:
+def read_signature(fn: Any) -> Signature:
     """Read a function's parameters; NotAFlow when it can't be called with one value."""
     try:
         parameters = list(inspect.signature(fn).parameters.values())

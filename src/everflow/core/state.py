@@ -1,7 +1,7 @@
 """The state of a run: plain data, the fold of its entries and nothing else.
 
-``frames`` and ``ops`` are flat tables by path. A snapshot is this struct as JSON; its version stands
-in ``version``, and the frames carry versions of their own.
+``frames`` and ``ops`` are flat tables by path. A snapshot is this struct as JSON; its version
+stands in ``version``, and the frames carry versions of their own.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Two rules hold here. Nothing recurses: a transition only notes what comes next, so that neither
 10,000 nodes in a row nor 2,000 nested combinators grow Python's stack. A cancelled extent is gone
-at once, with its frames and with what was noted for it; only ops that the world has begun stay until
-it closes them, and their ends are told to the frame that cancelled them.
+at once, with its frames and with what was noted for it; only ops that the world has begun stay
+until it closes them, and their ends are told to the frame that cancelled them.
 """
 
 from __future__ import annotations
@@ -207,9 +207,9 @@ class Stepper:
     def _charge(self, op: NodeOp, ticks: int) -> bool:
         """Charge spent ticks to every budget around the op.
 
-        True when one is overdrawn: then the outermost of those has ended its extent, and what the op
-        gave is void. The frame that waits for a stopping op is past its own end, so it is charged
-        but not ended again.
+        True when one is overdrawn: then the outermost of those has ended its extent, and what the
+        op gave is void. The frame that waits for a stopping op is past its own end, so it is
+        charged but not ended again.
         """
         frames = self.state.frames
         overdrawn: tuple[AnyFrame, str] | None = None

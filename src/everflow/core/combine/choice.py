@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from everflow.core.faults import make_error
-from everflow.core.flow import Flow, Moves, Site, lift
+from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import BranchFrame, ChooseFrame, LoopFrame
 from everflow.core.refs import Ref, is_failure, small_text, truth
 from everflow.errors import NoMatch, WrongArgument
@@ -18,8 +18,6 @@ __all__ = ["Branch", "Choose", "Loop", "UnlessFailed", "branch", "choose", "loop
 In = TypeVar("In")
 Out = TypeVar("Out")
 Other = TypeVar("Other")
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
 LONGEST_CASE = 40
 
 
@@ -179,21 +177,26 @@ class UnlessFailed(Flow[Any, Any]):
 
 
 def branch(
-    test: Flow[In, Any] | Callable[[In], Any],
-    then: Flow[In, Out] | Callable[[In], Out],
-    otherwise: Flow[In, Other] | Callable[[In], Other],
+    test: FlowLike[In, Any],
+    then: FlowLike[In, Out],
+    otherwise: FlowLike[In, Other],
 ) -> Flow[In, Out | Other]:
     """Run ``then`` or ``otherwise`` on the input, by the truth of what ``test`` gives for it."""
     return Branch(lift(test, "branch"), lift(then, "branch"), lift(otherwise, "branch"))
 
 
 def choose(
-    selector: Flow[In, Any] | Callable[[In], Any],
-    cases: Mapping[Any, Flow[In, Out] | Callable[[In], Out]],
-    default: Flow[In, Out] | Callable[[In], Out] | None = None,
+    selector: FlowLike[In, Any],
+    cases: Mapping[Any, FlowLike[In, Out]],
+    default: FlowLike[In, Out] | None = None,
 ) -> Flow[In, Out]:
-    """Run the case that equals what ``selector`` gives. Cases are texts, numbers, booleans or enums."""
+    """Run the case that equals what ``selector`` gives.
+
+    Cases are texts, whole numbers, booleans, None, or members of enums, which count as their
+    values. What no case equals goes to ``default``; without one it is the error ``NoMatch``.
+    """
     pairs = []
+    known: set[str] = set()
     for case, flow in cases.items():
         value = getattr(case, "value", case)
         if not isinstance(value, (str, int, bool, type(None))):
@@ -201,18 +204,19 @@ def choose(
         text = msgspec.json.encode(value).decode()
         if len(text) > LONGEST_CASE:
             raise WrongArgument(f"the case {text[:60]} is longer than {LONGEST_CASE} characters")
+        if text in known:
+            raise WrongArgument(f"two cases are {text}: members of enums count as their values")
+        known.add(text)
         pairs.append((text, lift(flow, "choose")))
     last = lift(default, "choose") if default is not None else None
     return Choose(lift(selector, "choose"), tuple(pairs), last)
 
 
-def loop(
-    body: Flow[In, In] | Callable[[In], In], *, until: Flow[In, Any] | Callable[[In], Any]
-) -> Flow[In, In]:
+def loop(body: FlowLike[In, In], *, until: FlowLike[In, Any]) -> Flow[In, In]:
     """Run ``body`` on the value again and again, until ``until`` of the new value is true."""
     return Loop(lift(body, "loop"), lift(until, "loop"))
 
 
-def unless_failed(body: Flow[In, Out] | Callable[[In], Out]) -> Flow[Any, Any]:
+def unless_failed(body: FlowLike[In, Out]) -> Flow[Any, Any]:
     """Run ``body`` on a value, and let a ``Failure`` pass by it."""
     return UnlessFailed(lift(body, "unless_failed"))

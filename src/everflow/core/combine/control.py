@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 from zlib import crc32
 
 from everflow.core.faults import Caught, ErrorData, encode_error, error_name, make_error
-from everflow.core.flow import Flow, Moves, Site, lift
+from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import CatchFrame, RetryFrame, TicksFrame, TimeoutFrame
 from everflow.core.ops import TimerOp
 from everflow.core.refs import Literal, Ref, record_of
@@ -32,8 +32,6 @@ __all__ = [
 In = TypeVar("In")
 Out = TypeVar("Out")
 Other = TypeVar("Other")
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
 _NULL = Literal("null")
 SECOND = 1_000_000
 LONGEST = 100 * 365 * 24 * 3600 * SECOND
@@ -224,9 +222,7 @@ class Ticks(Flow[Any, Any]):
         m.budget(-1)
         m.throw(frame, error)
 
-    def child_closed(
-        self, m: Moves, frame: TicksFrame, op: str, error: ErrorData | None
-    ) -> None:
+    def child_closed(self, m: Moves, frame: TicksFrame, op: str, error: ErrorData | None) -> None:
         frame.closing.pop(op, None)
         self._expired(m, frame)
 
@@ -245,9 +241,7 @@ class Ticks(Flow[Any, Any]):
         if not frame.closing:
             m.budget(-1)
             spent = f"the budget of {self.budget} ticks is used up"
-            m.throw(
-                frame, make_error(FlowTimeout, spent, position=frame.position)
-            )
+            m.throw(frame, make_error(FlowTimeout, spent, position=frame.position))
 
 
 class Timeout(Flow[Any, Any]):
@@ -289,9 +283,7 @@ class Timeout(Flow[Any, Any]):
         m.drop(f"{frame.path}/@within")
         m.throw(frame, error)
 
-    def child_closed(
-        self, m: Moves, frame: TimeoutFrame, op: str, error: ErrorData | None
-    ) -> None:
+    def child_closed(self, m: Moves, frame: TimeoutFrame, op: str, error: ErrorData | None) -> None:
         frame.closing.pop(op, None)
         self._expired(m, frame)
 
@@ -302,8 +294,8 @@ class Timeout(Flow[Any, Any]):
 
 
 def try_catch(
-    body: Flow[In, Out] | Callable[[In], Out],
-    handler: Flow[Caught[In], Other] | Callable[[Caught[In]], Other],
+    body: FlowLike[In, Out],
+    handler: FlowLike[Caught[In], Other],
 ) -> Flow[In, Out | Other]:
     """Run ``body``; what it raises goes to ``handler`` as ``Caught(error, value)``.
 
@@ -314,7 +306,7 @@ def try_catch(
 
 def retry(
     attempts: int,
-    body: Flow[In, Out] | Callable[[In], Out],
+    body: FlowLike[In, Out],
     *,
     backoff: Backoff | timedelta | float | None = None,
     on: type[BaseException] | str | tuple[type[BaseException] | str, ...] = (),
@@ -324,7 +316,7 @@ def retry(
     ``backoff`` is a durable wait between attempts; ``on`` limits what is retried to error classes
     (or codes, or names). A node says so from inside by ``NoRetry`` and ``RetryAfter``.
     """
-    if not isinstance(attempts, int) or isinstance(attempts, bool):
+    if type(attempts) is not int:
         raise WrongArgument(f"attempts is a whole number, not {attempts!r:.60}")
     wait = backoff if backoff is None or isinstance(backoff, Backoff) else fixed(backoff)
     errors = on if isinstance(on, tuple) else (on,)
@@ -333,9 +325,7 @@ def retry(
     return Retry(max(attempts, 1), lift(body, "retry"), wait, names)
 
 
-def timeout(
-    budget: int | timedelta, body: Flow[In, Out] | Callable[[In], Out]
-) -> Flow[In, Out]:
+def timeout(budget: int | timedelta, body: FlowLike[In, Out]) -> Flow[In, Out]:
     """Bound ``body`` by ticks (a whole number, spent by ``tick()``) or by time (a timedelta).
 
     What goes past the budget ends in ``FlowTimeout``; nothing inside can catch that.
@@ -343,7 +333,7 @@ def timeout(
     inner = lift(body, "timeout")
     if isinstance(budget, timedelta):
         return Timeout(micros(budget, "the budget"), inner)
-    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 0:
+    if type(budget) is not int or budget < 0:
         raise WrongArgument(
             f"the budget is a timedelta, or a whole number of ticks from 0 up, not {budget!r:.60}",
             hint="for seconds write timedelta(seconds=...)",

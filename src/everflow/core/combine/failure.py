@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from everflow.core.faults import Failure
-from everflow.core.flow import Flow, Moves, Site
+from everflow.core.flow import Children, Flow, Moves, Names, Site
 from everflow.core.refs import Literal, Ref, is_failure, record_of
 from everflow.errors import ValueMismatch
 
 __all__ = ["Fail", "Failed", "failed", "make_fail", "reason_of"]
-
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
 
 
 class Fail(Flow[Any, Any]):
@@ -56,6 +53,7 @@ failed: Flow[Any, bool] = Failed()
 
 
 def make_fail(payload: str) -> Flow[Any, Failure]:
+    """The flow behind ``fail``: its reason is a payload."""
     return Fail(payload)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
-from everflow.core.faults import ErrorData, encode_error, make_error
-from everflow.core.flow import Flow, Moves, Site, check_label, lift
+from everflow.core.faults import ErrorData, Settled, encode_error, make_error
+from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, check_label, lift
 from everflow.core.frames import ParallelFrame
 from everflow.core.ops import child_of
 from everflow.core.refs import Literal as LiteralRef
@@ -25,8 +25,7 @@ D = TypeVar("D")
 E = TypeVar("E")
 T = TypeVar("T")
 In = TypeVar("In")
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
+All = Literal["all"]
 Join = Literal["all", "settled"]
 Ticks = Literal["share", "split"]
 JOINS = ("all", "settled")
@@ -34,7 +33,9 @@ ATTACHED = 16  # of the other children's errors, so that one error's size stays 
 
 
 class Parallel(Flow[Any, Any]):
-    """The same input to all, the results in declared order. Twin: ``asyncio.TaskGroup``, ``Promise.all``.
+    """The same input to all, the results in declared order.
+
+    Twin: ``asyncio.TaskGroup``, ``Promise.all``.
 
     ``form`` is "tuple", "dict" or the type name of a dataclass.
     """
@@ -162,7 +163,6 @@ class Parallel(Flow[Any, Any]):
 
 
 _NULL = LiteralRef("null")
-Some = Flow[In, A] | Callable[[In], A]
 
 
 def _parts(flows: tuple[Any, ...], named: Mapping[str, Any]) -> list[tuple[str, Flow[Any, Any]]]:
@@ -177,36 +177,75 @@ def _parts(flows: tuple[Any, ...], named: Mapping[str, Any]) -> list[tuple[str, 
 @overload
 def parallel(*, join: Join = ..., ticks: Ticks = ...) -> Flow[Any, list[Any]]: ...
 @overload
-def parallel(a: Flow[In, A] | Callable[[In], A], /) -> Flow[In, tuple[A]]: ...
+def parallel(
+    a: FlowLike[In, A], /, *, join: All = ..., ticks: Ticks = ...
+) -> Flow[In, tuple[A]]: ...
 @overload
 def parallel(
-    a: Flow[In, A] | Callable[[In], A], b: Flow[In, B] | Callable[[In], B], /
+    a: FlowLike[In, A], b: FlowLike[In, B], /, *, join: All = ..., ticks: Ticks = ...
 ) -> Flow[In, tuple[A, B]]: ...
 @overload
 def parallel(
-    a: Flow[In, A] | Callable[[In], A],
-    b: Flow[In, B] | Callable[[In], B],
-    c: Flow[In, C] | Callable[[In], C],
+    a: FlowLike[In, A],
+    b: FlowLike[In, B],
+    c: FlowLike[In, C],
     /,
+    *,
+    join: All = ...,
+    ticks: Ticks = ...,
 ) -> Flow[In, tuple[A, B, C]]: ...
 @overload
 def parallel(
-    a: Flow[In, A] | Callable[[In], A],
-    b: Flow[In, B] | Callable[[In], B],
-    c: Flow[In, C] | Callable[[In], C],
-    d: Flow[In, D] | Callable[[In], D],
+    a: FlowLike[In, A],
+    b: FlowLike[In, B],
+    c: FlowLike[In, C],
+    d: FlowLike[In, D],
     /,
+    *,
+    join: All = ...,
+    ticks: Ticks = ...,
 ) -> Flow[In, tuple[A, B, C, D]]: ...
 @overload
 def parallel(
-    *flows: Flow[In, A] | Callable[[In], A], join: Join = ..., ticks: Ticks = ...
+    a: FlowLike[In, A],
+    b: FlowLike[In, B],
+    c: FlowLike[In, C],
+    d: FlowLike[In, D],
+    e: FlowLike[In, E],
+    /,
+    *,
+    join: All = ...,
+    ticks: Ticks = ...,
+) -> Flow[In, tuple[A, B, C, D, E]]: ...
+@overload
+def parallel(
+    a: FlowLike[In, A], /, *, join: Literal["settled"], ticks: Ticks = ...
+) -> Flow[In, tuple[Settled[A]]]: ...
+@overload
+def parallel(
+    a: FlowLike[In, A], b: FlowLike[In, B], /, *, join: Literal["settled"], ticks: Ticks = ...
+) -> Flow[In, tuple[Settled[A], Settled[B]]]: ...
+@overload
+def parallel(
+    a: FlowLike[In, A],
+    b: FlowLike[In, B],
+    c: FlowLike[In, C],
+    /,
+    *,
+    join: Literal["settled"],
+    ticks: Ticks = ...,
+) -> Flow[In, tuple[Settled[A], Settled[B], Settled[C]]]: ...
+@overload
+def parallel(
+    first: FlowLike[In, A], /, *flows: FlowLike[In, A], join: All = ..., ticks: Ticks = ...
 ) -> Flow[In, tuple[A, ...]]: ...
 @overload
 def parallel(
-    *,
-    join: Join = ...,
-    ticks: Ticks = ...,
-    **named: Flow[In, Any] | Callable[[In], Any],
+    first: FlowLike[In, A], /, *flows: FlowLike[In, A], join: Literal["settled"], ticks: Ticks = ...
+) -> Flow[In, tuple[Settled[A], ...]]: ...
+@overload
+def parallel(
+    *, join: Join = ..., ticks: Ticks = ..., **named: FlowLike[In, Any]
 ) -> Flow[In, dict[str, Any]]: ...
 def parallel(*flows: Any, join: str = "all", ticks: str = "share", **named: Any) -> Any:
     """Run flows at the same time on the same input.
@@ -225,7 +264,7 @@ def parallel(*flows: Any, join: str = "all", ticks: str = "share", **named: Any)
     return Parallel(tuple(_parts(flows, named)), "dict" if named else "tuple", join, ticks)
 
 
-def gather(kind: type[T], /, **named: Flow[In, Any] | Callable[[In], Any]) -> Flow[In, T]:
+def gather(kind: type[T], /, **named: FlowLike[In, Any]) -> Flow[In, T]:
     """Like ``parallel`` by names, with the results as the fields of a dataclass ``kind``."""
     if not is_dataclass(kind):
         raise WrongArgument(f"gather needs a dataclass, not {kind!r:.60}")

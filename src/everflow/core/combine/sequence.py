@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
-from everflow.core.flow import Flow, Moves, Site, lift
+from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import KeepFrame, SequenceFrame
 from everflow.core.refs import Literal, Ref, tuple_of
 
@@ -17,8 +17,6 @@ C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
 F = TypeVar("F")
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
 
 
 class Sequence(Flow[Any, Any]):
@@ -120,7 +118,7 @@ class Keep(Flow[Any, Any]):
 identity: Flow[Any, Any] = Identity()
 
 
-def keep(body: Flow[A, B] | Callable[[A], B]) -> Flow[A, tuple[A, B]]:
+def keep(body: FlowLike[A, B]) -> Flow[A, tuple[A, B]]:
     """The flow that gives (input, output of ``body``)."""
     return Keep(lift(body, "keep"))
 
@@ -128,37 +126,35 @@ def keep(body: Flow[A, B] | Callable[[A], B]) -> Flow[A, tuple[A, B]]:
 @overload
 def sequence() -> Flow[Any, Any]: ...
 @overload
-def sequence(a: Flow[A, B] | Callable[[A], B], /) -> Flow[A, B]: ...
+def sequence(a: FlowLike[A, B], /) -> Flow[A, B]: ...
+@overload
+def sequence(a: FlowLike[A, B], b: FlowLike[B, C], /) -> Flow[A, C]: ...
 @overload
 def sequence(
-    a: Flow[A, B] | Callable[[A], B], b: Flow[B, C] | Callable[[B], C], /
-) -> Flow[A, C]: ...
-@overload
-def sequence(
-    a: Flow[A, B] | Callable[[A], B],
-    b: Flow[B, C] | Callable[[B], C],
-    c: Flow[C, D] | Callable[[C], D],
+    a: FlowLike[A, B],
+    b: FlowLike[B, C],
+    c: FlowLike[C, D],
     /,
 ) -> Flow[A, D]: ...
 @overload
 def sequence(
-    a: Flow[A, B] | Callable[[A], B],
-    b: Flow[B, C] | Callable[[B], C],
-    c: Flow[C, D] | Callable[[C], D],
-    d: Flow[D, E] | Callable[[D], E],
+    a: FlowLike[A, B],
+    b: FlowLike[B, C],
+    c: FlowLike[C, D],
+    d: FlowLike[D, E],
     /,
 ) -> Flow[A, E]: ...
 @overload
 def sequence(
-    a: Flow[A, B] | Callable[[A], B],
-    b: Flow[B, C] | Callable[[B], C],
-    c: Flow[C, D] | Callable[[C], D],
-    d: Flow[D, E] | Callable[[D], E],
-    e: Flow[E, F] | Callable[[E], F],
+    a: FlowLike[A, B],
+    b: FlowLike[B, C],
+    c: FlowLike[C, D],
+    d: FlowLike[D, E],
+    e: FlowLike[E, F],
     /,
 ) -> Flow[A, F]: ...
 @overload
-def sequence(*flows: Flow[Any, Any] | Callable[..., Any]) -> Flow[Any, Any]: ...
+def sequence(*flows: FlowLike[Any, Any]) -> Flow[Any, Any]: ...
 def sequence(*flows: Any) -> Flow[Any, Any]:
     """Run flows one after the other, each on the output of the one before; none is identity.
 

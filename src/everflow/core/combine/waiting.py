@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from everflow.core.combine.control import micros
 from everflow.core.faults import ErrorData, make_error
-from everflow.core.flow import Flow, Moves, Site, check_label, lift
+from everflow.core.flow import Children, Flow, Keeping, Moves, Names, Site, check_label, lift
 from everflow.core.frames import AskFrame
 from everflow.core.ops import QuestionOp, TimerOp
 from everflow.core.refs import Literal, Ref, record_of, tuple_of
@@ -29,8 +29,6 @@ __all__ = [
 
 In = TypeVar("In")
 T = TypeVar("T")
-Children = list[tuple[str, Flow[Any, Any]]]
-Names = Callable[[str], Flow[Any, Any]]
 _NULL = Literal("null")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,12 +64,10 @@ class Suspend(Flow[Any, Any]):
         if kept is not None:
             m.done(parent, key, kept)
             return
-        m.open(
-            QuestionOp(path, site.position, parent, key, value, m.seq, self.tag, number, m.now)
-        )
+        m.open(QuestionOp(path, site.position, parent, key, value, m.seq, self.tag, number, m.now))
 
 
-class Ask(Flow[Any, Any]):
+class Ask(Keeping[T]):
     """All that a question to a person needs. Twin: a "human task" (BPMN)."""
 
     kind = "ask"
@@ -123,8 +119,16 @@ class Ask(Flow[Any, Any]):
         due = None if self.within is None else m.now + self.within
         m.open(
             QuestionOp(
-                f"{path}/@question", site.position, path, "@question",
-                prompt, m.seq, self.tag, number, m.now, due,
+                f"{path}/@question",
+                site.position,
+                path,
+                "@question",
+                prompt,
+                m.seq,
+                self.tag,
+                number,
+                m.now,
+                due,
             )
         )
         if due is not None:
@@ -211,7 +215,7 @@ def sleep(span: timedelta | float) -> Flow[Any, Any]:
 
 def sleep_until(moment: datetime) -> Flow[Any, Any]:
     """Wait until a point in time, which needs a time zone; the value passes through."""
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
+    if getattr(moment, "tzinfo", None) is None:
         raise WrongArgument(
             f"sleep_until needs a datetime with a time zone, not {moment!r:.60}",
             hint="write datetime(2030, 1, 1, tzinfo=UTC)",
@@ -227,12 +231,14 @@ MISSING = Missing()
 
 
 def make_suspend(tag: str, schema: Any) -> Flow[Any, Any]:
+    """The flow behind ``suspend``; ``schema`` is JSON Schema data, or None for any answer."""
     return Suspend(check_label(tag, "tag"), schema)
 
 
 def make_ask(
     tag: str, schema: Any, *, notify: Any, show: Any, within: timedelta | None, default: str | None
-) -> Flow[Any, Any]:
+) -> Ask[Any]:
+    """The flow behind ``ask``; ``default`` is a payload."""
     if default is not None and within is None:
         raise WrongArgument("a default needs a deadline: give within=...")
     parts: Children = []
