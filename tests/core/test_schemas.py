@@ -166,6 +166,7 @@ FITS: list[tuple[Any, Any]] = [
     (Scalars, {"one": "a", "two": {"kind": 3}}),
     ("NoSuchName", 3),
     (Annotated[int, Meta(ge=1, le=3)], 3),
+    (Annotated[str, Meta(pattern="^a")], "ab"),
     (Timed, {"at": None, "every": ["12:00:00"]}),
 ]
 

@@ -91,12 +91,22 @@ class Pair(typing.Generic[T]):
     many: list[T]
 
 
+@dataclasses.dataclass
+class Chain:
+    next: "Chain | int | None"
+
+
 class Initial:
     """No value type at all."""
 
 
 for kind in (Tagged, Rowed, Wrapped, Open, Base, Derived, Checked, Pair):
     TYPES.add(kind)
+
+
+def _short(part: object) -> str:
+    return str(part)[:40]
+
 
 # An annotation, a plain payload, and what a consumer of that annotation gets.
 PLAIN: list[tuple[Any, str, Any]] = [
@@ -172,7 +182,7 @@ PLAIN: list[tuple[Any, str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "payload", "value"), PLAIN, ids=str)
+@pytest.mark.parametrize(("annotation", "payload", "value"), PLAIN, ids=_short)
 def test_plain_json_becomes_what_the_annotation_asks(
     annotation: Any, payload: str, value: Any
 ) -> None:
@@ -181,7 +191,7 @@ def test_plain_json_becomes_what_the_annotation_asks(
     assert same(got, value)
 
 
-@pytest.mark.parametrize(("annotation", "payload", "value"), PLAIN, ids=str)
+@pytest.mark.parametrize(("annotation", "payload", "value"), PLAIN, ids=_short)
 def test_a_recorded_value_is_read_as_it_was(annotation: Any, payload: str, value: Any) -> None:
     """What one node returned of that type, the next one gets."""
     recorded = encode(value, TYPES)
@@ -243,6 +253,11 @@ MISFITS: list[tuple[Any, str, str, str]] = [
     (Draft | None, '{"title":1}', ".title", "expected str, got int 1"),
     (Draft | Key, "1", "", "expected Draft | Key, got int 1"),
     (date | datetime, '"hello"', "", "expected date | datetime, got str 'hello'"),
+    (Draft | Key, '{"$":"Draft","v":{"title":1}}', ".title", "expected str, got int 1"),
+    (list[int] | Key, "1", "", "expected list[int] | Key, got int 1"),
+    (Chain, '{"next":' * 400 + "1" + "}" * 400, "", "nests too deeply"),
+    (Named, '{"name":"n","x":1}', "", "Named has no field 'x'"),
+    (dict[str, list[set[int]]], '{"a":[[1],["b"]]}', '["a"][1][0]', "expected int, got str 'b'"),
     (Note, '{"short_text":"s"}', "", "Note has no field 'short_text'"),
     (Note, "{}", "", "Note lacks its field 'shortText'"),
     (Tagged, '{"type":"other","number":1}', "", "expected Tagged, got dict"),
@@ -260,7 +275,7 @@ MISFITS: list[tuple[Any, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "payload", "path", "message"), MISFITS, ids=str)
+@pytest.mark.parametrize(("annotation", "payload", "path", "message"), MISFITS, ids=_short)
 def test_a_mismatch_says_what_and_where(
     annotation: Any, payload: str, path: str, message: str
 ) -> None:

@@ -195,7 +195,7 @@ def _map(content: Any, types: Types) -> dict[Any, Any]:
     if type(content) is not list:
         raise expected("a list of pairs", content)
     for pair in content:
-        if type(pair) is not list or len(pair) != 2:  # noqa: PLR2004 - a pair
+        if type(pair) is not list or len(pair) != 2:  # noqa: PLR2004 - two is what a pair has
             raise expected("a list of pairs", content)
         try:
             made[revived(pair[0], types)] = revived(pair[1], types)

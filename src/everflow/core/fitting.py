@@ -37,7 +37,7 @@ from everflow.core.fits import (
     scalar,
     told,
 )
-from everflow.core.kinds import EnumKind, ModelKind, RecordKind, is_kind, make_kind
+from everflow.core.kinds import DictKind, EnumKind, ModelKind, RecordKind, is_kind, make_kind
 from everflow.core.unfit import at_field, at_key, expected
 from everflow.errors import ValueRefused
 
@@ -89,13 +89,9 @@ _UNKNOWN = Plan(None)
 
 
 class Fitting:
-    """The plans of an annotation and of all that it holds; recursive types refer back to theirs.
+    """The plans of an annotation and of all that it holds; recursive types refer back to theirs."""
 
-    With ``spelled`` nothing but scalars is left to msgspec: slower, but it knows every path.
-    """
-
-    def __init__(self, *, spelled: bool = False) -> None:
-        self._spelled = spelled
+    def __init__(self) -> None:
         self._fields: dict[Any, dict[str, Fit]] = {}
 
     def plan(self, annotation: Any, scope: Scope | None = None) -> Plan:
@@ -116,9 +112,9 @@ class Fitting:
 
     def _settled(self, asked: Any, fit: Fit, takes: tuple[type, ...], *, native: bool) -> Plan:
         """The plan, by way of msgspec where it can do the same."""
-        if not native or self._spelled or not _supported(asked):
+        if not native or not _supported(asked):
             return Plan(fit, takes)
-        return Plan(_converting(asked), takes, native=True)
+        return Plan(_converting(asked, fit), takes, native=True)
 
     def _anything(self, _asked: Any, _origin: Any, _scope: Scope | None) -> Plan:
         return Plan(None, native=True)
@@ -129,7 +125,7 @@ class Fitting:
 
     def _annotated(self, asked: Any, _origin: Any, scope: Scope | None) -> Plan:
         inner = self.plan(typing.get_args(asked)[0], scope)
-        if not inner.native or not _supported(asked):
+        if inner.fit is None or not inner.native or not _supported(asked):
             return inner
         return Plan(_converting(asked, inner.fit), inner.takes, native=True)
 
@@ -173,16 +169,12 @@ class Fitting:
 
     def _typed_dict(self, kind: Any) -> Plan:
         fits = self._fits(kind, kind, {})
-        required = kind.__required_keys__
-        keys = tuple(kind.__annotations__)
-        shape = RecordKind(kind, kind.__name__, keys, keys, object.__setattr__)
+        known = DictKind(kind)
 
         def fit(value: Any) -> Any:
             if type(value) is not dict:
-                raise expected(kind.__name__, value)
-            made = named(value, fits, at_key)
-            shape.check(made, required)
-            return made
+                raise expected(known.name, value)
+            return known.restore(named(value, fits, at_key))
 
         return Plan(fit, (dict,))
 
@@ -265,16 +257,14 @@ def _supported(annotation: Any) -> bool:
     return True
 
 
-def _converting(annotation: Any, inner: Fit | None = None) -> Fit:
+def _converting(annotation: Any, spelled: Fit) -> Fit:
     """A fit by msgspec alone; when it fails, the spelled-out fit is asked for the place."""
 
     def fit(value: Any) -> Any:
         try:
             return msgspec.convert(value, annotation, str_keys=True)
         except ValueError as error:
-            spelled = inner or Fitting(spelled=True).plan(annotation).fit
-            if spelled is not None:
-                spelled(value)
+            spelled(value)
             raise restated(error, annotation, value) from None
 
     return fit

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -67,16 +68,18 @@ class EnumKind(Kind):
 
     def _all(self) -> Iterable[Any]:
         kind: Any = self.type
-        return kind.__members__.values()  # type: ignore[no-any-return]
+        members: dict[str, Any] = kind.__members__
+        return members.values()
 
-    def _flags(self, value: int) -> object:
+    def _flags(self, value: int) -> Any:
+        kind: Any = self.type
         try:
-            return self.type(value)  # type: ignore[call-arg]
+            return kind(value)
         except ValueError:
             return None
 
 
-class RecordKind(Kind):
+class RecordKind(Kind, ABC):
     """A type with named fields. ``keys`` are their names in data, ``attributes`` in Python.
 
     ``required`` are the keys of fields without a default; ``by_name`` says that plain JSON of the
@@ -109,13 +112,13 @@ class RecordKind(Kind):
         except AttributeError as error:
             raise Unfit(f"a field of {self.name} was never set: {error}") from None
 
+    @abstractmethod
     def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
         """An instance of these fields; those added since get their defaults.
 
         With ``recorded`` the fields hold what they held, whatever ``__post_init__`` makes of them.
         Unfit for unknown fields, for missing ones without a default, and where the class refuses.
         """
-        raise NotImplementedError
 
     def spread(self, value: Any) -> dict[str, Any] | None:
         """Plain JSON that may stand for an instance as fields by their keys; None if it can't."""
@@ -141,8 +144,8 @@ class DataclassKind(RecordKind):
 
     __slots__ = ("_defaults", "_post")
 
-    def __init__(self, kind: type, name: str) -> None:
-        fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(kind)  # type: ignore[arg-type]
+    def __init__(self, kind: Any, name: str) -> None:
+        fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(kind)
         names = tuple(field.name for field in fields)
         super().__init__(kind, name, names, names, object.__setattr__)
         self._defaults: dict[str, Callable[[], Any]] = {}
@@ -210,6 +213,22 @@ class StructKind(RecordKind):
             for attribute, value in given.items():
                 self.put(made, attribute, value)
         return made
+
+
+class DictKind(RecordKind):
+    """A TypedDict: it annotates plain dicts and is never registered."""
+
+    __slots__ = ()
+
+    def __init__(self, kind: Any) -> None:
+        keys = tuple(kind.__annotations__)
+        super().__init__(kind, kind.__name__, keys, keys, dict.__setitem__)
+        self.required = tuple(key for key in keys if key in kind.__required_keys__)
+
+    def restore(self, fields: dict[str, Any], *, recorded: bool = True) -> object:
+        del recorded  # nothing but the fields makes the dict
+        self.check(fields, self.required)
+        return fields
 
 
 class ModelKind(RecordKind):
@@ -290,8 +309,9 @@ def make_kind(kind: Any, name: str) -> EnumKind | RecordKind:
             f"{name} makes its instances by a __new__ of its own or a built-in base's",
             hint="Use a dataclass that derives from plain classes only.",
         )
-    declared = kind.__dataclass_fields__.values()
-    if any(field._field_type is dataclasses._FIELD_INITVAR for field in declared):  # type: ignore[attr-defined]  # noqa: SLF001
+    # The mark that dataclasses leave on pseudo-fields has no public name.
+    marks = [getattr(field, "_field_type", None) for field in kind.__dataclass_fields__.values()]
+    if "_FIELD_INITVAR" in map(repr, marks):
         raise ValueRefused(
             f"{name} has an InitVar, which no instance keeps",
             hint="Make it a field, or build the value outside of the dataclass.",
