@@ -38,7 +38,7 @@ class Callee:
     """A node's function with all that calling it takes."""
 
     __slots__ = (
-        "answer_types", "bound", "fn", "given", "light", "limit", "name", "place", "pure",
+        "bound", "fn", "given", "inline", "light", "limit", "name", "place", "pure",
         "questions", "read", "types", "wants_run", "wants_value",
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ class Callee:
         self.read: Callable[[str], Any] = Reader(annotation, types)
         # nothing but a value in and a value out: the way without a NodeRun
         self.light = not (self.wants_run or self.bound or self.given)
+        self.inline = self.place == Place.INLINE
 
     def _arguments(self, payload: str, run: NodeRun | None) -> tuple[list[Any], dict[str, Any]]:
         args = [self.read(payload)] if self.wants_value else []
@@ -77,8 +78,6 @@ class Callee:
 
     def perform(self, payload: str, run: NodeRun | None) -> Ended:
         """Run a sync node once on the payload of its input."""
-        if run is None and self.light:
-            return self._quick(payload)
         try:
             args, keywords = self._arguments(payload, run)
         except ValueMismatch as error:
@@ -110,7 +109,8 @@ class Callee:
             current.reset(token)
         return self._returned(value, run)
 
-    def _quick(self, payload: str) -> Ended:
+    def quick(self, payload: str) -> Ended:
+        """Run a light sync node: nothing but a value in and a value out."""
         try:
             value = self.read(payload) if self.wants_value else None
         except ValueMismatch as error:
@@ -167,7 +167,7 @@ class ExpressionCallee(Callee):
         self.bound = {}
         self.given = {}
         self.read = Reader(Any, types)
-        self.light = True
+        self.light = self.inline = True
 
 
 def make_callee(flow: Any, types: Types, given: Mapping[type[Any], Any], limit: int) -> Callee:

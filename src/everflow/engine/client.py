@@ -19,10 +19,10 @@ from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
-from everflow.core.values import encode, parse, untagged
+from everflow.core.values import Reader, encode, parse, untagged
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.intake import Group
-from everflow.engine.inputs import check_input, durable_names
+from everflow.engine.inputs import durable_names, input_reader
 from everflow.engine.loader import Definitions
 from everflow.errors import (
     AlreadyDone,
@@ -112,6 +112,7 @@ class Client:
         self._started = started
         self._nudge = nudge
         self._known: set[str] = set()  # definitions that this client wrote
+        self._checked: dict[str, Reader | None] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
         self._start = Group(self._send_starts)
         self._accept = Group[Message, Verdict](self._send_messages)
@@ -154,8 +155,10 @@ class Client:
                 "a flow needs a name to be started", hint='name it: flow("name", ...)'
             )
         definition = self.definitions.of_flow(name, given)
-        if self._durable:
-            durable_names(definition)
+        if definition.hash not in self._checked:
+            if self._durable:
+                durable_names(definition)
+            self._checked[definition.hash] = input_reader(definition, self.registry.types)
         return definition
 
     def _prepare(
@@ -169,7 +172,9 @@ class Client:
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        check_input(definition, payload, self.registry.types)
+        reader = self._checked[definition.hash]
+        if reader is not None:
+            reader(payload)
         now = self.clock.wall()
         run_id = new_run_id(now, self._random)
         entry = Entry(0, now, Kind.START, "", payload, definition.hash, note=run_id)

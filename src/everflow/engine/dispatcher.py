@@ -16,6 +16,7 @@ from everflow.config import Config
 from everflow.core.flow import Site
 from everflow.core.node import Place
 from everflow.core.ops import NodeOp, TimerOp
+from everflow.core.refs import Stored
 from everflow.core.values import Types
 from everflow.core.values import decode as read
 from everflow.engine.callee import Callee, Ended, make_callee
@@ -72,8 +73,7 @@ class Dispatcher:
         self.unrecorded = 0
         self.alone: Cell | None = None
         self.ran = 0
-        self.in_place: tuple[str, int] | None = None  # what holds the scheduler now, for the watchdog
-        self._inline_count = 0
+        self.in_place: NodeOp | None = None  # what holds the scheduler now, for the watchdog
         self._config = config
         self._types = types
         self._pools = pools
@@ -108,14 +108,10 @@ class Dispatcher:
             )
         return made  # type: ignore[no-any-return]  # extra is this module's own
 
-    def is_pure(self, cell: Cell, op: NodeOp) -> bool:
-        """Whether the op may be run before what it depends on is committed."""
-        return self.callee(cell, op).pure
-
     def ready(self, cell: Cell, op: NodeOp) -> None:
         """The op may begin."""
         callee = self.callee(cell, op)
-        if callee.place == Place.INLINE:
+        if callee.inline:
             self._inline.append((cell, op))
         else:
             self._pooled.append((cell, op, callee))
@@ -133,33 +129,34 @@ class Dispatcher:
     def run_inline(self, most: int) -> int:
         """Run up to ``most`` inline ops here and now; give how many were run."""
         count = 0
-        inline, board = self._inline, self.board
+        inline, board, ended, alone = self._inline, self.board, self._ended, self.alone
         while inline and count < most:
             cell, op = inline.popleft()
-            if not self._wanted(cell, op):
+            if not is_wanted(cell, op):
                 continue
-            if self.alone is not None and cell is not self.alone:
+            if alone is not None and cell is not alone:
                 self._held.append((cell, op))
                 continue
             count += 1
             board[INLINE] = cell.row.no
-            self.in_place = (op.node, self._inline_count + count)
-            end = self.run_now(cell, op)
+            self.in_place = op
+            end = self._run_here(cell, op)
             self.in_place = None
             board[INLINE] = 0
-            self._ended(cell, op, end)
-        self._inline_count += count
+            ended(cell, op, end)
         self.ran += count
         return count
 
-    def run_now(self, cell: Cell, op: NodeOp) -> Ended:
+    def _run_here(self, cell: Cell, op: NodeOp) -> Ended:
         """Run one op on this thread."""
         callee = self.callee(cell, op)
-        payload = cell.payload(op.input, self._fetch)
-        run = None
-        if not callee.light or op.ticks is not None:
-            run = self._view(cell, op, callee)
-        return callee.perform(payload, run)
+        ref = op.input
+        payload = ref.small if type(ref) is Stored else None
+        if payload is None:
+            payload = cell.payload(ref, self._fetch)
+        if callee.light and op.ticks is None:
+            return callee.quick(payload)
+        return callee.perform(payload, self._view(cell, op, callee))
 
     def begin_pooled(self) -> int:
         """Begin what the pools may take; give how many were begun."""
@@ -169,7 +166,7 @@ class Dispatcher:
             if self.unrecorded >= self._config.max_unrecorded or not self._free:
                 break
             cell, op, callee = pooled.popleft()
-            if not self._wanted(cell, op):
+            if not is_wanted(cell, op):
                 continue
             if self.alone is not None and cell is not self.alone:
                 pooled.append((cell, op, callee))
@@ -222,11 +219,6 @@ class Dispatcher:
         self.set_alone(None)
         self._inline.clear()
 
-    def _wanted(self, cell: Cell, op: NodeOp) -> bool:
-        """Whether the op is still to be run: not stopped, closed or dropped meanwhile."""
-        known = cell.machine.state.ops.get(op.id)
-        return known is op and not op.stopping and not op.asking and not cell.dropped
-
     def _view(self, cell: Cell, op: NodeOp, callee: Callee) -> NodeRun:
         answers = tuple(
             (tag, self._reader(cell.payload(ref, self._fetch))) for tag, ref in op.answers
@@ -246,6 +238,12 @@ class Dispatcher:
     def _reader(self, payload: str) -> Callable[[], Any]:
         types = self._types
         return lambda: read(payload, types)
+
+
+def is_wanted(cell: Cell, op: NodeOp) -> bool:
+    """Whether the op is still to be run: not stopped, closed or dropped meanwhile."""
+    known = cell.machine.state.ops.get(op.id)
+    return known is op and not (op.stopping or op.asking or cell.dropped)
 
 
 def deadline_of(cell: Cell, op: NodeOp) -> int | None:

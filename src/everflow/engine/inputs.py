@@ -1,4 +1,4 @@
-"""Checks at a start: names that another process can find, and an input that the first node takes."""
+"""Checks at a start: names that another process can find, and inputs that the first node takes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from everflow.core.definition import Definition
 from everflow.core.node import Node
 from everflow.core.values import Reader, Types
 
-__all__ = ["check_input", "durable_names"]
+__all__ = ["durable_names", "input_reader"]
 
 _FIRST = frozenset({"sequence", "keep", "retry", "try_catch", "timeout", "ticks", "loop", "branch"})
 
@@ -30,8 +30,7 @@ def first_annotation(definition: Definition) -> Any:
     return flow.leaf.hints.get(flow.leaf.signature.value_name, Any)
 
 
-def check_input(definition: Definition, payload: str, types: Types) -> None:
-    """ValueMismatch, naming the place inside the value, for an input that the first node refuses."""
+def input_reader(definition: Definition, types: Types) -> Reader | None:
+    """Reads an input as the first node does; None where that takes anything."""
     annotation = first_annotation(definition)
-    if annotation is not Any:
-        Reader(annotation, types)(payload)
+    return None if annotation is Any else Reader(annotation, types)

@@ -25,6 +25,7 @@ from everflow.store import (
     QuestionOpened,
     RunChange,
     RunRow,
+    Status,
 )
 
 __all__ = ["Draft", "Recorder", "change_of"]
@@ -85,7 +86,8 @@ class Recorder:
         draft, self.draft = self.draft, Draft()
         for cell in draft.touched.values():
             cell.touched = False
-            if not cell.dropped:
+            going_on = cell.nodes and cell.row.status is Status.RUNNING and not cell.changed
+            if not cell.dropped and (not going_on or cell.grown > BASE_FLOOR_RUNNING):
                 self._stand(draft, cell)
         return draft
 
@@ -101,7 +103,6 @@ class Recorder:
         kind: str,
         op: str = "",
         payload: str = "null",
-        *,
         node: str = "",
         source: int | None = None,
         ticks: int = 0,
@@ -109,30 +110,38 @@ class Recorder:
     ) -> None:
         """Tell the run one thing, and write down that it was told."""
         machine = cell.machine
-        entry = Entry(machine.seq + 1, self.now, kind, op, payload, node, source, ticks, note)
+        seq = machine.seq + 1
+        entry = Entry(seq, self.now, kind, op, payload, node, source, ticks, note)
         machine.tell(entry)
         row = row_of(cell.row.no, entry)
         self.draft.entries.append(row)
         cell.grown += len(row[2])
         if len(payload) > SMALL:
-            cell.remember(entry.seq, payload)
+            cell.remember(seq, payload)
         if not cell.touched:
             self.touch(cell)
         if kind == Kind.WANTED:
             cell.nodes -= 1
         for closed in machine.closed:
-            self._closed(cell, closed, entry)
-        for opened in machine.opened:
-            self._note_opened(cell, opened)
-        # after the counts are right: what was opened may be run, and end, at once
-        for opened in machine.opened:
-            self._opened(cell, opened)
+            if type(closed) is NodeOp:
+                if not closed.asking:
+                    cell.nodes -= 1
+            else:
+                self._closed(cell, closed, entry)
+        opened = machine.opened
+        if opened:
+            for op_opened in opened:
+                if type(op_opened) is NodeOp:
+                    if not op_opened.stopping:
+                        cell.nodes += 1
+                else:
+                    self._note_opened(cell, op_opened)
+            # after the counts are right: what was opened may be stopped at once
+            for op_opened in opened:
+                self._opened(cell, op_opened)
 
     def _closed(self, cell: Cell, op: Op, entry: Entry) -> None:
-        if type(op) is NodeOp:
-            if not op.asking:
-                cell.nodes -= 1
-        elif type(op) is TimerOp:
+        if type(op) is TimerOp:
             cell.timers -= 1
         elif type(op) is QuestionOp:
             cell.questions -= 1
@@ -145,10 +154,7 @@ class Recorder:
             self.draft.closed.append(closing)
 
     def _note_opened(self, cell: Cell, op: Op) -> None:
-        if type(op) is NodeOp:
-            if not op.stopping:
-                cell.nodes += 1
-        elif type(op) is TimerOp:
+        if type(op) is TimerOp:
             cell.timers += 1
         elif type(op) is QuestionOp:
             cell.questions += 1

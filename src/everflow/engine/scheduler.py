@@ -72,7 +72,7 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
-            config, registry.types, self.pools, self.ended, self._fetch, progress
+            config, registry.types, self.pools, self._record_end, self._fetch, progress
         )
         self.adoption = Adoption(
             Parts(
@@ -174,7 +174,7 @@ class Scheduler:
         elif type(op) is NodeOp:
             if op.stopping:
                 self.post(self.stop, cell, op)
-            elif self.dispatcher.is_pure(cell, op):
+            elif self.dispatcher.callee(cell, op).pure:
                 self.dispatcher.ready(cell, op)
             else:
                 self.recorder.draft.releases.append((cell, op))
@@ -185,13 +185,6 @@ class Scheduler:
             return
         if self.dispatcher.stop(cell, op):
             self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
-
-    def ended(self, cell: Cell, op: NodeOp, end: Ended) -> None:
-        """An attempt that was run in place ended."""
-        if cell.dropped or not cell.machine.expects(op.id):
-            self.recorder.late += 1
-            return
-        self._record_end(cell, op, end)
 
     def attempt_ended(self, attempt: Attempt, end: Ended | None) -> None:
         """A pool tells the end of an attempt; None says that it was cancelled."""
@@ -212,23 +205,16 @@ class Scheduler:
         self._record_end(cell, op, end)
 
     def _record_end(self, cell: Cell, op: NodeOp, end: Ended) -> None:
-        self.cells.wake(cell)
         if end.kind == MISFIT:
             self.adoption.block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
             return
         if end.kind == Kind.STOPPED and not op.stopping:
             self.adoption.block(cell, "operator", f"{op.node} at {op.position} was cancelled")
             return
+        source = input_of(op.input)
         try:
             self.recorder.record(
-                cell,
-                end.kind,
-                op.id,
-                end.payload,
-                node=op.node,
-                source=input_of(op.input),
-                ticks=end.ticks,
-                note=end.note,
+                cell, end.kind, op.id, end.payload, op.node, source, end.ticks, end.note
             )
         except FlowError as error:
             self.adoption.block(cell, "code", str(error))
@@ -296,6 +282,8 @@ class Scheduler:
             if not cell.dropped:
                 self.dispatcher.ready(cell, op)
         for cell in draft.touched.values():
+            if cell.nodes:
+                continue
             if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
                 self.cells.drop(cell.row.no)
             elif cell.resting and not cell.touched:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from everflow.config import Config
+from everflow.core.ops import NodeOp
 from everflow.engine.commits import ThreadedCommitter
 from everflow.engine.scheduler import Scheduler
 from everflow.errors import EverflowError
@@ -99,16 +100,16 @@ class Worker:
         """Advance the heartbeat, and name inline nodes that hold the scheduler."""
         scheduler = self._scheduler
         pause = min(self._config.lease_s / 5, self._config.watchdog_s)
-        held: tuple[str, int] | None = None
+        held: NodeOp | None = None
         while not self._closing.wait(pause):
             try:
                 scheduler.store.beat(scheduler.ownership.worker)
             except EverflowError as error:
                 _log.warning("the heartbeat couldn't be written: %s", error)
             now = scheduler.dispatcher.in_place
-            if now is not None and now == held:
+            if now is not None and now is held:
                 _log.warning(
                     "the inline node %s holds the scheduler; make it @node without inline= or pure=",
-                    now[0],
+                    now.node,
                 )
             held = now
