@@ -251,7 +251,7 @@ class Client:
                 flow=row.flow,
                 hint=f"the tags of its flow are: {known}; it is {row.status}",
             )
-        payload = self._checked(row, tag, value)
+        payload = self._fitting(row, tag, value)
         message = Early(
             no=row.no, tag=tag, payload=payload, key=self._key(key), at=self.clock.wall(), by=by
         )
@@ -267,7 +267,7 @@ class Client:
     def _answer(
         self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str
     ) -> Reply:
-        payload = self._checked(row, question.position, value)
+        payload = self._fitting(row, question.position, value)
         message = Answer(
             no=row.no,
             tag=question.tag,
@@ -297,7 +297,7 @@ class Client:
             self._nudge()
         return verdicts
 
-    def _checked(self, row: RunRow, place: str, value: Any) -> str:
+    def _fitting(self, row: RunRow, place: str, value: Any) -> str:
         """The payload of an answer that fits the question's schema; ``place``: position or tag."""
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
         schema = self._table(row.definition).get(place)
