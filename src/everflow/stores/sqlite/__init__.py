@@ -13,8 +13,9 @@ from pathlib import Path
 
 from everflow.stores.sqlite.backup import Backup
 from everflow.stores.sqlite.keeping import Keeping
-from everflow.stores.sqlite.opening import Place, prepare
+from everflow.stores.sqlite.opening import Place, find
 from everflow.stores.sqlite.reading import Reading
+from everflow.stores.sqlite.trouble import in_words
 from everflow.stores.sqlite.workers import Workers
 from everflow.stores.sqlite.writing import Writing
 
@@ -43,13 +44,12 @@ class SQLiteStore(Workers, Writing, Reading, Keeping, Backup):
         ``StoreUnavailable``.
         """
         place = Place(Path(os.path.realpath(path)), vfs, busy)
-        prepare(place, create=create)
+        with in_words(str(place.path)):
+            find(place, create=create)
         store = cls(place)
-        store.look()
+        try:
+            store.look()
+        except BaseException:
+            store.close()
+            raise
         return store
-
-    def close(self) -> None:
-        """Let go of the file and of all own boards. Closing twice is no error."""
-        self._boards.close()
-        self._glass.close()
-        self._pen.close()

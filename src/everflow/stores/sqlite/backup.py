@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 
 from everflow.errors import StoreDamaged, StoreError
 from everflow.stores.sqlite.desk import Desk
-from everflow.stores.sqlite.files import sync_folder
-from everflow.stores.sqlite.trouble import in_our_words
+from everflow.stores.sqlite.files import sync_file, sync_folder
+from everflow.stores.sqlite.trouble import in_words
 
 _STEP = 1024  # pages between two calls of progress
 
@@ -34,34 +35,27 @@ class Backup(Desk):
         if path.exists():
             raise StoreError(f"{path} is there already.", hint="name a place that isn't there")
         new = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
-        with self._files():
+        beside = [new.with_name(f"{new.name}{end}") for end in ("-wal", "-shm", "-journal")]
+        with in_words(self._name):
             try:
                 self._copy(new, progress or _silent)
-                fd = os.open(new, os.O_RDONLY)
-                try:
-                    os.fsync(fd)
-                finally:
-                    os.close(fd)
+                sync_file(new)
                 new.rename(path)
                 sync_folder(path.parent)
             finally:
-                new.unlink(missing_ok=True)
+                for left in (new, *beside):
+                    left.unlink(missing_ok=True)
 
     def _copy(self, new: Path, progress: Progress) -> None:
-        try:
-            source = self._second_connection()
-            copy = apsw.Connection(str(new))
-            try:
-                source.execute("BEGIN; SELECT count(*) FROM store")
-                _copy_pages(source, copy, progress)
-                found = str(copy.execute("PRAGMA integrity_check(1)").get)
-                if found != "ok":
-                    raise StoreDamaged(f"The copy of the store {self._name} is damaged: {found}.")
-            finally:
-                copy.close(force=True)
-                source.close(force=True)
-        except apsw.Error as error:
-            raise in_our_words(error, self._name) from error
+        with (
+            closing(self._second_connection()) as source,
+            closing(apsw.Connection(str(new))) as copy,
+        ):
+            source.execute("BEGIN; SELECT count(*) FROM store")
+            _copy_pages(source, copy, progress)
+            found = str(copy.execute("PRAGMA integrity_check(1)").get)
+            if found != "ok":
+                raise StoreDamaged(f"The copy of the store {self._name} is damaged: {found}.")
 
 
 def _copy_pages(source: apsw.Connection, copy: apsw.Connection, progress: Progress) -> None:

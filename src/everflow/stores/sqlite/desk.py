@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import apsw
 import msgspec
 
-from everflow.errors import StoreDamaged
+from everflow.errors import StoreDamaged, StoreForeign
 from everflow.stores.queries import read_queries
 from everflow.stores.sqlite.boards import Boards
 from everflow.stores.sqlite.lines import Glass, Pen, Values
-from everflow.stores.sqlite.opening import Place, connect
-from everflow.stores.sqlite.trouble import RESTORE, of_system
+from everflow.stores.sqlite.opening import Place, connect, examined, make
+from everflow.stores.sqlite.presence import Presence
+from everflow.stores.sqlite.trouble import RESTORE, in_words
 from everflow.stores.sqlite.turnstile import Turnstile
 
 T = TypeVar("T")
@@ -35,27 +34,56 @@ class Desk:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._name = str(place.path)
-        try:
+        self._id: str | None = None
+        with in_words(self._name):
+            place.folder.mkdir(exist_ok=True)
+            self._presence = Presence(place.folder / "open", place.busy)
             turnstile = Turnstile(place.folder, patience=place.busy, place=self._name)
-        except OSError as error:
-            raise of_system(error, self._name) from error
-        self._pen = Pen(lambda: connect(place, self._pen.tell), self._name, turnstile)
+        self._pen = Pen(self._first_connection, self._name, turnstile)
         self._glass = Glass(self._second_connection, self._name)
         self._boards = Boards(place.folder)
 
-    def _second_connection(self) -> apsw.Connection:
-        """One that reads. It comes in by the turnstile too: opening asks that nobody writes."""
-        self._pen.turnstile.enter()
-        try:
-            return connect(self._place)
-        finally:
-            self._pen.turnstile.leave()
-
     def look(self) -> None:
-        """Open both lines, and with that refuse a file that isn't whole."""
-        with self._files():
-            self._pen.look()
-            self._glass.look()
+        """Open both lines; who is alone makes the store if need be and examines it before."""
+        with in_words(self._name):
+            self._presence.enter()
+            if not self._presence.alone:
+                self._open_lines()
+                return
+            if not self._place.path.exists():
+                make(self._place)
+            with examined(self._place):
+                self._open_lines()
+            self._presence.share()
+
+    def _open_lines(self) -> None:
+        self._pen.look()
+        self._glass.look()
+
+    def close(self) -> None:
+        """Let go of the file and of all own boards. Closing twice is no error."""
+        self._boards.close()
+        self._glass.close()
+        self._pen.close()
+        self._presence.leave()
+
+    def _first_connection(self) -> apsw.Connection:
+        return self._recognized(connect(self._place, self._pen.tell))
+
+    def _second_connection(self) -> apsw.Connection:
+        return self._recognized(connect(self._place))
+
+    def _recognized(self, db: apsw.Connection) -> apsw.Connection:
+        """The connection, if it leads to the store that was opened."""
+        found = str(db.execute("SELECT id FROM store").get)
+        if self._id not in {None, found}:
+            db.close(force=True)
+            raise StoreForeign(
+                f"The store {self._name} was replaced by another one while it was open.",
+                hint="open it again if that was meant",
+            )
+        self._id = found
+        return db
 
     def _ask(self, query: str, kind: type[T], values: Values = ()) -> T:
         """What a query that gives one JSON text says."""
@@ -68,10 +96,3 @@ class Desk:
             raise StoreDamaged(
                 f"The store {self._name} has a row that can't be read: {error}.", hint=RESTORE
             ) from error
-
-    @contextmanager
-    def _files(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise of_system(error, self._name) from error

@@ -18,6 +18,7 @@ from everflow.stores.sqlite.trouble import RESTORE
 
 APPLICATION = int.from_bytes(b"Evfl")
 MAGIC = b"SQLite format 3\0"
+_FIXED = bytes([64, 32, 32])  # the payload fractions
 HEADER = 100  # bytes; https://sqlite.org/fileformat.html, 1.3
 _NETWORK = frozenset(
     {
@@ -81,6 +82,8 @@ def inspect(path: Path, vfs: str | None) -> None:
         raise StoreForeign(f"{path} is no store: it isn't even an SQLite file.")
     if len(header) < HEADER:
         raise StoreDamaged(f"The store {path} is cut inside its header.", hint=RESTORE)
+    if not {header[18], header[19]} <= {1, 2} or header[21:24] != _FIXED:
+        raise StoreDamaged(f"The header of the store {path} is damaged.", hint=RESTORE)
     if application != APPLICATION:
         raise StoreForeign(f"{path} is an SQLite file of another application.")
 
@@ -104,6 +107,15 @@ def refuse_network(path: Path, mounts: str | None = None) -> None:
             f"{path} is on a network file system ({kind}), where SQLite loses data.",
             hint="put the store on a local disk, or use PostgreSQL",
         )
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:

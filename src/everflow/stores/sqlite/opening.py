@@ -3,14 +3,15 @@
 * A store is made whole under another name and then renamed: opening alone would leave a file of 0
   bytes that looks like an emptied store, and two creators end with one store.
 * Settings are set one by one and read back.
-* While a file is looked at nobody writes to it: what recovery dropped is still to be seen.
+* Who is first looks at the file and its log while nobody else is there (see ``presence``).
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +19,16 @@ import apsw
 
 from everflow.errors import ConfigurationError, StoreDamaged, StoreReadOnly
 from everflow.stores.queries import read_text
-from everflow.stores.sqlite.files import APPLICATION, inspect, opened, refuse_network, sync_folder
+from everflow.stores.sqlite.files import (
+    APPLICATION,
+    inspect,
+    opened,
+    refuse_network,
+    sync_file,
+    sync_folder,
+)
 from everflow.stores.sqlite.schema import migrate, refuse_unknown, write_schema
-from everflow.stores.sqlite.trouble import RESTORE, of_system
-from everflow.stores.sqlite.turnstile import locked_file
+from everflow.stores.sqlite.trouble import RESTORE
 from everflow.stores.sqlite.wal import check_log
 
 OLDEST = (3, 51, 3)  # the first without the corruption of a log that is reset while it is written
@@ -61,35 +68,26 @@ class Place(NamedTuple):
         return self.path.with_name(self.path.name + "-wal")
 
 
-def prepare(place: Place, *, create: bool) -> None:
-    """Look at the file, and make it if it isn't there and may be made."""
+def find(place: Place, *, create: bool) -> None:
+    """Look at the place and at what is there, before anything is put beside it."""
     if _number(apsw.sqlite_lib_version()) < OLDEST:
         raise ConfigurationError(
             f"SQLite {apsw.sqlite_lib_version()} can corrupt a store.",
             hint="upgrade apsw to 3.51.3 or later",
         )
     refuse_network(place.path)
-    exists = place.path.exists()
-    if exists:
+    if place.path.exists():
         inspect(place.path, place.vfs)
     elif not create:
         raise ConfigurationError(f"There is no store at {place.path}.")
-    try:
-        place.folder.mkdir(exist_ok=True)
-        if not exists:
-            with locked_file(place.folder / "opening", place.busy):
-                _make_unless_there(place)
-    except OSError as error:
-        raise of_system(error, str(place.path)) from error
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _make_unless_there(place: Place) -> None:
-    if place.path.exists():
-        return
+def make(place: Place) -> None:
+    """Make a store, whole or not at all. Nobody else is there."""
     if place.log.exists() and place.log.stat().st_size:
         raise StoreDamaged(
             f"The log of the store {place.path} is there, but the store isn't.",
@@ -104,23 +102,33 @@ def _make_unless_there(place: Place) -> None:
             db.execute("PRAGMA journal_mode = wal")
         finally:
             db.close()
-        fd = os.open(new, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_file(new)
         new.rename(place.path)
         sync_folder(place.path.parent)
     finally:
         new.unlink(missing_ok=True)
 
 
+@contextmanager
+def examined(place: Place) -> Iterator[None]:
+    """Look whether the file and its log are whole. Nobody else is there.
+
+    The connection that looked stays until others are open, so that recovery runs once.
+    """
+    db = _bare(place)
+    try:
+        refuse_unknown(db, str(place.path))
+        _check(db, place)
+        yield
+    finally:
+        db.close(force=True)
+
+
 def connect(place: Place, tell: Tell | None = None) -> apsw.Connection:
-    """A connection with all settings made, to a file that was found whole."""
+    """A connection with all settings made."""
     inspect(place.path, place.vfs)
     db = _bare(place)
     try:
-        _check(db, place)
         refuse_unknown(db, str(place.path))
         _set_up(db)
         migrate(db)
@@ -151,15 +159,6 @@ def _check(db: apsw.Connection, place: Place) -> None:
             f"The store {place.path} can't be written.",
             hint="give this user the right to write to the file and its folder",
         )
-    guard = _bare(place)  # keeps writers out; how far recovery came is told outside of it alone
-    try:
-        guard.execute("BEGIN IMMEDIATE")
-        _check_log_and_size(db, place)
-    finally:
-        guard.close(force=True)
-
-
-def _check_log_and_size(db: apsw.Connection, place: Place) -> None:
     pages, size, mode = (
         db.execute(f"PRAGMA {name}").get for name in ("page_count", "page_size", "journal_mode")
     )

@@ -8,6 +8,8 @@ same call may be made again. Everything else is final.
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import apsw
 
@@ -62,6 +64,17 @@ def _raised_by_us(said: str, place: str) -> EverflowError | Changed:
     if "everflow:number" in said:
         return StoreError("The number given to a new run is another run's.")
     return Inconsistent(f"The store {place} refused an inconsistent row: {said}.")
+
+
+@contextmanager
+def in_words(place: str) -> Iterator[None]:
+    """Trouble with files, told in the store's words."""
+    try:
+        yield
+    except OSError as error:
+        raise of_system(error, place) from error
+    except apsw.Error as error:
+        raise in_our_words(error, place) from error
 
 
 def of_system(error: OSError, place: str) -> StoreError | ConfigurationError:

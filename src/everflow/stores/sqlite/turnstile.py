@@ -46,29 +46,19 @@ def unlock(fd: int) -> None:
     _libc.flock(fd, fcntl.LOCK_UN)
 
 
-def lock_by(fd: int, deadline: float, stop: threading.Event) -> bool:
+def lock_by(
+    fd: int, deadline: float, stop: threading.Event, operation: int = fcntl.LOCK_EX
+) -> bool:
     """Lock an open file; False when the deadline (monotonic) comes or ``stop`` is set first.
 
     By looking again and again, because ``flock`` knows no timeout.
     """
     pause = _FIRST_PAUSE
-    while not try_lock(fd):
+    while not try_lock(fd, operation):
         if time.monotonic() >= deadline or stop.wait(pause):
             return False
         pause = min(2 * pause, _LONGEST_PAUSE)
     return True
-
-
-@contextmanager
-def locked_file(path: Path, patience: float) -> Iterator[None]:
-    """Hold the lock of a file; raises ``StoreUnavailable`` when others hold it for too long."""
-    fd = os.open(path, _FLAGS, 0o644)
-    try:
-        if not lock_by(fd, time.monotonic() + patience, threading.Event()):
-            raise StoreUnavailable(f"Others have been holding {path} for {patience:g} s.")
-        yield
-    finally:
-        os.close(fd)
 
 
 class Turnstile:

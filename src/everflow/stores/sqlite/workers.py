@@ -17,6 +17,7 @@ from everflow.errors import Fenced
 from everflow.store import Arrival, RunRow, WorkerRow
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.opening import Value
+from everflow.stores.sqlite.trouble import in_words
 
 Place = tuple[int, int, int]  # created, no, owner: the order of claims
 
@@ -34,7 +35,7 @@ class Workers(Desk):
 
     def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
         """A new worker, its board up and locked before its row is there."""
-        with self._files(), self._pen.transaction() as db:
+        with in_words(self._name), self._pen.transaction() as db:
             id_ = self._put_up(db, {"host": host, "pid": pid, "at": at})
             try:
                 self._forget(db, id_)
@@ -75,18 +76,18 @@ class Workers(Desk):
 
     def flights(self, worker: int, slots: int) -> MutableSequence[int]:
         """The worker's board of run numbers in flight."""
-        with self._files():
+        with in_words(self._name):
             return self._boards.flights(worker, slots)
 
     def in_flight(self, worker: int) -> list[int]:
         """What stands on a worker's board."""
-        with self._files():
+        with in_words(self._name):
             return self._boards.in_flight(worker)
 
     def workers(self) -> list[WorkerRow]:
         """All workers that are listed, with what their boards and locks say."""
         rows = self._ask("workers", list[WorkerRow])
-        with self._files():
+        with in_words(self._name):
             for row in rows:
                 row.beat, row.lost = self._boards.look(row.id)
         return rows
