@@ -117,7 +117,7 @@ def flow(
     Used inside another flow it is inlined: its suspensions belong to the outer run.
     """
     check_label(name.replace(".", "_"), "flow's name")
-    home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001
+    home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001 - the caller's module
     inner = lift(body, "flow")
     named = inner.copied()
     named.name_of_flow = name

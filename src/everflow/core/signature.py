@@ -32,8 +32,9 @@ class Need:
 def need(kind: type[T]) -> T:
     """Ask the application for a dependency of that type.
 
-    In ``def send(q, *, mailer: Mailer = need(Mailer))`` it is a parameter's default. The engine is given a maker for each by ``Engine(store, provide={Mailer: make_mailer})``. What
-    is provided is never recorded.
+    In ``def send(q, *, mailer: Mailer = need(Mailer))`` it is a parameter's default. The engine is
+    given a maker for each by ``Engine(store, provide={Mailer: make_mailer})``. What is provided is
+    never recorded.
     """
     return Need(kind)  # type: ignore[return-value]  # stands in the signature only; calls get a T
 

@@ -185,11 +185,34 @@ class Driver:
     def run(self, functions: Mapping[str, Callable[..., Any]] | None = None) -> Self:
         """Run nodes in place until nothing but questions and timers is left.
 
-        ``functions`` stand in for nodes, by the same names as ops; the others run their own.
+        ``functions`` stand in for nodes, by the same names as ops; the others run their own. Nodes
+        that are to be stopped are closed without being run.
         """
-        while nodes := self.nodes():
-            self._perform(nodes[0], functions or {})
+        while self.nodes() or self.stopping():
+            if stopping := self.stopping():
+                self.stopped(stopping[0])
+            else:
+                self.perform(self.nodes()[0].id, functions)
         return self
+
+    def perform(
+        self, which: str, functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> Self:
+        """Run one node in place, and tell how it ended."""
+        op = self._node(which)
+        leaf = self.machine.sites[op.position].flow
+        stands_in = [fn for name, fn in (functions or {}).items() if _is_called(op, name)]
+        try:
+            if stands_in:
+                value = stands_in[0](self.decode(op.input))
+            elif isinstance(leaf, It):
+                value = evaluate(leaf.data, self.decode(op.input))
+            else:
+                value = self._call(leaf, op)
+            payload = self.encode(value)
+        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's
+            return self.error(op.id, error)
+        return self._end(op.id, Kind.RESULT, payload, 0)
 
     # --- values
 
@@ -204,22 +227,6 @@ class Driver:
 
     def _payload(self, ref: Ref) -> str:
         return compose(ref, lambda seq: decode_body(self.bodies[seq]).payload)
-
-    def _perform(self, op: NodeOp, functions: Mapping[str, Callable[..., Any]]) -> None:
-        leaf = self.machine.sites[op.position].flow
-        stands_in = [fn for name, fn in functions.items() if _is_called(op, name)]
-        try:
-            if stands_in:
-                value = stands_in[0](self.decode(op.input))
-            elif isinstance(leaf, It):
-                value = evaluate(leaf.data, self.decode(op.input))
-            else:
-                value = self._call(leaf, op)
-            payload = self.encode(value)
-        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's
-            self.error(op.id, error)
-        else:
-            self._end(op.id, Kind.RESULT, payload, 0)
 
     def _call(self, leaf: Flow[Any, Any], op: NodeOp) -> Any:
         if not isinstance(leaf, Node) or leaf.fn is None:

@@ -1,0 +1,165 @@
+"""Generated flows and generated worlds, as Hypothesis strategies.
+
+``flows()`` draws a flow of any combinators over a few plain functions. ``live(data, driver)`` plays
+a world: at each step it tells one of the things that could be told just then. Neither knows what is
+right: that is for the shadow and for the tests to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from everflow.core.algebra import ask, const, fail, suspend
+from everflow.core.combine.choice import branch, choose, loop, unless_failed
+from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.failure import failed
+from everflow.core.combine.parallel import parallel
+from everflow.core.combine.sequence import identity, keep, sequence
+from everflow.core.combine.waiting import sleep
+from everflow.core.expressions import it
+from everflow.core.faults import Failure
+from everflow.core.flow import Flow
+from everflow.core.node import node
+from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.program import Program
+from everflow.errors import WrongArgument
+from everflow.testing.driver import Driver
+
+__all__ = ["TAGS", "close", "flows", "live", "values"]
+
+TAGS = ("first", "second")
+LONG = "a text that is longer than what a reference carries along " * 2
+Tell = Callable[[], object]
+
+
+def wrap(value: Any) -> list[Any]:
+    """A list around the value."""
+    return [value]
+
+
+def kind_of(value: object) -> str:
+    """The name of the value's type; it takes failures too."""
+    return type(value).__name__
+
+
+def is_odd(value: object) -> bool:
+    """Whether the value is an odd number."""
+    return isinstance(value, int) and value % 2 == 1
+
+
+def raises(value: object) -> object:
+    """Always raise."""
+    raise ValueError(f"no {type(value).__name__} is welcome")
+
+
+def always(value: object) -> bool:
+    """Give True."""
+    return bool([value])
+
+
+def values() -> st.SearchStrategy[Any]:
+    """Results and answers: true and false ones, short and long ones, failures."""
+    return st.sampled_from([0, 1, 2, 3, True, False, None, "", "text", [], LONG, Failure("no")])
+
+
+def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
+    plain: list[Flow[Any, Any]] = [
+        *(node(fn) for fn in (wrap, kind_of, is_odd, raises)),
+        identity,
+        const(7),
+        fail("no"),
+        failed,
+        it == 1,
+    ]
+    world = [
+        suspend(TAGS[0]),
+        suspend(TAGS[1], int),
+        ask(TAGS[0], bool),
+        ask(TAGS[1], int, within=timedelta(days=1)),
+        ask(TAGS[0], int, notify=wrap, show=kind_of, within=timedelta(hours=1), default=3),
+        sleep(60),
+    ]
+    return st.sampled_from(plain + world if waiting else plain)
+
+
+def _around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[Any, Any]]:
+    few = st.lists(inner, max_size=3)
+    counts = st.integers(0, 3)
+    return st.one_of(
+        st.builds(lambda flows: sequence(*flows), few),
+        st.builds(
+            lambda flows, join, ticks: parallel(*flows, join=join, ticks=ticks),
+            few,
+            st.sampled_from(["all", "settled"]),
+            st.sampled_from(["share", "split"]),
+        ),
+        st.builds(lambda a, b: parallel(left=a, right=b), inner, inner),
+        st.builds(branch, inner, inner, inner),
+        st.builds(lambda on, a, b: choose(on, {1: a, "text": b}, default=b), inner, inner, inner),
+        st.builds(lambda on, a: choose(on, {True: a}), inner, inner),
+        st.builds(lambda body: loop(body, until=always), inner),
+        st.builds(unless_failed, inner),
+        st.builds(keep, inner),
+        st.builds(try_catch, inner, inner),
+        st.builds(retry, counts, inner),
+        st.builds(lambda n, body: retry(n, body, backoff=exponential(0.005)), counts, inner),
+        st.builds(timeout, counts, inner),
+        st.builds(lambda body: timeout(timedelta(minutes=5), body), inner),
+        st.builds(lambda body: body.named("label"), inner),
+    )
+
+
+def flows(*, waiting: bool = True, leaves: int = 12) -> st.SearchStrategy[Flow[Any, Any]]:
+    """Any flow. ``waiting=False`` leaves out what needs a world to go on."""
+    return st.recursive(_leaves(waiting=waiting), _around, max_leaves=leaves).filter(_has_a_layout)
+
+
+def _has_a_layout(flow: Flow[Any, Any]) -> bool:
+    """Not so where two children of one flow got the same label."""
+    try:
+        Program(flow)
+    except WrongArgument:
+        return False
+    return True
+
+
+def live(data: st.DataObject, driver: Driver, steps: int) -> Iterator[None]:
+    """Tell the driver things that may come, one a step, until the run ends or the steps do."""
+    for _ in range(steps):
+        if driver.outcome is not None:
+            return
+        told = list(_possible(data, driver))
+        data.draw(st.sampled_from(told), label="told")()
+        yield
+
+
+def close(driver: Driver) -> None:
+    """Cancel the run and close everything that is to be stopped."""
+    driver.cancel()
+    while driver.outcome is None:
+        driver.stopped(driver.stopping()[0])
+
+
+def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
+    value, ticks = data.draw(values()), data.draw(st.sampled_from([0, 0, 0, 1, 2]))
+    tag = data.draw(st.sampled_from(TAGS))
+    for op in driver.commands():
+        if isinstance(op, TimerOp):
+            yield partial(driver.fire, op.id)
+        elif isinstance(op, QuestionOp):
+            yield partial(driver.answer, op.tag, value, op.occurrence)
+        elif not op.asking:
+            yield partial(driver.result, op.id, value, ticks=ticks)
+            yield partial(driver.error, op.id, ticks=ticks)
+            if op.stopping:
+                yield partial(driver.stopped, op.id, ticks=ticks)
+            if len(op.answers) < len(TAGS):
+                yield partial(driver.wanted, op.id, tag)
+    yield partial(driver.early, tag, value)
+    if data.draw(st.integers(0, 19)) == 0:
+        yield driver.cancel

@@ -1,0 +1,139 @@
+"""The oracle: what a flow gives, by plain recursion over its classes, for flows that never wait."""
+
+from typing import Any, NamedTuple
+
+from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
+from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
+from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.sequence import Const, Keep, Sequence
+from everflow.core.expressions import It, evaluate
+from everflow.core.faults import Caught, ErrorData, Failure, Settled
+from everflow.core.flow import Flow
+from everflow.core.node import Node
+from everflow.core.registry import default_registry
+from everflow.core.values import decode
+
+
+class Raised(NamedTuple):
+    """The error that came out of a flow."""
+
+    type: str
+    code: str = ""
+
+
+class _Error(Exception):
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(raised)
+        self.raised = raised
+
+
+def interpret(flow: Flow[Any, Any], value: Any) -> Any:
+    """The flow's value for an input, or what it raises."""
+    try:
+        return _value(flow, value)
+    except _Error as error:
+        return error.raised
+
+
+def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a case a class, in one place
+    match flow:
+        case Sequence():
+            for step in flow.steps:
+                x = _value(step, x)
+            return x
+        case Parallel(join="settled"):
+            return _joined(flow, [_settled(child, x) for _, child in flow.parts])
+        case Parallel():
+            return _joined(flow, _all(flow, x))
+        case Branch():
+            return _value(flow.then if _value(flow.test, x) else flow.otherwise, x)
+        case Choose():
+            return _value(_case(flow, _value(flow.selector, x)), x)
+        case Loop():
+            x = _value(flow.body, x)
+            while not _value(flow.until, x):
+                x = _value(flow.body, x)
+            return x
+        case UnlessFailed():
+            return x if isinstance(x, Failure) else _value(flow.body, x)
+        case Keep():
+            return (x, _value(flow.body, x))
+        case TryCatch():
+            try:
+                return _value(flow.body, x)
+            except _Error as error:
+                reified = ErrorData(type=error.raised.type, message="", code=error.raised.code)
+                return _value(flow.rescue, Caught(reified, x))
+        case Retry() | Ticks() | Timeout():  # what fails once here fails each time
+            return _value(flow.body, x)
+        case Const():
+            return decode(flow.payload, default_registry().types)
+        case Fail():
+            return Failure(decode(flow.reason, default_registry().types))
+        case Failed():
+            return isinstance(x, Failure)
+        case It():
+            return evaluate(flow.data, x)
+        case Node():
+            return _called(flow, x)
+        case _:
+            return x
+
+
+def comparable(value: Any, *, exact: bool) -> Any:
+    """A value without what the oracle doesn't know of errors: all but type and code."""
+    match value:
+        case list() | tuple():
+            return [type(value).__name__, *(comparable(item, exact=exact) for item in value)]
+        case dict():
+            return {key: comparable(item, exact=exact) for key, item in value.items()}
+        case Caught() | Failure() | Settled():
+            return [type(value).__name__, comparable(vars(value), exact=exact)]
+        case ErrorData():
+            return (value.type, value.code) if exact else "error"
+        case _:
+            return value
+
+
+def _all(flow: Parallel, x: Any) -> list[Any]:
+    """Children that fail at once end the whole before those after them are begun."""
+    results = [interpret(child, x) for _, child in flow.parts]
+    for result in results:
+        if isinstance(result, Raised):
+            raise _Error(result)
+    return results
+
+
+def _settled(child: Flow[Any, Any], x: Any) -> Settled[Any]:
+    result = interpret(child, x)
+    if isinstance(result, Raised):
+        return Settled(ok=False, error=ErrorData(type=result.type, message="", code=result.code))
+    return Settled(ok=True, value=result)
+
+
+def _joined(flow: Parallel, results: list[Any]) -> Any:
+    if flow.form == "dict":
+        return dict(zip((name for name, _ in flow.parts), results, strict=True))
+    return tuple(results) if results else []
+
+
+def _case(flow: Choose, selected: Any) -> Flow[Any, Any]:
+    texts = {None: "null", True: "true", False: "false"}
+    simple = isinstance(selected, bool | None)
+    text = texts[selected] if simple else f'"{selected}"' if isinstance(selected, str) else selected
+    for case, child in flow.cases:
+        if case == str(text):
+            return child
+    if flow.default is None:
+        raise _Error(Raised("NoMatch", "no_match"))
+    return flow.default
+
+
+def _called(flow: Node[Any, Any], x: Any) -> Any:
+    if isinstance(x, Failure) and not flow.leaf.failure:
+        raise _Error(Raised("UnhandledFailure", "unhandled_failure"))
+    try:
+        return flow(x)
+    except ValueError as error:
+        raise _Error(Raised(type(error).__name__)) from error
