@@ -77,7 +77,7 @@ class Dispatcher:
         self._config = config
         self._types = types
         self._pools = pools
-        self._ended = ended
+        self.ended = ended
         self._fetch = fetch
         self._progress = progress
         self._callees: dict[Any, Callee] = {}
@@ -129,7 +129,7 @@ class Dispatcher:
     def run_inline(self, most: int) -> int:
         """Run up to ``most`` inline ops here and now; give how many were run."""
         count = 0
-        inline, board, ended, alone = self._inline, self.board, self._ended, self.alone
+        inline, board, ended, alone = self._inline, self.board, self.ended, self.alone
         while inline and count < most:
             cell, op = inline.popleft()
             if not is_wanted(cell, op):
