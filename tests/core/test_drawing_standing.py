@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from everflow.core.algebra import ask, suspend
 from everflow.core.combine.choice import branch, choose, loop
@@ -12,13 +14,17 @@ from everflow.core.combine.control import fixed, retry, timeout, try_catch
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
-from everflow.core.drawing import Mark, Standing, stand
+from everflow.core.drawing import Mark, Standing, dot, mermaid, outline, stand
+from everflow.core.drawing.standing import LIVE
+from everflow.core.entries import Kind, decode_body
 from everflow.core.faults import ErrorData
-from everflow.core.ops import NodeOp
+from everflow.core.flow import Flow
+from everflow.core.ops import NodeOp, position_of
 from everflow.core.program import Program
 from everflow.core.refs import Literal
 from everflow.core.state import Failed, State
 from everflow.testing.driver import Driver
+from everflow.testing.generated import flows, live
 
 
 def one(value: object) -> object:
@@ -74,11 +80,16 @@ def test_children_of_a_parallel_stand_each_for_itself() -> None:
     }  # fmt: skip
 
 
-def test_a_settled_parallel_says_nothing_of_its_children() -> None:
-    """Which of them raised isn't known any more."""
-    run = Driver(sequence(parallel(one, two, join="settled"), three)).start().result("one")
-    assert marks(run)["0/0"] == "done"
-    assert "0/0" not in marks(run.error("two"))
+def test_a_parallel_that_settled_says_nothing_of_its_children() -> None:
+    """Once it is over: which of them raised isn't known any more."""
+    flow = parallel(one, two, two, join="settled")
+    run = Driver(sequence(flow, three)).start().result("one").error("./0/1")
+    assert (marks(run)["0/0"], marks(run)["0/1"], marks(run)["0/2"]) == (
+        "done",
+        "failed",
+        "running",
+    )
+    assert marks(run.result("two")) == {".": "entered", "0": "done", "1": "running"}
 
 
 def test_the_chosen_way_is_marked() -> None:
@@ -195,3 +206,32 @@ def test_what_the_program_does_not_have_is_passed_over() -> None:
     program = Program(sequence(one, two))
     assert stand(program, other.machine.state) == {}
     assert stand(program, wide.machine.state) == {}
+
+
+@settings(max_examples=60)
+@given(flow=flows(), data=st.data())
+def test_marks_are_true_of_every_flow_in_every_world(
+    flow: Flow[Any, Any], data: st.DataObject
+) -> None:
+    """What is outstanding is marked so, and what is marked done has its result in the journal."""
+    run = Driver(flow, shadow=False).start(1)
+    for _ in live(data, run, 15):
+        state = run.machine.state
+        found = stand(run.program, state)
+        asked = {op.position for op in run.questions()}
+        running = {op.position for op in run.nodes()}
+        assert {p for p, how in found.items() if how.mark is Mark.RUNNING} == running
+        assert {p for p, how in found.items() if how.mark is Mark.ASKED} == asked - running
+        assert all(found[p].mark in LIVE for op in run.commands() for p in _around(op.position))
+        entries = map(decode_body, run.bodies)
+        results = {position_of(entry.op) for entry in entries if entry.kind == Kind.RESULT}
+        done = {p for p, how in found.items() if how.mark is Mark.DONE}
+        assert {p for p in done if run.program.sites[p].flow.kind in {"node", "it"}} <= results
+        assert not done & {p for op in run.commands() for p in _around(op.position)}
+        assert all(render(run.program, state) for render in (outline, mermaid, dot))
+
+
+def _around(position: str) -> list[str]:
+    """A position and all that it is in."""
+    parts = position.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]

@@ -27,6 +27,7 @@ class Step(NamedTuple):
 
 BIRTHS = (
     (Status.QUEUED, "a start is acknowledged"),
+    (Status.RUNNING, "a worker starts it for itself"),
     (Status.PAUSED, "an open run is imported"),
 )
 STEPS = (

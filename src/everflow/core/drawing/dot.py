@@ -48,9 +48,9 @@ _COLOURS = {
 }
 _PROLOGUE = (
     "  compound=true",
-    '  node [fontname="sans-serif" fontsize=11 fillcolor="#ffffff" style=filled]',
-    '  edge [fontname="sans-serif" fontsize=10]',
-    '  graph [fontname="sans-serif" fontsize=11]',
+    '  node [fontname="Helvetica" fontsize=11 fillcolor="#ffffff" style=filled]',
+    '  edge [fontname="Helvetica" fontsize=10]',
+    '  graph [fontname="Helvetica" fontsize=11]',
 )
 
 

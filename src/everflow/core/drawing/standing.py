@@ -19,6 +19,7 @@ from everflow.core.flow import Site
 from everflow.core.frames import LoopFrame, ParallelFrame, RetryFrame, TicksFrame
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.program import Program
+from everflow.core.refs import Built, Literal, Ref
 from everflow.core.state import Cancelled, Done, Failed, State
 
 __all__ = ["LIVE", "Mark", "Standing", "stand"]
@@ -92,8 +93,9 @@ class _Survey:
         if said is not None and frame.position in self._sites:
             self._say(frame.position, (said(self._sites[frame.position], frame),))
         if type(frame) is ParallelFrame:
-            for key in frame.results:
-                self._end(f"{frame.position}/{key}", Mark.DONE)
+            for key, value in frame.results.items():
+                mark = Mark.FAILED if _is_settled_error(value) else Mark.DONE
+                self._end(f"{frame.position}/{key}", mark)
             for key in frame.errors:
                 self._end(f"{frame.position}/{key}", Mark.FAILED)
 
@@ -149,6 +151,11 @@ class _Survey:
             if mark is Mark.DONE:
                 passed = _PASSED.get(site.flow.kind, _none)(site)
                 ended += [site.kids[name].position for name in passed if name in site.kids]
+
+
+def _is_settled_error(value: Ref) -> bool:
+    """Whether that stands for a child that raised, in a parallel that lets all settle."""
+    return type(value) is Built and value.form == "Settled" and value.items[0] == Literal("false")
 
 
 def _node_op(op: NodeOp) -> tuple[Mark, list[str]]:
