@@ -1,0 +1,43 @@
+"""Plain functions that the core's tests make flows of."""
+
+from everflow.core.faults import Caught, Failure
+
+
+def inc(x: int) -> int:
+    return x + 1
+
+
+def double(x: int) -> int:
+    return x * 2
+
+
+def first(x: object) -> object:
+    return x
+
+
+def second(x: object) -> object:
+    return x
+
+
+def third(x: object) -> object:
+    return x
+
+
+def now() -> int:
+    return 42
+
+
+def positive(x: int) -> bool:
+    return x > 0
+
+
+def broken(x: object) -> object:
+    raise ValueError(f"no {x}")
+
+
+def rescue(caught: Caught[object]) -> object:
+    return [caught.error.type, caught.value]
+
+
+def tolerant(x: object | Failure) -> str:
+    return type(x).__name__
