@@ -366,6 +366,10 @@ class Types:
                 except ValueRefused:
                     continue
 
+    def named(self) -> list[tuple[str, type]]:
+        """All types by their names, in the order in which they were registered."""
+        return [(name, found.type) for name, found in self._by_name.items()]
+
     def name_of(self, kind: type) -> str | None:
         """The name that stands for a type in data, or None."""
         found = self._by_type.get(kind)

@@ -21,8 +21,8 @@ from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import Reader, encode, parse, untagged
 from everflow.engine.ids import Random, new_key, new_run_id
-from everflow.engine.intake import Group
 from everflow.engine.inputs import durable_names, input_reader
+from everflow.engine.intake import Group
 from everflow.engine.loader import Definitions
 from everflow.errors import (
     AlreadyDone,
@@ -77,7 +77,7 @@ _REPLIES = {
 def split_token(token: str) -> tuple[str, str, int]:
     """The run, tag and occurrence of a question's token; NotWaiting when it isn't one."""
     parts = token.split(".") if isinstance(token, str) else []
-    if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or len(parts[2]) > 9:  # noqa: PLR2004 - run, tag, occurrence
+    if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or len(parts[2]) > 9:
         raise NotWaiting(
             f"{token!r:.100} isn't a question's token",
             hint="a token looks like RUN.TAG.1; `everflow show RUN` lists the open ones",
@@ -86,9 +86,12 @@ def split_token(token: str) -> tuple[str, str, int]:
 
 
 class Client:
-    """Starts, answers, cancels and looks. ``owner`` gives (worker, next run number) or zeros."""
+    """Starts, answers, cancels and looks. ``owner`` gives (worker, next run number) or zeros.
 
-    def __init__(  # noqa: PLR0913 - the seams of a process
+    ``admit`` raises for a definition that can't be run here.
+    """
+
+    def __init__(
         self,
         store: Store,
         registry: Registry,
@@ -97,6 +100,7 @@ class Client:
         random: Random,
         *,
         durable: bool = True,
+        admit: Callable[[Definition], None] = lambda _: None,
         owner: Callable[[], tuple[int, int]] = lambda: (0, 0),
         started: Callable[[Sequence[Started]], None] | None = None,
         nudge: Callable[[], None] | None = None,
@@ -108,6 +112,7 @@ class Client:
         self._config = config
         self._random = random
         self._durable = durable
+        self._admit = admit
         self._owner = owner
         self._started = started
         self._nudge = nudge
@@ -151,13 +156,12 @@ class Client:
                 hint='make one: flow("name", first >> second)',
             )
         if not name:
-            raise NoSuchFlow(
-                "a flow needs a name to be started", hint='name it: flow("name", ...)'
-            )
+            raise NoSuchFlow("a flow needs a name to be started", hint='name it: flow("name", ...)')
         definition = self.definitions.of_flow(name, given)
         if definition.hash not in self._checked:
             if self._durable:
                 durable_names(definition)
+            self._admit(definition)
             self._checked[definition.hash] = input_reader(definition, self.registry.types)
         return definition
 

@@ -8,15 +8,21 @@ from typing import Any
 
 from everflow.core.definition import Definition
 from everflow.core.flow import Flow
-from everflow.core.node import Node
+from everflow.core.node import Node, Place
 from everflow.core.program import Program
+from everflow.engine.wire import is_reachable
 from everflow.errors import ConfigurationError, MissingDependency
 
 __all__ = ["check_needs", "open_all"]
 
 
-def check_needs(flows: Iterable[Flow[Any, Any] | Definition], given: Mapping[type[Any], Any]) -> None:
-    """Every need of every node is provided; MissingDependency names the node and the type."""
+def check_needs(
+    flows: Iterable[Flow[Any, Any] | Definition], provide: Mapping[type[Any], Any]
+) -> None:
+    """Every need of every node is provided; MissingDependency names the node and the type.
+
+    What a node with ``process=True`` needs is made by a function or class that its process finds.
+    """
     for flow in flows:
         program = flow.program if isinstance(flow, Definition) else Program(flow)
         for site in program.sites.values():
@@ -24,12 +30,24 @@ def check_needs(flows: Iterable[Flow[Any, Any] | Definition], given: Mapping[typ
             if not isinstance(node, Node):
                 continue
             for name, kind in node.dependencies.items():
-                if kind not in given:
+                if kind not in provide:
                     raise MissingDependency(
                         f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
                         position=site.position,
                         hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
                     )
+                if node.leaf.place == Place.PROCESS:
+                    _check_maker(node.name, kind, provide[kind])
+
+
+def _check_maker(node: str, kind: type[Any], maker: object) -> None:
+    for thing, what in ((kind, "the type"), (maker, "its maker")):
+        if not is_reachable(thing):
+            raise ConfigurationError(
+                f"{node} is run in a process of its own, which must make the {kind.__name__} that"
+                f" it needs, and can't find {what} {thing!r:.80} by module and name",
+                hint="provide a function or class from the top of a module: no lambda, no object",
+            )
 
 
 def open_all(provide: Mapping[type[Any], Any], stack: ExitStack) -> dict[type[Any], Any]:

@@ -142,7 +142,9 @@ class Engine:
         pools: dict[str, Any] = {
             Place.THREAD: ThreadPool(self.config.threads, tell),
             Place.LOOP: LoopPool(tell, loop),
-            Place.PROCESS: ProcessPool(self.config.processes, tell, self._provide),
+            Place.PROCESS: ProcessPool(
+                self.config.processes, tell, self._provide, self.registry.types
+            ),
         }
         scheduler.pools.update(pools)
         for pool in pools.values():
@@ -157,6 +159,7 @@ class Engine:
             self._clock,
             self._random,
             durable=is_durable(store),
+            admit=lambda definition: check_needs([definition], self._provide),
             owner=self._next_number,
             started=self._started,
             nudge=lambda: worker.post(scheduler.adoption.nudge),
@@ -305,7 +308,6 @@ class Engine:
         if worker is None or scheduler is None:
             return
         for row, definition, new, payload in started:
-            check_needs([definition], scheduler.dispatcher.given)
             worker.post(scheduler.adoption.started, row, definition, new.at, payload)
 
 

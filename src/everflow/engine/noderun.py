@@ -59,6 +59,11 @@ class NodeRun:
         self.suspended: BodySuspended | None = None
 
     @property
+    def facts(self) -> tuple[str, str, str, int | None, int | None]:
+        """What another process makes the same view of: run, flow, op, due time, ticks left."""
+        return self.id, self.flow, self._op, self._due, self._left
+
+    @property
     def position(self) -> str:
         return position_of(self._op)
 

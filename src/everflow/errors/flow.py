@@ -14,6 +14,7 @@ __all__ = [
     "NoMatch",
     "NoRetry",
     "NotAFlow",
+    "ProcessDied",
     "RetryAfter",
     "SuspensionSwallowed",
     "TooManyQuestions",
@@ -150,6 +151,12 @@ class RetryAfter(FlowError):
         super().__init__(str(error) or f"try again after {seconds} s")
         self.seconds = seconds
         self.error = error
+
+
+class ProcessDied(FlowError):
+    """The process in which a node was run died under it: by a signal, or by ending itself."""
+
+    code = "process_died"
 
 
 class BodySuspended(BaseException):
