@@ -1,6 +1,9 @@
 """Flows as text for terminals."""
 
+import dataclasses
+import runpy
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ from everflow.core.node import bind, node
 from everflow.core.program import Program
 from everflow.testing.driver import Driver
 from tests.core.pictures import programs
+from tests.house.documents import Document
+from tests.house.source import ROOT
 
 
 @node
@@ -116,8 +121,6 @@ def test_settings_are_told_in_words(flow: Flow[Any, Any], line: str) -> None:
 
 def test_a_gather_names_its_type() -> None:
     """The results become the fields of a dataclass."""
-    import dataclasses
-
     kind = dataclasses.make_dataclass("Checked", ["draft", "review"])
     flow: Flow[Any, Any] = gather(kind, draft=identity, review=review)
     assert outline(Program(flow)).splitlines()[0] == "gather Checked"
@@ -241,3 +244,14 @@ def test_data_that_is_not_what_it_should_be_is_shown_as_it_is() -> None:
     vars(odd).update(most="many")
     assert describe(odd).details == ("'many' attempts",)
     assert outline(Program(Sequence(()))) == "sequence"
+
+
+def test_the_document_shows_what_is_drawn(tmp_path: Path) -> None:
+    """The tree in docs/concepts.md is that of the flow above it."""
+    text = (ROOT / "docs/concepts.md").read_text(encoding="utf-8")
+    blocks = list(Document("docs/concepts.md", text).blocks())
+    [source] = [block for block in blocks if block.file == "posts.py"]
+    [tree] = [block for block in blocks if block.language == "text"]
+    (tmp_path / source.file).write_text("\n".join(source.lines), encoding="utf-8")
+    names = runpy.run_path(str(tmp_path / source.file), run_name="posts")
+    assert outline(Program(names["post"], "post")).splitlines() == list(tree.lines)

@@ -45,7 +45,7 @@ _UNITS = (
     (1, "µs", "µs"),
 )
 _UNBRACKETED = frozenset({"it", "value", "get", "not", "size", "in"})
-_OF_THEIR_OWN = frozenset({"datetime", "date", "time", "Decimal"})  # one sees what they are
+_OF_THEIR_OWN = frozenset({"datetime", "date", "time", "decimal", "uuid"})  # one sees what they are
 LARGEST = 10**18  # the numbers that a flow can mean stay far below it
 Data = Mapping[str, Any]
 
