@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
@@ -268,10 +268,13 @@ def gather(kind: type[T], /, **named: FlowLike[In, Any]) -> Flow[In, T]:
     """Like ``parallel`` by names, with the results as the fields of a dataclass ``kind``."""
     if not is_dataclass(kind):
         raise WrongArgument(f"gather needs a dataclass, not {kind!r:.60}")
-    wanted = {field.name for field in fields(kind) if field.init}
-    unknown = sorted(set(named) - wanted)
+    wanted = {field.name: field for field in fields(kind) if field.init}
+    unknown = sorted(set(named) - set(wanted))
     if unknown:
         raise WrongArgument(f"{kind.__name__} has no field {unknown[0]!r}")
+    for name, field in wanted.items():
+        if name not in named and field.default is MISSING and field.default_factory is MISSING:
+            raise WrongArgument(f"{kind.__name__} needs its field {name!r}")
     made = Parallel(tuple(_parts((), named)), kind.__name__, "all", "share")
     made.record = kind
     return made
