@@ -9,6 +9,8 @@ from pathlib import Path
 
 _START = """
 import sys, time
+from everflow.errors import *
+from everflow.store import RunQuery, Status
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import *
 path = sys.argv[1]

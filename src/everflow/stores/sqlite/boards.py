@@ -99,7 +99,7 @@ class Boards:
         except FileNotFoundError:
             return 0, True
         try:
-            cells = array("q", os.pread(fd, _FIRST * _CELL, 0))
+            cells = _cells(os.pread(fd, _FIRST * _CELL, 0))
             lost = try_lock(fd, fcntl.LOCK_SH)  # freed with the descriptor
         finally:
             os.close(fd)
@@ -111,7 +111,7 @@ class Boards:
             content = self._path(worker).read_bytes()
         except FileNotFoundError:
             return []
-        cells = array("q", content[: len(content) // _CELL * _CELL])
+        cells = _cells(content)
         if len(cells) < _FIRST or cells[0] != MAGIC:
             return []
         return [no for no in cells[_FIRST : _FIRST + cells[_SLOTS]] if no]
@@ -135,3 +135,7 @@ class Boards:
 
     def _path(self, worker: int) -> Path:
         return self._folder / str(worker)
+
+
+def _cells(content: bytes) -> array[int]:
+    return array("q", content[: len(content) // _CELL * _CELL])
