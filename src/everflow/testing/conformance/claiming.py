@@ -195,7 +195,8 @@ class ArrivalRules(Hooks):
         rows = [scribe.run(f"r{i}") for i in range(3)]
         store.accept([early(row, str(i)) for i in range(5) for row in rows])
         seen: list[Arrival] = []
-        while page := store.arrivals(scribe.id, after=seen[-1].id if seen else 0, limit=4):
+        for _ in range(5):
+            page = store.arrivals(scribe.id, after=seen[-1].id if seen else 0, limit=4)
             assert len(page) <= 4
             seen += page
         assert [arrival.id for arrival in seen] == sorted({arrival.id for arrival in seen})
