@@ -1,5 +1,7 @@
 """Plain functions that the core's tests make flows of."""
 
+from typing import Any
+
 from everflow.core.faults import Caught, Failure
 
 
@@ -11,15 +13,15 @@ def double(x: int) -> int:
     return x * 2
 
 
-def first(x: object) -> object:
+def first(x: Any) -> Any:
     return x
 
 
-def second(x: object) -> object:
+def second(x: Any) -> Any:
     return x
 
 
-def third(x: object) -> object:
+def third(x: Any) -> Any:
     return x
 
 
@@ -31,11 +33,11 @@ def positive(x: int) -> bool:
     return x > 0
 
 
-def broken(x: object) -> object:
+def broken(x: Any) -> Any:
     raise ValueError(f"no {x}")
 
 
-def rescue(caught: Caught[object]) -> object:
+def rescue(caught: Caught[Any]) -> Any:
     return [caught.error.type, caught.value]
 
 

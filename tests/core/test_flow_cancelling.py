@@ -1,4 +1,4 @@
-"""Cancelling a run, whatever it stands in: behaviour B064, and what an outcome means (contract 5)."""
+"""Cancelling a run, whatever it stands in: behaviour B064, and one outcome for each run."""
 
 from datetime import timedelta
 from typing import Any

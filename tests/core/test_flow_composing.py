@@ -194,7 +194,7 @@ def test_bound_parameters_are_settings_of_the_definition() -> None:
 def test_what_is_no_flow_is_refused_by_name(value: object) -> None:
     """The error names the combinator, and says what to do."""
     with pytest.raises(NotAFlow, match="sequence takes flows and functions"):
-        sequence(inc, value)  # type: ignore[arg-type]  # that is what is tested
+        sequence(inc, value)  # type: ignore[call-overload]  # that is what is tested
 
 
 def test_misuse_of_a_flow_gets_a_sentence() -> None:

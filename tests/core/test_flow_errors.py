@@ -104,7 +104,7 @@ def test_retry_makes_n_attempts_on_the_original_input() -> None:
 
 @pytest.mark.parametrize("attempts", [1, 0, -5])
 def test_one_attempt_is_the_least(attempts: int) -> None:
-    """n <= 1 is one (B024)."""
+    """Less counts as one (B024)."""
     driver = Driver(retry(attempts, first)).start(1).error("first")
     assert driver.failure().message == "it broke"
 

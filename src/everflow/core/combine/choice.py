@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -185,11 +185,17 @@ def branch(
     return Branch(lift(test, "branch"), lift(then, "branch"), lift(otherwise, "branch"))
 
 
+@overload
 def choose(
     selector: FlowLike[In, Any],
     cases: Mapping[Any, FlowLike[In, Out]],
     default: FlowLike[In, Out] | None = None,
-) -> Flow[In, Out]:
+) -> Flow[In, Out]: ...
+@overload
+def choose(
+    selector: FlowLike[In, Any], cases: Mapping[Any, Any], default: Any = None
+) -> Flow[In, Any]: ...
+def choose(selector: Any, cases: Mapping[Any, Any], default: Any = None) -> Flow[Any, Any]:
     """Run the case that equals what ``selector`` gives.
 
     Cases are texts, whole numbers, booleans, None, or members of enums, which count as their
