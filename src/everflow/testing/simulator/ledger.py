@@ -1,0 +1,248 @@
+"""The ledger: the truth kept outside. It sees every write and every effect, and only asserts.
+
+It folds each run's journal for itself, entry by entry as they come, so that it knows at any moment
+what the run's machine must be; what workers have in memory counts for nothing here. A broken claim
+is an ``Untrue``: a sentence of the contract, and where it failed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from everflow.clock import Clock
+from everflow.core.entries import Entry, Kind, decode_body
+from everflow.core.journal import snapshot, take
+from everflow.core.lifecycle import allowed
+from everflow.core.machine import Machine
+from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.program import Program
+from everflow.errors import FlowError
+from everflow.store import OUTCOMES, Answer, Arrival, Batch, Cancel, Early, RunRow, Status
+from everflow.stores.memory import MemoryStore
+
+__all__ = ["Ledger", "Untrue", "claim"]
+
+CLOSING = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.FIRED, Kind.ANSWER})
+RECORDED = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.WANTED})
+Op = tuple[int, str]  # run number, op id
+
+
+class Untrue(AssertionError):
+    """A sentence of the contract didn't hold."""
+
+    def __init__(self, sentence: str, where: object = "") -> None:
+        super().__init__(f"{sentence}: {where}" if where != "" else sentence)
+        self.sentence = sentence
+
+
+def claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - a claim
+    """Raise Untrue unless it holds."""
+    if not holds:
+        raise Untrue(sentence, where)
+
+
+class Ledger:
+    """Implements ``faulty.Watcher``; ``program_of`` gives a flow's program by its hash."""
+
+    def __init__(
+        self,
+        base: MemoryStore,
+        program_of: Callable[[str, str], Program],
+        clock: Clock,
+        most: int,
+    ) -> None:
+        self.base = base
+        self.journals: dict[int, list[Entry]] = {}
+        self.machines: dict[int, Machine] = {}
+        self.bodies: dict[int, list[str]] = {}
+        self.closed: set[Op] = set()
+        self.gone: set[int] = set()
+        self.ends: dict[int, tuple[Status, str | None]] = {}
+        self.cancelled: set[int] = set()  # acknowledged
+        self.begun: dict[Op, list[int]] = defaultdict(list)  # the workers that began it
+        self.flying: dict[int, set[Op]] = defaultdict(set)
+        self.effects = 0
+        self.repeats = 0
+        self.wall_was_set = False
+        self._program_of = program_of
+        self._clock = clock
+        self._most = most
+        self._batches: dict[tuple[int, int, int], tuple[Any, ...]] = {}
+        self._before: dict[int, RunRow] = {}
+        self._inbox: list[Arrival] = []
+
+    # --- effects
+
+    def began(
+        self, worker: int, no: int, op: str, *, since: int | None, pooled: bool
+    ) -> None:
+        """A worker begins a node (an inline one: has just run it). ``since`` None: it is pure."""
+        where = f"{op} of run {no} by worker {worker}"
+        key = no, op
+        if since is not None:
+            on_disk = since < len(self.journals.get(no, ()))
+            claim(on_disk, "a node begins after the commit of what it depends on", where)
+        if worker not in self.gone:
+            claim(key not in self.closed, "a recorded attempt is never run again", where)
+        before = self.begun[key]
+        answers = sum(1 for n, name in self.closed if n == no and name.startswith(f"{op}@"))
+        claim(before.count(worker) <= answers, "a worker runs an attempt once", where)
+        others = [other for other in before if other != worker and other not in self.gone]
+        claim(not others, "attempts overlap only when the older lost its lease", (where, others))
+        self.repeats += bool(before)
+        before.append(worker)
+        self.effects += 1
+        if pooled:
+            self.flying[worker].add(key)
+            held = len(self.flying[worker])
+            claim(held <= self._most, "at most max_unrecorded nodes are in flight", where)
+
+    # --- writes
+
+    def before(self, verb: str, args: tuple[Any, ...]) -> None:
+        """A write is about to be done."""
+        if verb == "append":
+            batch: Batch = args[0]
+            nos = {entry[0] for entry in batch.entries} | {c.no for c in batch.changes}
+            self._before = {row.no: row for row in self.base.rows(sorted(nos))}
+            wanted = set(batch.arrivals)
+            self._inbox = [a for a in self._all_arrivals() if a.id in wanted] if wanted else []
+
+    def _all_arrivals(self) -> list[Arrival]:
+        rows = self.base.load(list(self.journals))
+        return [arrival for loaded in rows for arrival in loaded.arrivals]
+
+    @staticmethod
+    def _nos(batch: Batch) -> set[int]:
+        return {entry[0] for entry in batch.entries}
+
+    def after(self, verb: str, args: tuple[Any, ...], reply: Any) -> None:
+        """A write was done."""
+        if verb == "append":
+            self._appended(args[0])
+        elif verb == "start":
+            for row in reply:
+                self._check_new(row)
+        elif verb == "depose" and reply:
+            self.gone.add(args[0])
+        elif verb == "retire":
+            self.gone.add(args[0])
+        elif verb == "claim":
+            for row in reply:
+                free = row.owner == 0 or row.owner in self.gone
+                claim(free, "no run is taken from a living worker", (row.no, row.owner, args[0]))
+
+    def refused(self, verb: str, args: tuple[Any, ...], error: Exception) -> None:
+        """A write was refused: of a batch, nothing of it may be there."""
+        if verb == "append":
+            for no in self._nos(args[0]):
+                self._check_same(no)
+
+    def _check_new(self, row: RunRow) -> None:
+        if row.no not in self.journals:
+            self.journals[row.no] = []
+            self.bodies[row.no] = []
+            self._take_entries(row.no, row)
+
+    def _appended(self, batch: Batch) -> None:
+        claim(batch.worker not in self.gone, "a stale owner writes nothing", batch.worker)
+        key = (batch.worker, batch.epoch, batch.number)
+        told = (batch.entries, batch.changes, batch.opened, batch.closed, batch.arrivals)
+        known = self._batches.setdefault(key, told)
+        claim(known == told, "a batch is sent again unchanged", key)
+        marks = [side.values for side in self.base.side].count(list(key))
+        claim(marks == 1, "a batch is applied once", (key, marks))
+        for no, row in self._before.items():
+            writes = any(entry[0] == no for entry in batch.entries)
+            mine = row.owner == batch.worker
+            claim(mine or not writes, "only its owner writes a run's journal", (no, row.owner, key))
+            self._take_entries(no, row)
+        self._check_arrivals()
+        for row in self.base.rows(sorted(self._before)):
+            self._check_row(self._before[row.no], row)
+
+    def _take_entries(self, no: int, row: RunRow) -> None:
+        """Take in what is new in a run's journal, and see that the old is what it was."""
+        known = self.bodies[no]
+        for index, (_, seq, body, _) in enumerate(self.base.journal(no)):
+            claim(seq == index, "a journal has no gaps", (no, seq, index))
+            if index < len(known):
+                claim(known[index] == body, "the journal is never undone", (no, seq))
+                continue
+            known.append(body)
+            self._take(no, row, decode_body(body))
+
+    def _check_same(self, no: int) -> None:
+        found = [body for _, _, body, _ in self.base.journal(no)]
+        claim(found == self.bodies.get(no, []), "a refused batch writes nothing", no)
+
+    def _take(self, no: int, row: RunRow, entry: Entry) -> None:
+        self.journals[no].append(entry)
+        machine = self.machines.get(no)
+        if machine is None:
+            program = self._program_of(row.flow, entry.node)
+            machine = self.machines[no] = Machine(program)
+        if entry.kind == Kind.BASE:
+            same = snapshot(machine) == entry.payload
+            claim(same, "a base is the fold of what is before it", (no, entry.seq))
+        self._check_fired(no, machine, entry)
+        try:
+            take(machine, entry, lambda hash_: self._program_of(row.flow, hash_))
+        except FlowError as error:
+            raise Untrue("every entry belongs where it stands", (no, entry, error)) from error
+        if entry.kind in CLOSING:
+            claim((no, entry.op) not in self.closed, "an op has one closing entry", entry)
+            self.closed.add((no, entry.op))
+        if entry.kind in RECORDED:
+            for held in self.flying.values():
+                held.discard((no, entry.op))
+
+    def _check_fired(self, no: int, machine: Machine, entry: Entry) -> None:
+        op = machine.state.ops.get(entry.op)
+        if entry.kind != Kind.FIRED or type(op) is not TimerOp:
+            return
+        claim(entry.at >= op.due, "no timer fires early", (no, entry, op.due))
+        if not self.wall_was_set:
+            wall = self._clock.wall()
+            claim(wall >= op.due, "no timer fires early", (no, entry, op.due, wall))
+
+    def _check_arrivals(self) -> None:
+        """What a batch takes out of an inbox is in the journal by now, or void."""
+        for arrival in self._inbox:
+            machine, message = self.machines[arrival.no], arrival.message
+            journal = self.journals[arrival.no]
+            if isinstance(message, Cancel):
+                seen = machine.state.cancelling
+            elif isinstance(message, Early):
+                kinds = {Kind.EARLY, Kind.ANSWER}
+                seen = machine.outcome is not None or machine.state.cancelling or any(
+                    e.kind in kinds and e.payload == message.payload for e in journal
+                )
+            else:
+                seen = question_of(machine, message) is None
+            claim(seen, "what leaves the inbox was journaled", arrival)
+
+    def _check_row(self, before: RunRow, row: RunRow) -> None:
+        no, status = row.no, row.status
+        if before.status is not status:
+            claim(allowed(before.status, status), "a status follows the lifecycle", (no, before.status, status))
+        if status not in OUTCOMES:
+            claim(no not in self.ends, "an outcome never changes", (no, row.status))
+            return
+        end = self.ends.setdefault(no, (status, row.outcome))
+        claim(end == (status, row.outcome), "an outcome never changes", (no, end, status))
+        if no in self.cancelled:
+            cancelled = status is Status.CANCELLED
+            claim(cancelled, "after an acknowledged cancel there is only cancelled", (no, status))
+        outcome = self.machines[no].outcome
+        claim(outcome is not None, "a run's row ends when its journal does", (no, status))
+
+
+def question_of(machine: Machine, message: Answer) -> QuestionOp | None:
+    """The question that an answer is for, as long as it is open."""
+    for op in machine.state.ops.values():
+        if type(op) is QuestionOp and (op.tag, op.occurrence) == (message.tag, message.occurrence):
+            return op
+    return None

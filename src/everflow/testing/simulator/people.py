@@ -1,0 +1,223 @@
+"""The people outside: they start, answer and cancel, twice, late, early and at once.
+
+What they are told is held against what was so just before, and kept: at the end everything that was
+acknowledged must be in the journals.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from everflow.core.values import encode
+from everflow.engine.client import Client, Reply
+from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
+from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
+from everflow.stores.memory import MemoryStore
+from everflow.testing.simulator.ledger import Ledger, claim
+from everflow.testing.simulator.subjects import Subject
+
+__all__ = ["People", "Told"]
+
+KEYS = 3  # of starts and of answers: few, so that they meet
+Address = tuple[int, str, int]  # run number, tag, occurrence
+
+
+@dataclass
+class Told:
+    """What was said about one question: payload by key, of those accepted and of those unclear."""
+
+    accepted: dict[str, str] = field(default_factory=dict)
+    unclear: dict[str, str] = field(default_factory=dict)
+
+
+class People:
+    """``acknowledged`` are the runs that a start was told of: id -> the payload it was given."""
+
+    def __init__(self, base: MemoryStore, ledger: Ledger, subjects: list[Subject]) -> None:
+        self.acknowledged: dict[str, str] = {}
+        self.keyed: dict[tuple[str, str], str] = {}
+        self.told: dict[Address, Told] = defaultdict(Told)
+        self.early: dict[tuple[int, str], list[str]] = defaultdict(list)
+        self.calls = 0
+        self._base = base
+        self._ledger = ledger
+        self._subjects = {s.flow.name_of_flow: s for s in subjects}
+        self._names = list(self._subjects)
+
+    def start(self, client: Client, pick: int, dice: Random) -> str:
+        """Start a run, some with a key that another start had."""
+        subject = self._subjects[self._names[pick % len(self._names)]]
+        name = subject.flow.name_of_flow
+        value = dice.choice(list(subject.inputs))
+        key = f"key {dice.randrange(KEYS)}" if dice.random() < 0.4 else None  # noqa: PLR2004 - a share
+        payload = encode(value, client.registry.types)
+        before = self._base.count(RunQuery())
+        try:
+            row = client.start(subject.flow, value, key=key)
+        except StoreError as error:
+            self._at_most_one_more(before)
+            return f"{name} wasn't started: {error.code}"
+        self._at_most_one_more(before)
+        found = self._base.find(row.id)
+        claim(found is not None, "an acknowledged start is there", row.id)
+        if key is not None:
+            first = self.keyed.setdefault((name, key), row.id)
+            claim(first == row.id, "the same key gives the same run", (name, key))
+        else:
+            claim(row.id not in self.acknowledged, "another start is another run", row.id)
+            self.acknowledged[row.id] = payload
+        return f"{name} was started as run {row.no}"
+
+    def _at_most_one_more(self, before: dict[Status, int]) -> None:
+        more = sum(self._base.count(RunQuery()).values()) - sum(before.values())
+        claim(more in {0, 1}, "a start makes at most one run", more)
+
+    # --- answers
+
+    def answer(self, client: Client, pick: int, dice: Random) -> str:
+        """Answer some question, open or closed, with a key that may have been used before."""
+        questions = self._base.questions(QuestionQuery(open_only=False, limit=1000))
+        if not questions:
+            return "there is nothing to answer"
+        fresh = [q for q in questions if q.state == "open"]
+        if fresh and dice.random() < 0.7:  # noqa: PLR2004 - a share
+            questions = fresh
+        question = questions[pick % len(questions)]
+        return self.answer_to(client, question, f"answer {dice.randrange(KEYS)}", dice)
+
+    def answer_to(self, client: Client, question: QuestionRow, key: str, dice: Random) -> str:
+        """Answer that question, and hold the reply against the facts."""
+        value = self._subjects[question.flow].answer(question.tag, dice)
+        payload = encode(value, client.registry.types)
+        token = f"{question.run}.{question.tag}.{question.occurrence}"
+        told = self.told[question.no, question.tag, question.occurrence]
+        run = self._base.rows([question.no])[0]
+        try:
+            reply: Reply | str = client.answer(token, value, key=key)
+        except StoreError as error:
+            told.unclear.setdefault(key, payload)
+            return f"the answer to {token} is unclear: {error.code}"
+        except CallerError as error:
+            self._check_ended(error, run)
+            reply = error.code
+        else:
+            self._check_reply(reply, told, question, run, key)
+            if reply is Reply.ANSWERED:
+                told.accepted.setdefault(key, told.unclear.get(key, payload))
+                claim(len(told.accepted) == 1, "a suspension takes one answer", token)
+        return f"{token} answered with {payload} ({key}): {reply}"
+
+    def _check_reply(
+        self, reply: Reply, told: Told, question: QuestionRow, run: RunRow, key: str
+    ) -> None:
+        where = (question.run, question.tag, question.occurrence, reply, question.state)
+        known = {**told.unclear, **told.accepted}
+        if reply is Reply.ANSWERED:
+            holds = key in known or (question.state == "open" and not run.cancel)
+            claim(holds, "an answer is accepted only while its question is open", where)
+        elif reply is Reply.ALREADY_ANSWERED:
+            others = [other for other in known if other != key]
+            early = self.early[question.no, question.tag]
+            claim(bool(others or early), "already answered is told only if another was", where)
+        elif reply is Reply.EXPIRED:
+            claim(question.state == "expired" and not told.accepted, "expired is true", where)
+        else:
+            gone = question.state == "cancelled" or run.cancel or run.status is Status.CANCELLED
+            claim(gone and not told.accepted, "cancelled is true", where)
+
+    def answer_early(self, client: Client, pick: int, dice: Random) -> str:
+        """Answer by tag, before the question or when it is open."""
+        rows = self._base.runs(RunQuery(limit=1000))
+        rows = [row for row in rows if self._subjects[row.flow].early]
+        if not rows:
+            return "there is nothing to answer early"
+        run = rows[pick % len(rows)]
+        subject = self._subjects[run.flow]
+        tag = dice.choice(list(subject.early))
+        value = subject.answer(tag, dice)
+        payload = encode(value, client.registry.types)
+        key = f"early {dice.getrandbits(40)}"
+        asked = self._base.questions(QuestionQuery(no=run.no, tag=tag))
+        try:
+            reply: Reply | str = client.resume(run.id, value, tag=tag, key=key)
+        except StoreError as error:
+            self.early[run.no, tag].append(payload)
+            for question in asked:
+                told = self.told[run.no, tag, question.occurrence]
+                told.unclear.setdefault(key, payload)
+            return f"the early answer to {run.no} {tag} is unclear: {error.code}"
+        except CallerError as error:
+            self._check_ended(error, run)
+            reply = error.code
+        if reply is Reply.ANSWERED and asked:
+            self.told[run.no, tag, asked[0].occurrence].accepted[key] = payload
+        elif reply is Reply.ANSWERED:
+            self.early[run.no, tag].append(payload)
+        return f"{tag} of run {run.no} answered by tag with {payload}: {reply}"
+
+    # --- cancels
+
+    def cancel(self, client: Client, pick: int) -> str:
+        """Cancel some run, ended or not."""
+        rows = self._base.runs(RunQuery(limit=1000))
+        if not rows:
+            return "there is nothing to cancel"
+        run = rows[pick % len(rows)]
+        try:
+            client.cancel(run.id)
+        except StoreError as error:
+            return f"the cancel of run {run.no} is unclear: {error.code}"
+        except CallerError as error:
+            self._check_ended(error, run)
+            return f"run {run.no} can't be cancelled: {error.code}"
+        claim(
+            run.status not in OUTCOMES or run.status is Status.CANCELLED,
+            "a cancel that comes too late is told so",
+            (run.no, run.status),
+        )
+        self._ledger.cancelled.add(run.no)
+        return f"run {run.no} was cancelled"
+
+    def _check_ended(self, error: CallerError, run: RunRow) -> None:
+        """A refusal names what is so."""
+        told = {AlreadyDone: Status.DONE, RunFailed: Status.FAILED}.get(type(error))
+        if told is not None:
+            claim(run.status is told, "a refusal is true", (run.no, error.code, run.status))
+        if isinstance(error, RunCancelled):
+            gone = run.cancel or run.status is Status.CANCELLED
+            claim(gone, "a refusal is true", (run.no, error.code, run.status))
+
+    # --- at the end
+
+    def check_kept(self) -> None:
+        """Everything that was acknowledged is in the journals, once."""
+        for run, payload in self.acknowledged.items():
+            row = self._base.find(run)
+            claim(row is not None, "an acknowledged start is never lost", run)
+            if row is not None:
+                first = self._ledger.journals[row.no][0]
+                claim(first.payload == payload, "a run has the input it was started with", run)
+        for address, told in self.told.items():
+            self._check_answer(address, told)
+
+    def _check_answer(self, address: Address, told: Told) -> None:
+        no, tag, occurrence = address
+        found = self._base.questions(
+            QuestionQuery(no=no, tag=tag, occurrence=occurrence, open_only=False)
+        )
+        if not found:
+            return
+        entries = [e for e in self._ledger.journals[no] if e.op == found[0].op]
+        answers = [e.payload for e in entries if e.kind == "answer"]
+        claim(len(answers) <= 1, "an answer is applied once", address)
+        known = [*told.accepted.values(), *told.unclear.values(), *self.early[no, tag]]
+        for payload in answers:
+            claim(payload in known, "only what was answered is applied", (address, payload))
+            for accepted in told.accepted.values():
+                claim(payload == accepted, "the accepted answer is the applied one", address)
+        if told.accepted and not answers:
+            op = self._ledger.machines[no].state.ops.get(found[0].op)
+            claim(op is None, "an acknowledged answer is never lost", address)

@@ -1,0 +1,45 @@
+"""Subjects: the flows that a simulation runs, with what goes in and what people answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from everflow.core.flow import Flow
+from everflow.errors import WrongArgument
+
+__all__ = ["Subject"]
+
+Answers = Mapping[str, Sequence[Any]] | Callable[[str, Random], Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A named flow under simulation.
+
+    ``inputs``: what runs are started with. ``answers``: by tag, what people may answer, or a
+    function of tag and dice. ``early``: tags that may be answered before they are asked.
+    ``reference``: the flow's nodes are functions of input and attempt alone and its ``parallel``
+    handlers don't tell one error from another, so that its value can be computed directly and
+    compared.
+    """
+
+    flow: Flow[Any, Any]
+    inputs: Sequence[Any] = (None,)
+    answers: Answers = field(default_factory=dict)
+    early: Sequence[str] = ()
+    reference: bool = False
+
+    def answer(self, tag: str, dice: Random) -> Any:
+        """What somebody answers to a question of that tag."""
+        if callable(self.answers):
+            return self.answers(tag, dice)
+        known = self.answers.get(tag)
+        if not known:
+            raise WrongArgument(
+                f"nobody knows what to answer to {tag!r} in {self.flow.name_of_flow!r}",
+                hint=f'say so: Subject(flow, answers={{"{tag}": [...]}})',
+            )
+        return dice.choice(known)

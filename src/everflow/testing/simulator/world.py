@@ -1,0 +1,273 @@
+"""The world: one store, several workers, a clock and people, moved a step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, cast
+
+from everflow.config import Config
+from everflow.core.registry import Registry
+from everflow.engine.client import Client
+from everflow.engine.loader import Definitions
+from everflow.errors import StoreError
+from everflow.store import Store
+from everflow.stores.memory import MemoryStore
+from everflow.testing.clock import JumpClock
+from everflow.testing.performing import Performer
+from everflow.testing.simulator.faulty import Died, FaultyStore
+from everflow.testing.simulator.ledger import Ledger, Untrue
+from everflow.testing.simulator.people import People
+from everflow.testing.simulator.plan import Fault, Step
+from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.worker import Worker
+
+__all__ = ["World"]
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+MOST_WORKERS = 3
+LAPSES = (100, 1_000, 10_000, 60_000, 60_000)
+JUMPS = (SECOND // 10, SECOND, 6 * SECOND, 60 * SECOND, 3_600 * SECOND)
+
+
+class World:
+    """``story`` tells what happened, a line a step."""
+
+    def __init__(
+        self,
+        subjects: list[Subject],
+        registry: Registry,
+        config: Config,
+        given: Mapping[type[Any], Any],
+        performer: Performer,
+    ) -> None:
+        self.base = MemoryStore()
+        self.clock = JumpClock()
+        self.config = config
+        self.story: list[str] = []
+        self.workers: list[Worker] = []
+        self.deaths = self.troubles = 0
+        self._registry = registry
+        self._given = given
+        self._performer = performer
+        self._names = 0
+        self._dice = Random(0)
+        definitions = Definitions(self.base, registry)
+        self.ledger = Ledger(
+            self.base,
+            lambda flow, hash_: definitions.current(flow, hash_).program,
+            self.clock,
+            config.max_unrecorded,
+        )
+        self.people = People(self.base, self.ledger, subjects)
+        self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
+            "turn": self._turn,
+            "perform": self._perform,
+            "tell": self._tell,
+            "commit": self._commit,
+            "start": self._start,
+            "answer": self._answer,
+            "early": self._early,
+            "cancel": self._cancel,
+            "jump": self._jump,
+            "set_wall": self._set_wall,
+            "stall": self._stall,
+            "kill": self._kill,
+            "spawn": self._spawn,
+            "retire": self._retire,
+        }
+
+    def take(self, step: Step) -> None:
+        """Carry out one step; Untrue when a claim breaks in it."""
+        self._dice = Random(step.salt)
+        told = self._verbs[step.verb](step, self._dice)
+        self.story.append(f"{step.verb}: {told}")
+
+    # --- processes
+
+    def spawn(self, step: Step | None = None) -> Worker | None:
+        """A new worker process; None when it died or was refused at its start."""
+        self._names += 1
+        store = FaultyStore(self.base, self.ledger)
+        if step is not None:
+            store.arm(step.fault, step.at)
+        try:
+            worker = Worker(
+                self._names,
+                store,
+                self.ledger,
+                self.clock,
+                self._registry,
+                self.config,
+                performer=self._performer,
+                holds=lambda: self._dice.random() < 0.5,  # noqa: PLR2004 - half of them
+            )
+            worker.open(self._given)
+        except (Died, StoreError):
+            self._count(store)
+            return None
+        store.disarm()
+        self.workers.append(worker)
+        return worker
+
+    def bury(self, worker: Worker, *, seen: bool) -> None:
+        """A process is gone; ``seen``: a kernel lock tells so at once."""
+        worker.store.dead = True
+        self.workers.remove(worker)
+        self._count(worker.store)
+        if seen and worker.id not in self.ledger.gone:
+            self.base.kill(worker.id)
+
+    def _count(self, store: FaultyStore) -> None:
+        self.deaths += store.deaths
+        self.troubles += store.troubles
+        store.deaths = store.troubles = 0
+
+    def _within(self, worker: Worker, step: Step, do: Callable[[], str]) -> str:
+        """Do something in a worker's process with the step's fault armed."""
+        store = worker.store
+        store.arm(step.fault, step.at)
+        try:
+            told = do()
+        except Died:
+            died = f"dies at {store.last}"
+            self.bury(worker, seen=self._dice.random() < 0.5)  # noqa: PLR2004 - half of them
+            return f"worker {worker.name} {died}"
+        except Untrue:
+            raise
+        except Exception as error:
+            raise Untrue("a worker has no faults of its own", f"{error!r}") from error
+        finally:
+            store.disarm()
+        fault = f", {step.fault} call {step.at}" if step.fault is not Fault.NONE else ""
+        return f"worker {worker.name}{fault} {told}"
+
+    def _pick(self, step: Step) -> Worker | None:
+        """The worker that a step is for; the stalled ones aren't to be had."""
+        able = []
+        for worker in self.workers:
+            worker.stalled = max(worker.stalled - 1, 0)
+            if not worker.stalled:
+                able.append(worker)
+        return able[step.pick % len(able)] if able else None
+
+    # --- steps
+
+    def _turn(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        if worker is None:
+            return "no worker"
+        self.clock.advance(dice.choice(LAPSES))
+        if dice.random() < 0.9:  # noqa: PLR2004 - mostly
+            self.base.beat(worker.id)
+
+        def turn() -> str:
+            worker.scheduler.turn()
+            return f"({worker.id})"
+
+        return self._within(worker, step, turn)
+
+    def _perform(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        attempt = worker.pool.perform(step.pick) if worker is not None else None
+        if worker is None or attempt is None:
+            return "nothing"
+        told = ""
+        if dice.random() < 0.7:  # noqa: PLR2004 - mostly
+            worker.pool.tell(-1)
+            told = ", told"
+        return f"{attempt.op} of run {attempt.no} by worker {worker.name}{told}"
+
+    def _tell(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        attempt = worker.pool.tell(step.pick) if worker is not None else None
+        return "nothing" if attempt is None else f"{attempt.op} of run {attempt.no}"
+
+    def _commit(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        if worker is None:
+            return "no worker"
+        return self._within(worker, step, lambda: "sends" if worker.flush() else "has nothing")
+
+    def _start(self, step: Step, dice: Random) -> str:
+        return self._ask(step, lambda client: self.people.start(client, step.pick, dice))
+
+    def _answer(self, step: Step, dice: Random) -> str:
+        return self._ask(step, lambda client: self.people.answer(client, step.pick, dice))
+
+    def _early(self, step: Step, dice: Random) -> str:
+        return self._ask(step, lambda client: self.people.answer_early(client, step.pick, dice))
+
+    def _cancel(self, step: Step, dice: Random) -> str:
+        return self._ask(step, lambda client: self.people.cancel(client, step.pick))
+
+    def _ask(self, step: Step, do: Callable[[Client], str]) -> str:
+        """Have people call, through a worker's process or one that executes nothing."""
+        worker = self._pick(step)
+        if worker is not None and self._dice.random() < 0.6:  # noqa: PLR2004 - the more usual way
+            client = worker.client
+            return self._within(worker, step, lambda: do(client))
+        store = FaultyStore(self.base, self.ledger)
+        store.arm(step.fault, step.at)
+        try:
+            return do(self.client(store))
+        except Died:
+            return f"a client dies at {store.last}"
+        finally:
+            self._count(store)
+
+    def client(self, store: FaultyStore) -> Client:
+        """A client in a process that executes nothing."""
+        dice = self._dice.randbytes
+        registry = self._registry
+        return Client(cast(Store, store), registry, self.config, self.clock, dice, durable=False)
+
+    def _jump(self, step: Step, dice: Random) -> str:
+        by = dice.choice(JUMPS)
+        self.clock.advance(by)
+        return f"{by / SECOND} s"
+
+    def _set_wall(self, step: Step, dice: Random) -> str:
+        by = dice.choice((-2 * DAY, -60 * SECOND, 60 * SECOND, 2 * DAY))
+        self.ledger.wall_was_set = True
+        self.clock.jump_wall(by / SECOND)
+        return f"by {by / SECOND} s"
+
+    def _stall(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        if worker is None:
+            return "no worker"
+        worker.stalled = dice.randrange(3, 25)
+        return f"worker {worker.name} for {worker.stalled} steps"
+
+    def _kill(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        if worker is None:
+            return "no worker"
+        self.deaths += 1
+        self.bury(worker, seen=dice.random() < 0.5)  # noqa: PLR2004 - half of them
+        return f"worker {worker.name}"
+
+    def _spawn(self, step: Step, dice: Random) -> str:
+        if len(self.workers) >= MOST_WORKERS:
+            return "there are enough workers"
+        worker = self.spawn(step)
+        return "it dies at once" if worker is None else f"worker {worker.name} ({worker.id})"
+
+    def _retire(self, step: Step, dice: Random) -> str:
+        worker = self._pick(step)
+        if worker is None or len(self.workers) == 1:
+            return "no worker"
+
+        def retire() -> str:
+            worker.scheduler.draining = True
+            worker.scheduler.turn()
+            worker.flush()
+            worker.scheduler.store.retire(worker.id)
+            return "retires"
+
+        told = self._within(worker, step, retire)
+        if worker in self.workers:
+            self.bury(worker, seen=False)
+        return told
