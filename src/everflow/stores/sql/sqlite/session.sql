@@ -124,10 +124,10 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     FROM json_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> json_array_length(NEW.runs);
     SELECT RAISE(ABORT, 'everflow:number')
-    FROM json_each(NEW.runs) AS new
+    FROM (SELECT NEW.runs AS doc WHERE changes() <> json_array_length(NEW.runs)) AS given
+    CROSS JOIN json_each(given.doc) AS new
     WHERE
-        changes() <> json_array_length(NEW.runs)
-        AND NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
+        NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
         AND NOT EXISTS (
             SELECT 1 FROM main.run WHERE flow = new.value ->> 2 AND key = new.value ->> 6
         );
