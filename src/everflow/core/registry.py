@@ -27,6 +27,7 @@ class Registry:
         self.types = Types()
         self.flows: dict[str, Flow[Any, Any]] = {}
         self.nodes: dict[str, Node[Any, Any]] = {}
+        self.version = 0  # grows with what is registered
         self._homes: dict[str, str] = {}
         for kind, name in (
             (ErrorData, "Error"),
@@ -48,6 +49,7 @@ class Registry:
         self.add_parts(flow)
         self._homes[name] = home
         self.flows[name] = flow
+        self.version += 1
 
     def add_parts(self, flow: Flow[Any, Any]) -> None:
         """Register the nodes of a flow and the types that their annotations name."""
@@ -72,6 +74,7 @@ class Registry:
             self.nodes[name] = node
         for annotation in node.leaf.hints.values():
             self.types.add_from(annotation)
+        self.version += 1
 
     def flow(self, name: str) -> Flow[Any, Any]:
         """The newest flow of that name; NoSuchFlow lists those that there are."""

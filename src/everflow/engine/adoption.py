@@ -32,6 +32,7 @@ __all__ = ["Adoption", "Parts"]
 
 _log = logging.getLogger("everflow.engine")
 CLAIM = 500  # runs that a claim takes at most
+CLAIM_EVERY = 1_000_000  # microseconds: timers of runs that nobody owns have to be noticed
 FETCH = 2_000  # messages that a look takes at most
 
 
@@ -67,9 +68,13 @@ class Adoption:
         self._after = 0
         self._version = -1
         self._next_look = 0
+        self._next_claim = 0
         self._row_due: int | None = None
+        self._due_again = False  # what is due stays so in the store until the next commits
         self._nudged = True
         self._claiming = True
+        self._unloaded: deque[list[RunRow]] = deque()  # claimed, and not yet in memory
+        self._known = -1  # the registry's version
 
     # --- looking at the store
 
@@ -77,7 +82,23 @@ class Adoption:
         """Somebody in this process wrote something for a run: look in this turn."""
         self._nudged = True
 
-    def known_again(self) -> None:
+    def claim_soon(self) -> None:
+        """This process started runs that nobody owns: claim in this turn."""
+        self._claiming = True
+
+    @property
+    def restless(self) -> bool:
+        """Whether a look right now would find something to do."""
+        if self._nudged or self._unloaded or (self._claiming and self._room > 0):
+            return True
+        alone = self._parts.dispatcher.alone
+        return bool(self._suspects) if alone is None else self._ran_alone(alone)
+
+    @property
+    def _room(self) -> int:
+        return min(self._parts.config.live_runs - len(self._parts.cells), CLAIM)
+
+    def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
         self._without.clear()
         self._parts.definitions.forget()
@@ -86,8 +107,12 @@ class Adoption:
     def look(self) -> None:
         """See what came in, what is due and what may be claimed; cheap when it is too early."""
         boot = self._parts.system_clock.boot()
-        if self._parts.ownership.watch():
+        if self._parts.ownership.watch() or boot >= self._next_claim:
+            self._next_claim = boot + CLAIM_EVERY
             self._claiming = True
+        if self._known != (known := self._parts.definitions.registry.version):
+            self._known = known
+            self._know_again()
         if boot >= self._next_look:
             self._next_look = boot + round(self._parts.config.poll_s * 1_000_000)
             version = self._store.version()
@@ -95,23 +120,22 @@ class Adoption:
                 self._version = version
                 self._nudged = self._claiming = True
         if self._nudged:
-            self._nudged = False
-            self.take_arrivals()
+            self._nudged = self.take_arrivals()
             self._row_due = self._store.next_due(self._parts.ownership.worker)
         now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
-            self._claiming = True
         if self._claiming:
             self._claim(now)
+        while self._unloaded:
+            self._load_claimed(self._unloaded[0])
+            self._unloaded.popleft()
         self._see_to_suspects(boot)
 
-    def take_arrivals(self) -> None:
-        """Apply the messages that came for this worker's runs."""
+    def take_arrivals(self) -> bool:
+        """Apply the messages that came for this worker's runs; True when there may be more."""
         worker = self._parts.ownership.worker
         found = self._store.arrivals(worker, after=self._after, limit=FETCH)
-        if len(found) == FETCH:
-            self._nudged = True
         missing = {a.no for a in found if self._parts.cells.get(a.no) is None}
         if missing:
             self._load(sorted(missing))
@@ -120,6 +144,7 @@ class Adoption:
             cell = self._parts.cells.get(arrival.no)
             if cell is not None and arrival.id not in self._applying:
                 self._apply(cell, arrival)
+        return len(found) == FETCH
 
     def _wake_due(self, now: int) -> None:
         worker = self._parts.ownership.worker
@@ -127,19 +152,21 @@ class Adoption:
         cold = [no for no in due if self._parts.cells.get(no) is None]
         if cold:
             self._load(cold)
-        self._row_due = None if len(due) < CLAIM else now
-        self._nudged |= bool(cold)
+        self._due_again = bool(due)
+        self._row_due = now + CLAIM_EVERY if due else self._store.next_due(worker)
 
     def _claim(self, now: int) -> None:
-        room = min(self._parts.config.live_runs - len(self._parts.cells), CLAIM)
+        room = self._room
         if room <= 0:
             return
         rows = self._store.claim(
             self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
         )
         self._claiming = len(rows) == room
-        if not rows:
-            return
+        if rows:
+            self._unloaded.append(rows)
+
+    def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         boards = {owner: self._parts.ownership.flights_of(owner) for owner in _owners(rows)}
         alone = {-no for board in boards.values() for no in board if no < 0}
         suspects = {abs(no) for board in boards.values() for no in board}
@@ -153,11 +180,14 @@ class Adoption:
         suspects: set[int] | frozenset[int] = frozenset(),
         alone: set[int] | frozenset[int] = frozenset(),
     ) -> None:
-        for found in self._loader.load(nos):
+        cold = [no for no in nos if self._parts.cells.get(no) is None]
+        for found in self._loader.load(cold):
             if isinstance(found, Blocked):
                 self._block_row(found.row, found.until, found.reason, missing=found.missing)
                 continue
             cell = found.cell
+            if _waits_for_operator(cell.row, found.arrivals):
+                continue
             if cell.row.no in alone:
                 cell.row.deaths += 1
                 cell.changed = True
@@ -201,7 +231,7 @@ class Adoption:
         if suspect:
             self._suspects.append(cell.row.no)
         for arrival in arrivals:
-            if arrival.id not in self._applying:
+            if arrival.id not in self._applying and not cell.dropped:
                 self._apply(cell, arrival)
 
     def _move(self, cell: Cell, moved: Definition) -> None:
@@ -232,6 +262,8 @@ class Adoption:
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
                 recorder.record(cell, Kind.CANCEL, note=message.by)
         except FlowError as error:
+            recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
+            self._applying.discard(arrival.id)
             self.block(cell, "code", str(error))
 
     def _apply_early(self, cell: Cell, message: Early) -> None:
@@ -246,6 +278,8 @@ class Adoption:
     def committed(self, draft: Draft) -> None:
         """A draft is on disk."""
         self._applying.difference_update(draft.arrivals)
+        if self._due_again and draft.changes:
+            self._row_due, self._due_again = 0, False
         for change in draft.changes:
             due = change.due
             if due is not None and (self._row_due is None or due < self._row_due):
@@ -291,10 +325,10 @@ class Adoption:
         dispatcher = self._parts.dispatcher
         cell = dispatcher.alone
         if cell is not None:
-            waiting = self._alone_ops & set(cell.machine.state.ops)
-            if waiting and not cell.dropped and boot < self._alone_until:
+            ended = self._ran_alone(cell)
+            if not ended and boot < self._alone_until:
                 return
-            if not waiting and cell.row.deaths and not cell.dropped:
+            if ended and cell.row.deaths and not cell.dropped:
                 cell.row.deaths, cell.changed = 0, True
                 self._parts.recorder.touch(cell)
             dispatcher.set_alone(None)
@@ -302,6 +336,12 @@ class Adoption:
             found = self._parts.cells.get(self._suspects.popleft())
             if found is not None:
                 self._go_alone(found, boot)
+
+    def _ran_alone(self, cell: Cell) -> bool:
+        """Whether the suspect has ended all that it had begun."""
+        ops = cell.machine.state.ops
+        mine = [ops[op] for op in self._alone_ops if op in ops]
+        return cell.dropped or all(type(op) is NodeOp and op.asking for op in mine)
 
     def _go_alone(self, cell: Cell, boot: int) -> None:
         """Run a suspect with nothing beside it, for a while that grows with its deaths."""
@@ -324,6 +364,7 @@ class Adoption:
         """The worker begins anew: nothing is in memory."""
         self._applying.clear()
         self._suspects.clear()
+        self._unloaded.clear()
         self._after = 0
         self._nudged = self._claiming = True
         self._row_due = None
@@ -331,6 +372,12 @@ class Adoption:
 
 def _owners(rows: Sequence[RunRow]) -> set[int]:
     return {row.owner for row in rows if row.owner}
+
+
+def _waits_for_operator(row: RunRow, arrivals: Sequence[Arrival]) -> bool:
+    """Whether nothing but an operator, or a cancel, may move the run."""
+    parked = row.status is Status.BLOCKED and row.until == "operator"
+    return parked and not any(isinstance(arrival.message, Cancel) for arrival in arrivals)
 
 
 def _deadly(cell: Cell) -> str:

@@ -6,6 +6,7 @@ because everything that a node can do is an outcome of the run's, not of the eng
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -94,7 +95,7 @@ class Callee:
         return self._returned(value, run)
 
     async def perform_async(self, payload: str, run: NodeRun | None) -> Ended:
-        """Run an async node once; cancellation is raised through."""
+        """Run an async node once; a cancellation from outside is raised through."""
         try:
             args, keywords = self._arguments(payload, run)
         except ValueMismatch as error:
@@ -103,8 +104,13 @@ class Callee:
         try:
             coroutine: Awaitable[Any] = self.fn(*args, **keywords)
             value = await coroutine
-        except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's
-            return self._raised(error, run)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            running = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and running and running.cancelling():
+                raise
+            return self._raised(error, run)  # whatever a node raises is the run's
         finally:
             current.reset(token)
         return self._returned(value, run)

@@ -210,7 +210,7 @@ class Client:
                 [
                     (row, definition, new, payload)
                     for row, (new, definition, payload) in zip(rows, items, strict=True)
-                    if row.id == new.id and new.owner
+                    if row.id == new.id
                 ]
             )
         return rows

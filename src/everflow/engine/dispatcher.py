@@ -22,6 +22,7 @@ from everflow.core.values import decode as read
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
 from everflow.engine.noderun import NodeRun, Progress
+from everflow.errors import StoreDamaged, StoreError
 
 __all__ = ["Attempt", "Dispatcher", "Pool"]
 
@@ -78,6 +79,7 @@ class Dispatcher:
         self._types = types
         self._pools = pools
         self.ended = ended
+        self.damaged: Callable[[Cell, str], None] = _nobody
         self._fetch = fetch
         self._progress = progress
         self._callees: dict[Any, Callee] = {}
@@ -122,7 +124,12 @@ class Dispatcher:
         attempt = self._begun.get(token) if token is not None else None
         if attempt is None:
             return True
-        return not self._pools[attempt.callee.place].stop(attempt)
+        if self._pools[attempt.callee.place].stop(attempt):
+            return False
+        del cell.running[op.id]
+        self.finished(attempt)
+        self.recorded(1)  # nothing of it will be: it no longer counts as in flight
+        return True
 
     # --- running
 
@@ -140,9 +147,17 @@ class Dispatcher:
             count += 1
             board[INLINE] = cell.row.no
             self.in_place = op
-            end = self._run_here(cell, op)
-            self.in_place = None
-            board[INLINE] = 0
+            try:
+                end = self._run_here(cell, op)
+            except StoreDamaged as error:
+                self.damaged(cell, str(error))
+                continue
+            except StoreError:  # its input can't be read now: it is to be run later
+                inline.appendleft((cell, op))
+                raise
+            finally:
+                self.in_place = None
+                board[INLINE] = 0
             ended(cell, op, end)
         self.ran += count
         return count
@@ -171,15 +186,22 @@ class Dispatcher:
             if self.alone is not None and cell is not self.alone:
                 pooled.append((cell, op, callee))
                 continue
-            self._begin(cell, op, callee)
+            try:
+                self._begin(cell, op, callee)
+            except StoreDamaged as error:
+                self.damaged(cell, str(error))
+                continue
+            except StoreError:  # its input can't be read now: it is to be run later
+                pooled.appendleft((cell, op, callee))
+                raise
             count += 1
         self.ran += count
         return count
 
     def _begin(self, cell: Cell, op: NodeOp, callee: Callee) -> None:
-        self._token += 1
         run = self._view(cell, op, callee)
         payload = cell.payload(op.input, self._fetch)
+        self._token += 1
         attempt = Attempt(cell.row.no, op.id, self._token, callee, payload, run)
         attempt.slot = self._free.pop()
         self.board[attempt.slot] = cell.row.no
@@ -238,6 +260,10 @@ class Dispatcher:
     def _reader(self, payload: str) -> Callable[[], Any]:
         types = self._types
         return lambda: read(payload, types)
+
+
+def _nobody(cell: Cell, why: str) -> None:
+    raise StoreDamaged(why)
 
 
 def is_wanted(cell: Cell, op: NodeOp) -> bool:

@@ -186,6 +186,11 @@ class Engine:
             )
         return self._client
 
+    @property
+    def fault(self) -> BaseException | None:
+        """What stopped the engine by a fault of its own; None while it is well."""
+        return None if self._worker is None else self._worker.fault
+
     def start(
         self,
         flow: Flow[In, Out] | str,
@@ -308,7 +313,10 @@ class Engine:
         if worker is None or scheduler is None:
             return
         for row, definition, new, payload in started:
-            worker.post(scheduler.adoption.started, row, definition, new.at, payload)
+            if new.owner:
+                worker.post(scheduler.adoption.started, row, definition, new.at, payload)
+            else:
+                worker.post(scheduler.adoption.claim_soon)
 
 
 def _id(run: Run[Any] | str) -> str:

@@ -32,7 +32,7 @@ class Definitions:
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
-        self._registry = registry
+        self.registry = registry
         self._today: dict[str, tuple[Flow[Any, Any], Definition]] = {}
         self._pinned: dict[str, Definition] = {}
 
@@ -47,7 +47,7 @@ class Definitions:
 
     def today(self, name: str) -> Definition | None:
         """The newest definition of the flow of that name, if there is one here."""
-        flow = self._registry.flows.get(name)
+        flow = self.registry.flows.get(name)
         return None if flow is None else self.of_flow(name, flow)
 
     def current(self, name: str, hash_: str) -> Definition:
@@ -62,7 +62,7 @@ class Definitions:
             body = self._store.definition(hash_)
             if body is None:
                 raise StoreDamaged(f"the store has no definition {hash_}")
-            known = self._pinned[hash_] = Definition(from_data(body, self._registry))
+            known = self._pinned[hash_] = Definition(from_data(body, self.registry))
         return known
 
     def forget(self) -> None:

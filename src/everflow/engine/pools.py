@@ -21,6 +21,7 @@ __all__ = ["LoopPool", "ThreadPool"]
 
 _log = logging.getLogger("everflow.engine")
 Tell = Callable[[Attempt, Ended | None], None]
+PATIENCE = 5.0  # seconds that cancelled nodes have to end when their pool is closed
 
 
 class ThreadPool:
@@ -49,8 +50,9 @@ class ThreadPool:
         self._queue.put(attempt)
 
     def stop(self, attempt: Attempt) -> bool:
-        """Abandon an attempt: its end is told to nobody."""
-        self.abandoned[attempt.token] = attempt
+        """Abandon an attempt: whenever its end comes, it is late."""
+        with self._lock:
+            self.abandoned[attempt.token] = attempt
         _log.warning(
             "%s of run %s can't be interrupted on its thread; its result will be thrown away",
             attempt.callee.name,
@@ -69,15 +71,14 @@ class ThreadPool:
             attempt = self._queue.get()
             if attempt is None:
                 return
-            self._waiting -= 1
+            with self._lock:
+                self._waiting -= 1
             if attempt.token not in self.abandoned:
                 end = attempt.callee.perform(attempt.payload, attempt.run)
-                if attempt.token not in self.abandoned:
-                    self._waiting += 1
-                    self._tell(attempt, end)
-                    continue
-            self.abandoned.pop(attempt.token, None)
-            self._waiting += 1
+                self._tell(attempt, end)  # of an abandoned one it comes late, and is counted so
+            with self._lock:
+                self.abandoned.pop(attempt.token, None)
+                self._waiting += 1
 
 
 class LoopPool:
@@ -90,6 +91,7 @@ class LoopPool:
         self._begun: deque[Attempt] = deque()
         self._running: dict[int, asyncio.Task[None]] = {}
         self._called = False
+        self._last: asyncio.Future[None] | None = None  # the loop itself keeps only a weak ref
 
     def begin(self, attempt: Attempt) -> None:
         """Run an attempt on the loop. Several begun in one go cost one call into the loop."""
@@ -104,33 +106,35 @@ class LoopPool:
         return True
 
     def close(self) -> None:
-        """Cancel what still runs and end a loop of one's own."""
-        if self._loop is None or self._loop.is_closed():
+        """Cancel what still runs, wait until it has ended, and end a loop of one's own."""
+        loop = self._loop
+        if loop is None or loop.is_closed() or not loop.is_running():
             return
+        ended = threading.Event()
+        self._call(self._end_all, ended)
+        if not _is_on(loop):
+            ended.wait(PATIENCE)
         if self._thread is not None:
-            ended = threading.Event()
-            self._call(self._end_loop, ended)
-            ended.wait(5.0)
-            self._thread.join(5.0)
-            self._loop.close()
-        else:
-            self._call(self._cancel_all)
+            self._call(loop.stop)
+            self._thread.join(PATIENCE)
+            loop.close()
 
     def _call(self, react: Callable[..., Any], *args: Any) -> None:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+        loop = self._loop
+        if loop is None or loop.is_closed():  # an application may end its loop before the engine
+            loop = self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(
-                target=self._loop.run_forever, name="everflow-loop", daemon=True
+                target=loop.run_forever, name="everflow-loop", daemon=True
             )
             self._thread.start()
-        self._loop.call_soon_threadsafe(react, *args)
+        loop.call_soon_threadsafe(react, *args)
 
     def _begin_all(self) -> None:
         self._called = False
-        assert self._loop is not None
+        loop = asyncio.get_running_loop()
         while self._begun:
             attempt = self._begun.popleft()
-            self._running[attempt.token] = self._loop.create_task(self._perform(attempt))
+            self._running[attempt.token] = loop.create_task(self._perform(attempt))
 
     async def _perform(self, attempt: Attempt) -> None:
         end: Ended | None = None
@@ -147,18 +151,22 @@ class LoopPool:
         if running is not None:
             running.cancel()
 
-    def _cancel_all(self) -> None:
-        for running in list(self._running.values()):
+    def _end_all(self, ended: threading.Event) -> None:
+        for running in self._running.values():
             running.cancel()
-
-    def _end_loop(self, ended: threading.Event) -> None:
-        self._cancel_all()
 
         async def last() -> None:
             while self._running:
-                await asyncio.wait(list(self._running.values()), timeout=1.0)
-            await asyncio.get_running_loop().shutdown_asyncgens()
-            asyncio.get_running_loop().stop()
+                await asyncio.wait(list(self._running.values()))
+            if self._thread is not None:
+                await asyncio.get_running_loop().shutdown_asyncgens()
             ended.set()
 
         self._last = asyncio.ensure_future(last())
+
+
+def _is_on(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

@@ -74,6 +74,7 @@ class Scheduler:
         self.dispatcher = Dispatcher(
             config, registry.types, self.pools, self._record_end, self._fetch, progress
         )
+        self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(
             Parts(
                 store, config, clock, self.clock, self.cells, self.definitions, self.timers,
@@ -85,9 +86,9 @@ class Scheduler:
         self.trouble: EverflowError | None = None
         self._changed = changed
         self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
         self._sent = False
-        self._expiring: set[tuple[int, str]] = set()
         self._delay = FIRST_DELAY
         self._retry_at = 0
         self.draining = False  # begin nothing more: the engine is closing
@@ -108,14 +109,15 @@ class Scheduler:
         """Whether a turn right now would find something to do."""
         if self.trouble is not None or (self._pending is not None and self._sent):
             return bool(self._posts)
-        return bool(self._posts or self._pending or self.recorder.draft) or (
-            self.dispatcher.has_inline and not self.draining
-        )
+        if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
+            return True
+        return self.dispatcher.has_inline and not self.draining
 
     @property
     def idle(self) -> bool:
         """Whether nothing is going on: nothing to do, to commit, or begun."""
-        return not (self.busy or self._pending or len(self.dispatcher) or self.dispatcher.unrecorded)
+        at_rest = not (self.busy or self._pending or self.adoption.restless)
+        return at_rest and not (len(self.dispatcher) or self.dispatcher.unrecorded)
 
     @property
     def idle_pools(self) -> bool:
@@ -137,13 +139,10 @@ class Scheduler:
     def turn(self) -> None:
         """Do all that there is to do now."""
         self.recorder.now = self.clock.now()
-        posts = self._posts
-        for _ in range(len(posts)):
-            react, args = posts.popleft()
-            react(*args)
-        if self.trouble is not None and not self._try_again():
-            return
         try:
+            self._react()
+            if self.trouble is not None and not self._try_again():
+                return
             self.adoption.look()
         except Fenced:
             self._fenced()
@@ -162,6 +161,17 @@ class Scheduler:
             self._in_trouble(error)
             return
         self._commit()
+
+    def _react(self) -> None:
+        """See to what was posted; what couldn't reach the store is posted again when it is back."""
+        posts = self._posts
+        for _ in range(len(posts)):
+            react, args = posts.popleft()
+            try:
+                react(*args)
+            except StoreError:
+                self._unreached.append((react, args))
+                raise
 
     def _fetch(self, no: int, seq: int) -> str:
         return self.store.entries(no, [seq])[seq]
@@ -198,18 +208,18 @@ class Scheduler:
             self.recorder.late += 1
             self.dispatcher.recorded(1)
             return
-        self.recorder.draft.recorded += 1
-        if end is None or op.stopping:
-            stopped = end is None or end.kind not in {Kind.RESULT, Kind.ERROR}
-            end = Ended(Kind.STOPPED, "null") if stopped or end is None else end
-        self._record_end(cell, op, end)
+        if op.stopping and (end is None or end.kind not in {Kind.RESULT, Kind.ERROR}):
+            end = Ended(Kind.STOPPED, "null")
+        if end is not None:
+            self.recorder.draft.recorded += 1
+            self._record_end(cell, op, end)
+        else:  # cancelled by its loop, not by us: it has no result, so it is run again
+            self.dispatcher.recorded(1)
+            self.dispatcher.ready(cell, op)
 
     def _record_end(self, cell: Cell, op: NodeOp, end: Ended) -> None:
         if end.kind == MISFIT:
             self.adoption.block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
-            return
-        if end.kind == Kind.STOPPED and not op.stopping:
-            self.adoption.block(cell, "operator", f"{op.node} at {op.position} was cancelled")
             return
         source = input_of(op.input)
         try:
@@ -223,23 +233,23 @@ class Scheduler:
 
     def _fire(self) -> None:
         for cell, op in self.timers.due():
+            if cell.machine.state.ops.get(op.id) is not op:
+                continue  # closed by one that fired before it
+            self.cells.wake(cell)
             question = cell.machine.state.ops.get(f"{op.parent}/@question")
             if op.key == "@deadline" and type(question) is QuestionOp:
                 self._expire(cell, op, question)
             else:
-                self.cells.wake(cell)
                 self.recorder.record(cell, Kind.FIRED, op.id)
 
     def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
         """Close a question whose deadline passed; journal that only if no answer was faster."""
         no = cell.row.no
-        self._expiring.add((no, op.id))
         draft = self.recorder.draft
         draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
         draft.after.append(lambda: self._expired(no, op))
 
     def _expired(self, no: int, op: TimerOp) -> None:
-        self._expiring.discard((no, op.id))
         self.adoption.take_arrivals()
         cell = self.cells.get(no)
         if cell is not None and cell.machine.state.ops.get(op.id) is op:
@@ -316,6 +326,8 @@ class Scheduler:
             _log.warning("the store is back, the runs go on")
         self.trouble = None
         self._delay = FIRST_DELAY
+        self._posts.extend(self._unreached)
+        self._unreached.clear()
         self.clock.go()
 
     def _try_again(self) -> bool:
@@ -339,7 +351,6 @@ class Scheduler:
         self.recorder.draft = Draft()
         self._pending = None
         self._sent = False
-        self._expiring.clear()
         self.adoption.clear()
         self._healed()
         self.dispatcher.board = self.ownership.enlist(self.clock.now())

@@ -10,6 +10,7 @@ from everflow.engine.cell import Cell, Cells
 
 __all__ = ["Timers"]
 
+ROOM = 1_000  # timers that may be watched before those of dropped cells are looked for
 RECHECK = 1_000_000  # a point on the wall clock is looked at again at least so often: it may jump
 
 
@@ -20,6 +21,7 @@ class Timers:
         self._clock = clock
         self._cells = cells
         self._heap: list[tuple[int, int, str]] = []
+        self._limit = ROOM
 
     def add(self, cell: Cell, op: TimerOp) -> None:
         """Watch a timer of a run in memory."""
@@ -28,6 +30,19 @@ class Timers:
             left = self._clock.until(op.due, wall=True)
             due = self._clock.now() + min(max(left, 0), RECHECK)
         heapq.heappush(self._heap, (due, cell.row.no, op.id))
+        if len(self._heap) > self._limit:
+            self._prune()
+
+    def _prune(self) -> None:
+        """Forget the timers of dropped cells, and what stands there twice."""
+        self._heap = [entry for entry in set(self._heap) if self._op(entry[1], entry[2])]
+        heapq.heapify(self._heap)
+        self._limit = max(2 * len(self._heap), ROOM)
+
+    def _op(self, no: int, op_id: str) -> tuple[Cell, TimerOp] | None:
+        cell = self._cells.get(no)
+        op = cell.machine.state.ops.get(op_id) if cell is not None else None
+        return (cell, op) if cell is not None and type(op) is TimerOp else None
 
     def next_in(self) -> int | None:
         """Microseconds until the next look."""
@@ -40,12 +55,10 @@ class Timers:
         again: list[tuple[Cell, TimerOp]] = []
         while self._heap and self._heap[0][0] <= now:
             _, no, op_id = heapq.heappop(self._heap)
-            cell = self._cells.get(no)
-            op = cell.machine.state.ops.get(op_id) if cell is not None else None
-            if cell is None or type(op) is not TimerOp:
-                continue
-            left = self._clock.until(op.due, wall=op.wall)
-            (found if left <= 0 else again).append((cell, op))
+            known = self._op(no, op_id)
+            if known is not None:
+                left = self._clock.until(known[1].due, wall=known[1].wall)
+                (found if left <= 0 else again).append(known)
         for cell, op in again:
             self.add(cell, op)
         return found
