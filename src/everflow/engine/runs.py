@@ -18,7 +18,7 @@ from everflow.core.values import Types, decode
 from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
 
-__all__ = ["Changes", "Run", "outcome_of", "prompt_of", "settled"]
+__all__ = ["Changes", "Run", "outcome_of", "payload_of", "prompt_of", "prompt_text", "settled"]
 
 Out = TypeVar("Out", covariant=True)
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
@@ -62,9 +62,14 @@ def payload_of(store: Store, no: int, ref: AnyRef) -> str:
     return compose(ref, lambda seq: decode_body(store.entries(no, [seq])[seq]).payload)
 
 
+def prompt_text(store: Store, question: QuestionRow) -> str:
+    """What a question shows, as a payload."""
+    return payload_of(store, question.no, _refs.decode(question.prompt))
+
+
 def prompt_of(store: Store, question: QuestionRow, types: Types) -> Any:
     """What a question shows."""
-    return decode(payload_of(store, question.no, _refs.decode(question.prompt)), types)
+    return decode(prompt_text(store, question), types)
 
 
 def settled(store: Store, row: RunRow) -> bool:

@@ -1,0 +1,27 @@
+"""The command line: each command parses, makes one call, and renders what it gives.
+
+It stands on the engine and its stores and holds no rule of its own about runs. What it prints for
+machines (`--json`) is a promise; what it prints for people isn't.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+EXTRA = ("click", "rich")
+
+
+def main() -> None:
+    """The program ``everflow``; ends the process with one of the documented exit codes."""
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"everflow: the command line needs {' and '.join(missing)}, which isn't installed.\n"
+            "  pip install 'everflow[cli]'\n"
+        )
+        sys.exit(2)
+    import_module("everflow.cli.root").everflow()

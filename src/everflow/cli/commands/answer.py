@@ -1,0 +1,123 @@
+"""``answer`` (also ``resume``) and ``cancel``: what people say to a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from everflow.cli.exits import of_reply
+from everflow.cli.inputs import answer_value, user_name
+from everflow.cli.options import BY, Command, command, leave
+from everflow.cli.output import emit, screen
+from everflow.cli.places import connected
+from everflow.cli.settings import Here
+from everflow.cli.views import schema_at
+from everflow.engine.client import Reply, split_token
+from everflow.engine.connect import Connection
+from everflow.store import QuestionQuery, QuestionRow
+
+__all__ = ["answer", "cancel", "resume"]
+
+_WORDS = {
+    Reply.ANSWERED: "answered",
+    Reply.ALREADY_ANSWERED: "too late: somebody has answered it already",
+    Reply.EXPIRED: "too late: its time has passed",
+    Reply.CANCELLED: "too late: it was cancelled",
+}
+
+
+def _question(flows: Connection, place: str, tag: str | None) -> list[QuestionRow]:
+    """The questions that a TOKEN, or a RUN with a tag, means."""
+    if "." not in place:
+        row = flows.client.row(place)
+        return flows.store.questions(QuestionQuery(no=row.no, tag=tag, limit=2))
+    run, named, occurrence = split_token(place)
+    row = flows.client.row(run)
+    return flows.store.questions(
+        QuestionQuery(no=row.no, tag=named, occurrence=occurrence, open_only=False)
+    )
+
+
+def _answer(
+    here: Here,
+    *,
+    question: str,
+    value: str | None,
+    tag: str | None,
+    key: str | None,
+    by: str | None,
+) -> None:
+    """Answer the open question of that TOKEN, or the one open question of a RUN.
+
+    VALUE is JSON; a text that isn't is taken as a string, and yes and no where the question takes
+    true or false. It must fit what the question asks for (everflow show RUN tells). A question
+    takes one answer: a second one changes nothing and is told so, with exit code 6.
+    """
+    who = user_name() if by is None else by
+    with connected(here) as flows:
+        found = _question(flows, question, tag)
+        one = found[0] if len(found) == 1 else None
+        schema = schema_at(flows.store, one.definition, one.position) if one else None
+        given = answer_value(value, schema)
+        if "." in question:
+            reply = flows.answer(question, given, key=key, by=who)
+        else:
+            reply = flows.resume(question, given, tag=tag, key=key, by=who)
+    if here.json:
+        emit({"question": question, "reply": str(reply)})
+    else:
+        screen().line(_WORDS[reply], "" if reply is Reply.ANSWERED else "yellow")
+    leave(of_reply(reply))
+
+
+def _made(name: str, body: Any) -> Command:
+    """The command under one of its two names."""
+    made = command(
+        name,
+        f"""
+        everflow {name} 01k3v9…xw3.approval.1 '{{"approved": true}}'
+        everflow {name} 01k3v9…xw3 yes
+        everflow {name} 01k3v9…xw3 @decision.json --tag approval --by Ines
+        """,
+        imports=False,
+    )
+    for option in (
+        BY,
+        click.option("--key", metavar="TEXT", help="The same key again is the same answer."),
+        click.option("--tag", metavar="TAG", help="Which question of a RUN that asks several."),
+        click.argument("value", required=False),
+        click.argument("question", metavar="TOKEN|RUN"),
+    ):
+        body = option(body)
+    return made(body)
+
+
+answer = _made("answer", _answer)
+resume = _made("resume", _answer)
+resume.short_help = "The same as answer."
+
+
+@command(
+    "cancel",
+    """
+    everflow cancel 01k3v9…xw3
+    everflow cancel 01k3v9…xw3 --by Ines
+    """,
+    imports=False,
+)
+@click.argument("run")
+@BY
+def cancel(here: Here, *, run: str, by: str | None) -> None:
+    """End a RUN. Once this returns, no other outcome is possible.
+
+    What is being executed is stopped by the run's worker. A repeated cancel is no error; a run that
+    is finished is told so, with exit code 6.
+    """
+    with connected(here) as flows:
+        flows.cancel(run, by=user_name() if by is None else by)
+        row = flows.run(run).row()
+    if here.json:
+        emit({"run": row.id, "status": str(row.status), "cancelling": row.cancel})
+        return
+    screen().line("cancelled" if row.ended else "accepted: the run's worker ends it")

@@ -1,0 +1,110 @@
+"""``run`` and ``start``: a run begins, here or for a worker to take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from everflow.cli.exits import of_status
+from everflow.cli.inputs import labels, read_value
+from everflow.cli.loading import find_flow, provided
+from everflow.cli.options import as_length, command, leave
+from everflow.cli.output import emit, notes, screen
+from everflow.cli.painting import paint_outcome, paint_questions
+from everflow.cli.places import connected, shown_command
+from everflow.cli.settings import Here
+from everflow.cli.views import outcome_view, question_view, run_view
+from everflow.cli.watching import Watch, rest
+from everflow.engine.connect import connect
+from everflow.engine.facade import Engine
+
+__all__ = ["run", "start"]
+
+FLOW = click.argument("flow")
+INPUT = click.argument("value", metavar="[INPUT]", required=False)
+KEY = click.option("--key", metavar="TEXT", help="The same key gives the same run, not a second.")
+LABEL = click.option(
+    "--label", "pairs", metavar="NAME=VALUE", multiple=True, help="A label; may be repeated."
+)
+
+
+@command(
+    "run",
+    """
+    everflow run hello.py:greet '"world"'
+    everflow run flow.py:publish '{"post": "swifts.md"}' --key swifts
+    everflow run shop.flows:order @order.json --json
+    """,
+)
+@FLOW
+@INPUT
+@KEY
+@LABEL
+@click.option("--timeout", callback=as_length, metavar="LENGTH", help="How long to stay: 10, 3m.")
+def run(
+    here: Here,
+    *,
+    flow: str,
+    value: str | None,
+    key: str | None,
+    pairs: tuple[str, ...],
+    timeout: float | None,
+) -> None:
+    """Start a run of FLOW on INPUT and execute it here until it rests.
+
+    It rests when it is finished, when it asks somebody, or when it waits for longer than a minute.
+    Prints the result, or the questions with the commands that answer them. Whatever happens to this
+    process, the run goes on with the next worker.
+    """
+    found, modules = find_flow(flow, here)
+    given, _ = read_value(value)
+    with Watch(enabled=notes().live and not here.json) as watch:
+        engine = Engine(
+            here.store, provide=provided(modules), config=here.config, progress=watch.progress
+        )
+        with engine:
+            started = engine.start(found, given, key=key, labels=labels(pairs))
+            watch.begin(engine.client.store, started.row())
+            status = rest(engine, started, watch, timeout)
+    with connected(here) as flows:
+        row = flows.run(started.id).row()
+        questions = flows.questions(row.id)
+        view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
+        view["questions"] = [question_view(flows.store, question) for question in questions]
+    if here.json:
+        emit(view)
+    else:
+        paint_outcome(screen(), notes(), view)
+        paint_questions(notes(), view["questions"], here)
+    leave(of_status(status))
+
+
+@command(
+    "start",
+    """
+    everflow start flow.py:publish '{"post": "swifts.md"}'
+    everflow start flow.py:publish - --key etags --label by=cron < brief.json
+    """,
+)
+@FLOW
+@INPUT
+@KEY
+@LABEL
+def start(
+    here: Here, *, flow: str, value: str | None, key: str | None, pairs: tuple[str, ...]
+) -> None:
+    """Start a run of FLOW on INPUT, for a worker to take.
+
+    Prints the run's id once the run is durable. Nothing is executed here.
+    """
+    found, _ = find_flow(flow, here)
+    given, _ = read_value(value)
+    with connect(here.store, config=here.config, create=True) as flows:
+        row = flows.start(found, given, key=key, labels=labels(pairs)).row()
+    if here.json:
+        emit(run_view(row))
+        return
+    screen().line(row.id)
+    if notes().live:
+        notes().line(f"a worker executes it: {shown_command(here, 'worker', flow)}", "dim")

@@ -1,0 +1,81 @@
+"""``show``: a run's journal as a timeline, and its open questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from everflow.cli.options import command
+from everflow.cli.output import emit, screen
+from everflow.cli.painting import paint_questions, paint_run, told
+from everflow.cli.places import connected
+from everflow.cli.settings import Here
+from everflow.cli.views import entry_view, outcome_view, question_view, run_view
+from everflow.cli.words import since
+from everflow.core.entries import Entry, decode_body
+from everflow.store import RunRow, Store
+
+__all__ = ["entries_of", "show"]
+
+PAGE = 1_000
+
+
+def entries_of(
+    store: Store, row: RunRow, first: int = 0, most: int | None = None
+) -> Iterator[Entry]:
+    """A run's entries in order, read a page at a time."""
+    left = most
+    while left is None or left > 0:
+        limit = PAGE if left is None else min(PAGE, left)
+        page = store.journal(row.no, first=first, limit=limit)
+        for _, _, body, _ in page:
+            yield decode_body(body)
+        if len(page) < limit:
+            return
+        first = page[-1][1] + 1
+        left = None if left is None else left - len(page)
+
+
+@command(
+    "show",
+    """
+    everflow show 01k3v9…xw3
+    everflow show 01k3v9…xw3 --full --first 100 --limit 50
+    everflow show 01k3v9…xw3 --json
+    """,
+    imports=False,
+)
+@click.argument("run")
+@click.option("--full", is_flag=True, help="Values and errors in full, not cut to a line.")
+@click.option("--first", type=click.IntRange(0), default=0, help="From that entry on.")
+@click.option("--limit", type=click.IntRange(1), help="So many entries at most.  [default: all]")
+def show(here: Here, *, run: str, full: bool, first: int, limit: int | None) -> None:
+    """The journal of a RUN as a timeline, and what it asks.
+
+    With each open question stands the command that answers it. With --json one object: the run,
+    its entries and its questions.
+    """
+    with connected(here) as flows:
+        row = flows.run(run).row()
+        view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
+        found = flows.questions(run)
+        view["questions"] = [question_view(flows.store, question) for question in found]
+        entries = list(entries_of(flows.store, row, first, limit))
+        now = flows.client.clock.wall()
+    if here.json:
+        emit({**view, "entries": [entry_view(entry) for entry in entries]})
+        return
+    paint_run(screen(), row, view, now)
+    _paint_timeline(entries, row, full=full)
+    paint_questions(screen(), view["questions"], here)
+
+
+def _paint_timeline(entries: list[Entry], row: RunRow, *, full: bool) -> None:
+    rows = []
+    for entry in entries:
+        what, about = told(entry_view(entry), full=full)
+        rows.append((str(entry.seq), since(entry.at - row.created), what, about))
+    if rows:
+        screen().table(("no", "time", "what", "about"), rows)

@@ -1,0 +1,132 @@
+"""``worker``: a process that executes runs until it is told to stop.
+
+The process is Everflow's own, so it may do what a library must not: a short switch interval (with
+a busy thread beside, commits are 6 to 9 times faster at 0.5 ms) and a collector that leaves alone
+what was there from the start.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+import click
+
+from everflow.cli.exits import Exit
+from everflow.cli.loading import is_flow_name, load, load_all, provided
+from everflow.cli.options import as_length, command, leave
+from everflow.cli.output import emit, notes
+from everflow.cli.settings import Here
+from everflow.core.registry import default_registry
+from everflow.engine.facade import Engine
+from everflow.errors import ConfigurationError
+
+__all__ = ["worker"]
+
+SWITCH_INTERVAL = 0.0005  # seconds
+YOUNGEST = 50_000  # objects between two looks of the collector; 700 costs a tenth of the nodes/s
+LOOK = 0.5  # seconds between looks at the engine's health
+
+
+@command(
+    "worker",
+    """
+    everflow worker flow.py
+    everflow worker blog.flows shop.flows --store /var/lib/site/everflow.db
+    everflow worker flow.py --until-idle
+    """,
+)
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@click.option("--until-idle", is_flag=True, help="End when every run is finished or rests.")
+@click.option("--for", "length", callback=as_length, metavar="LENGTH", help="End after so long.")
+@click.option("-v", "--verbose", is_flag=True, help="Log what nodes and the engine say.")
+def worker(
+    here: Here,
+    *,
+    modules: tuple[str, ...],
+    until_idle: bool,
+    length: float | None,
+    verbose: bool,
+) -> None:
+    """Execute the runs of a store until SIGTERM or SIGINT.
+
+    MODULE is package.module or FILE.py: what defines the flows and nodes of the runs that are to be
+    executed, besides those in pyproject.toml. At the first signal nothing new is begun and what is
+    begun is recorded; a second one ends the process at once, and nothing is lost then either.
+    """
+    stop = _stop_at_signals()
+    loaded = load_all(here) + [load(_module_of(name)) for name in modules]
+    if not default_registry().flows:
+        raise ConfigurationError(
+            "no flow is known here, so there is nothing to execute",
+            hint="name the modules that define flows: everflow worker FILE.py",
+        )
+    _log_to_stderr(verbose=verbose)
+    _tune()
+    with Engine(here.store, provide=provided(loaded), config=here.config) as engine:
+        _say_begun(here)
+        fault = _wait(engine, stop, until_idle=until_idle, length=length)
+    if fault is not None:
+        leave(Exit.FAULT)
+
+
+def _module_of(name: str) -> str:
+    """``flow.py:publish`` means the module here."""
+    return name.rpartition(":")[0] if is_flow_name(name) and ":" in name else name
+
+
+def _stop_at_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+def _log_to_stderr(*, verbose: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+    )
+
+
+def _tune() -> None:
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNGEST, 20, 100)
+
+
+def _say_begun(here: Here) -> None:
+    flows = sorted(default_registry().flows)
+    if here.json:
+        emit({"worker": os.getpid(), "store": here.store, "flows": flows})
+    else:
+        named = ", ".join(flows)
+        notes().line(f"worker {os.getpid()} on {here.store}, flows: {named}; Ctrl-C ends it")
+
+
+def _wait(
+    engine: Engine, stop: threading.Event, *, until_idle: bool, length: float | None
+) -> BaseException | None:
+    """Until a signal, the time, or idleness says so; the engine's fault, if it had one."""
+    left = length
+    while engine.fault is None and (left is None or left > 0):
+        pause = LOOK if left is None else min(LOOK, left)
+        if until_idle and not stop.is_set() and engine.join(pause):
+            break
+        if stop.wait(0 if until_idle else pause):
+            break
+        left = None if left is None else left - pause
+    return engine.fault

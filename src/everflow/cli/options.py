@@ -1,0 +1,109 @@
+"""Options that commands share, each with one meaning everywhere.
+
+``command`` makes a click command of a function: it gets ``here`` (store, modules, settings, whether
+output is for machines) as its first argument, and whatever it raises of Everflow's own is told and
+becomes an exit code. ``--help`` ends with examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from everflow.cli.exits import Exit, of_error
+from everflow.cli.inputs import moment, seconds
+from everflow.cli.output import report
+from everflow.cli.settings import Here, here
+from everflow.clock import SystemClock
+from everflow.errors import EverflowError
+
+__all__ = ["BY", "Command", "as_length", "as_time", "command", "leave"]
+
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+def as_length(_ctx: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """A length of time, in seconds; a callback for options."""
+    try:
+        return None if value is None else seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def as_time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """A time, in microseconds since the epoch; a callback for options."""
+    try:
+        return None if value is None else moment(value, SystemClock().wall())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+BY = click.option(
+    "--by", metavar="NAME", help="Who says so, for the journal.  [default: the user's name]"
+)
+STORE = click.option(
+    "--store",
+    metavar="PATH",
+    help="The store's file.  [default: EVERFLOW_STORE, pyproject.toml, or everflow.db]",
+)
+IMPORT = click.option(
+    "--import",
+    "imports",
+    metavar="MODULE",
+    multiple=True,
+    help="A module (package.module or FILE.py) to import besides; may be repeated.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print for machines: JSON lines.")
+
+
+class Command(click.Command):
+    """A command whose help ends with examples, one a line."""
+
+    examples: str = ""
+
+    def format_epilog(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the examples as they stand."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+def leave(code: Exit) -> NoReturn:
+    """End the command with that code."""
+    click.get_current_context().exit(int(code))
+
+
+def command(name: str, examples: str, *, imports: bool = True) -> Callable[[Body], Command]:
+    """Make a command: shared options, the settings as ``here``, errors told."""
+
+    def decorate(body: Body) -> Command:
+        @wraps(body)
+        def run(*, store: str | None, as_json: bool, **given: Any) -> None:
+            modules = given.pop("imports", ())
+            try:
+                place: Here = here(store, modules, as_json=as_json)
+                body(place, **given)
+            except EverflowError as error:
+                report(error, as_json=as_json)
+                leave(of_error(error))
+
+        shared = [STORE, IMPORT, AS_JSON] if imports else [STORE, AS_JSON]
+        decorated: Callable[..., Any] = run
+        for option in reversed(shared):
+            decorated = option(decorated)
+        made = click.command(name, cls=Command)(decorated)
+        # Options of the command's own come first in its help.
+        count = len(shared)
+        made.params = made.params[count:] + made.params[:count]
+        made.examples = examples
+        return made
+
+    return decorate

@@ -1,0 +1,123 @@
+"""Runs, questions and entries in words for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from everflow.cli.examples import example
+from everflow.cli.places import shown_command
+from everflow.cli.settings import Here
+from everflow.cli.words import ago, clipped, local, one_line, pretty
+from everflow.core.entries import Kind
+from everflow.store import RunRow
+
+if TYPE_CHECKING:
+    from everflow.cli.terminal import Screen
+
+__all__ = ["paint_outcome", "paint_questions", "paint_run", "told"]
+
+View = Mapping[str, Any]
+SHOWN_PROMPT = 30  # lines
+
+
+def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
+    """A run as fields under each other."""
+    cancelling = ", a cancel was accepted" if row.cancel and row.ended is None else ""
+    blocked = f" until {row.until}" if row.until else ""
+    screen.fields(
+        (
+            ("run", row.id),
+            ("flow", row.flow),
+            ("status", f"{row.status}{blocked}{cancelling}"),
+            ("why", row.reason),
+            ("started", f"{local(row.created)} ({ago(row.created, now)})"),
+            ("ended", f"{local(row.ended)} ({ago(row.ended, now)})" if row.ended else ""),
+            ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
+            ("key", row.key or ""),
+            ("labels", ", ".join(f"{name}={value}" for name, value in row.labels.items())),
+            ("from", f"store {row.origin}" if row.origin else ""),
+            ("result", pretty(view["result"]) if view["status"] == "done" else ""),
+            ("error", error_words(view["error"]) if view["error"] else ""),
+        )
+    )
+
+
+def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:
+    """What came of a run: its result alone on the output, all else beside."""
+    status, run = view["status"], view["run"]
+    if status == "done":
+        screen.lines(pretty(view["result"]))
+        notes.line(f"run {run} is done", "dim")
+        return
+    about = view["reason"] or (f"due {view['due']}" if view["due"] else "")
+    until = f" until {view['until']}" if view["until"] else ""
+    notes.line(f"run {run} is {status}{until}" + (f": {about}" if about else ""))
+    if view["error"]:
+        notes.lines(error_words(view["error"]), "red")
+
+
+def error_words(error: View, *, full: bool = False) -> str:
+    """A recorded error; its trace only in full."""
+    at = f" at {error['position']}" if error["position"] else ""
+    words = f"{error['type']}: {error['message']}{at}"
+    return f"{words}\n{error['trace']}" if full and error["trace"] else words
+
+
+def paint_questions(screen: Screen, questions: Sequence[View], here: Here) -> None:
+    """Open questions: what they show, until when, and the command that answers each."""
+    for question in questions:
+        due = f", until {question['due']}" if question["due"] else ""
+        screen.line()
+        screen.line(f"question {question['tag']} at {question['position']}{due}", "bold yellow")
+        lines = pretty(question["prompt"]).split("\n")
+        for line in lines[:SHOWN_PROMPT]:
+            screen.line(f"  {line}")
+        if len(lines) > SHOWN_PROMPT:
+            screen.line(f"  … {len(lines) - SHOWN_PROMPT} more lines: everflow show", "dim")
+        answer = json.dumps(example(question["schema"]), ensure_ascii=False)
+        screen.line(f"  {shown_command(here, 'answer', question['token'], answer)}", "green")
+
+
+def _place(view: View) -> str:
+    attempt = f", attempt {view['attempt']}" if view["attempt"] > 1 else ""
+    return f"{view['op']}{attempt}"
+
+
+def _by(view: View) -> str:
+    return f" by {view['note']}" if view["note"] else ""
+
+
+def _node(view: View) -> str:
+    return str(view["node"]).rpartition(":")[2]
+
+
+_TOLD: dict[str, Callable[[View], str]] = {
+    Kind.START: lambda _: "started",
+    Kind.RESULT: _node,
+    Kind.ERROR: lambda view: f"{_node(view)} failed",
+    Kind.STOPPED: lambda view: f"{_node(view)} stopped",
+    Kind.FIRED: lambda _: "time came",
+    Kind.ANSWER: lambda view: f"answered{_by(view)}",
+    Kind.EARLY: lambda view: f"answered {view['tag']} early{_by(view)}",
+    Kind.WANTED: lambda view: f"asked {view['tag']}",
+    Kind.CANCEL: lambda view: f"cancel{_by(view)}",
+    Kind.MOVED: lambda _: "moved to new settings",
+    Kind.BASE: lambda _: "snapshot",
+}
+_VALUELESS = frozenset({Kind.FIRED, Kind.CANCEL, Kind.MOVED, Kind.BASE, Kind.STOPPED})
+
+
+def told(view: View, *, full: bool = False) -> tuple[str, str]:
+    """What an entry tells: a few words, and where and with what."""
+    known = _TOLD.get(view["kind"])
+    words = known(view) if known else str(view["kind"])
+    if view["error"]:
+        value = error_words(view["error"], full=full)
+    elif view["kind"] in _VALUELESS:
+        value = ""
+    else:
+        value = pretty(view["value"]) if full else one_line(view["value"])
+    about = "  ".join(part for part in (_place(view), value) if part)
+    return words, about if full else clipped(about, 200)

@@ -1,0 +1,29 @@
+"""Stores as commands open them: one that is looked at must be there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from everflow.cli.settings import Here
+from everflow.cli.words import shell_quoted
+from everflow.engine.connect import Connection, connect
+from everflow.errors import ConfigurationError
+
+__all__ = ["connected", "shown_command"]
+
+
+def connected(here: Here) -> Connection:
+    """A connection to the store; ConfigurationError where there is none."""
+    local = "://" not in here.store and not here.store.startswith(":")
+    if local and not Path(here.store).exists():
+        raise ConfigurationError(
+            f"there is no store at {here.store}",
+            hint="name it with --store PATH; the first `everflow run` makes one",
+        )
+    return connect(here.store, config=here.config)
+
+
+def shown_command(here: Here, *words: str) -> str:
+    """A command as people may type it: with the store, where that was given by an option."""
+    chosen = ("--store", here.store) if here.named else ()
+    return " ".join(("everflow", *(shell_quoted(word) for word in (*words, *chosen))))

@@ -1,0 +1,82 @@
+"""The program: its commands in the order in which one meets them, and what ends it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from everflow.cli.commands.answer import answer, cancel, resume
+from everflow.cli.commands.demo import demo
+from everflow.cli.commands.graph import graph
+from everflow.cli.commands.keep import adopt, backup, export, import_
+from everflow.cli.commands.look import list_, status
+from everflow.cli.commands.run import run, start
+from everflow.cli.commands.show import show
+from everflow.cli.commands.worker import worker
+from everflow.cli.exits import EXITS, Exit
+from everflow.cli.version import version
+
+__all__ = ["everflow"]
+
+
+class Program(click.Group):
+    """The commands by section; anything unforeseen ends with a code of its own."""
+
+    sections = (
+        ("Begin here", (demo,)),
+        ("Runs", (run, start, answer, resume, cancel)),
+        ("Look", (status, list_, show, graph)),
+        ("Keep", (worker, export, import_, adopt, backup)),
+    )
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the commands by section."""
+        width = max(len(found.name or "") for _, group in self.sections for found in group)
+        for title, group in self.sections:
+            with formatter.section(title):
+                rows = [(f"{found.name:<{width}}", found.get_short_help_str(60)) for found in group]
+                formatter.write_dl(rows)
+
+    def format_epilog(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the exit codes."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), words) for code, words in EXITS.items()])
+        formatter.write("\nEach command teaches itself: everflow run --help\n")
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command; a reader that went away is no trouble."""
+        try:
+            return super().main(*args, **extra)
+        except BrokenPipeError:
+            # Python would complain again when it flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(int(Exit.OK))
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(version(), message="everflow %(version)s")
+def everflow() -> None:
+    """Durable workflows as plain data.
+
+    A FLOW is named FILE.py:flow or package.module:flow, a RUN by its id, a question by its TOKEN.
+    Values are JSON; @FILE reads one from a file and - from the standard input. A store is one file.
+    """
+
+
+for _, _group in Program.sections:
+    for _command in _group:
+        everflow.add_command(_command)

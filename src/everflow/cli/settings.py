@@ -1,0 +1,86 @@
+"""Settings of a command: from its options, the environment, and ``pyproject.toml``, in that order.
+
+The nearest ``pyproject.toml`` with a table ``[tool.everflow]``, from the folder upwards, counts:
+``store``, ``modules`` and the engine's settings. Paths in it are relative to its own folder, paths
+in options and the environment to the present one.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from everflow.config import Config
+from everflow.errors import ConfigurationError
+
+__all__ = ["DEFAULT_STORE", "Here", "here"]
+
+DEFAULT_STORE = "everflow.db"
+VARIABLE = "EVERFLOW_STORE"
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a command works with. ``modules`` are to be imported, ``path`` joins Python's own.
+
+    ``named`` says that the store's place was chosen, so that commands shown to people repeat it.
+    """
+
+    store: str
+    modules: tuple[str, ...]
+    path: tuple[Path, ...]
+    config: Config
+    json: bool = False
+    named: bool = False
+
+
+def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
+    """The settings that hold here. ConfigurationError names the file that is at fault."""
+    folder = Path.cwd()
+    file, table = _table(folder)
+    try:
+        own, declared, config = _read(dict(table), file)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{file}: {error.message}", hint=error.hint) from error
+    given = store or os.environ.get(VARIABLE)
+    return Here(
+        store=given or own or DEFAULT_STORE,
+        modules=(*declared, *modules),
+        path=tuple(dict.fromkeys((folder, file.parent))),
+        config=config,
+        json=as_json,
+        named=store is not None,
+    )
+
+
+def _table(folder: Path) -> tuple[Path, Mapping[str, Any]]:
+    for place in (folder, *folder.parents):
+        file = place / "pyproject.toml"
+        if not file.is_file():
+            continue
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("everflow")
+        except (OSError, ValueError, AttributeError) as error:
+            raise ConfigurationError(f"{file} can't be read: {error}") from error
+        if isinstance(table, dict):
+            return file, table
+    return folder / "pyproject.toml", {}
+
+
+def _read(table: dict[str, Any], file: Path) -> tuple[str, list[str], Config]:
+    store = table.pop("store", "")
+    modules = table.pop("modules", [])
+    if not isinstance(store, str):
+        raise ConfigurationError(f"store is the path of a file, not {store!r:.60}")
+    if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
+        raise ConfigurationError(
+            f"modules is a list of module names and files, not {modules!r:.60}",
+            hint='modules = ["blog.flows", "jobs.py"]',
+        )
+    own = str(file.parent / store) if store and "://" not in store and store[0] != ":" else store
+    files = [str(file.parent / name) if name.endswith(".py") else name for name in modules]
+    return own, files, Config.read(table)

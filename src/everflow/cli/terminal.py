@@ -1,0 +1,158 @@
+"""The screen: tables, fields and marks for people, by Rich.
+
+Everything that is shown passes through ``plain`` here, line by line, so that no text out of a store
+or a flow is ever markup, an escape sequence or a line of its own. Colour is for terminals alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from everflow.cli.words import plain
+from everflow.errors import EverflowError
+
+__all__ = ["Screen"]
+
+STYLES = {
+    "done": "green",
+    "failed": "bold red",
+    "cancelled": "red",
+    "suspended": "bold yellow",
+    "waiting": "cyan",
+    "blocked": "bold magenta",
+    "paused": "magenta",
+    "running": "blue",
+    "queued": "blue",
+    "cancelling": "red",
+}
+WIDE = 160  # columns, where nobody looks at a terminal
+
+
+class Screen:
+    """A place to show things. What it is given are texts, never markup."""
+
+    def __init__(self, *, error: bool) -> None:
+        width = None if "COLUMNS" in os.environ else WIDE
+        probe = Console(stderr=error)
+        self.console = Console(
+            stderr=error,
+            markup=False,
+            emoji=False,
+            highlight=False,
+            width=None if probe.is_terminal else width,
+        )
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody looks on, so that progress makes sense."""
+        return self.console.is_terminal
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """A line that isn't broken, whatever its length, so that it can be copied."""
+        self.console.print(Text(plain(text), style=style), soft_wrap=True)
+
+    def lines(self, text: str, style: str = "") -> None:
+        """A text of several lines."""
+        for line in text.split("\n"):
+            self.line(line, style)
+
+    def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Names and values under each other; those without a value are left out."""
+        shown = [(name, value) for name, value in pairs if value]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            first, *rest = value.split("\n")
+            style = STYLES.get(first.split(" ", 1)[0], "") if name == "status" else ""
+            text = Text(f"{name:>{width}}  ", style="dim").append(plain(first), style=style)
+            self.console.print(text, soft_wrap=True)
+            for line in rest:
+                self.line(f"{'':>{width}}  {line}")
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table; columns keep their words whole but for the last one."""
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+        for number, head in enumerate(heads):
+            last = number == len(heads) - 1
+            table.add_column(head, no_wrap=not last, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
+        self.console.print(table)
+
+    def trouble(self, error: EverflowError) -> None:
+        """An error: what happened, where, and what to do."""
+        first, *rest = error.message.split("\n")
+        self.console.print(Text("error: ", style="bold red").append(plain(first)), soft_wrap=True)
+        for line in rest:
+            self.line(line)
+        places = [
+            f"{word} {value}"
+            for word, value in (
+                ("run", error.run),
+                ("flow", error.flow),
+                ("position", error.position),
+                ("at", error.path),
+            )
+            if value
+        ]
+        if places:
+            self.line(f"  in {', '.join(places)}", "dim")
+        if error.hint:
+            self.line(f"  {error.hint}", "yellow")
+
+    def progress(self) -> Steps:
+        """A place to follow what is going on."""
+        return Steps(self.console)
+
+    def follow(self) -> Live:
+        """A part of the screen that is painted anew; on a terminal only."""
+        return Live(console=self.console, refresh_per_second=12, transient=False)
+
+
+class Steps:
+    """Progress bars of what goes on now, one a position; what has ended scrolls away above."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[words]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._known: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self._bars.console.print(Text(plain(text), style=style), soft_wrap=True)
+
+    def at(self, position: str, fraction: float, words: str) -> None:
+        """How far a node is; a fraction below 0 says only that it lives."""
+        known = self._known.get(position)
+        if known is None:
+            known = self._bars.add_task(plain(position), total=None, words="")
+            self._known[position] = known
+        if fraction >= 0:
+            self._bars.update(known, total=1.0, completed=fraction, words=plain(words))
+
+    def ended(self, position: str) -> None:
+        """A node is through."""
+        known = self._known.pop(position, None)
+        if known is not None:
+            self._bars.remove_task(known)

@@ -1,0 +1,161 @@
+"""Rows as plain data: what ``--json`` prints.
+
+The fields are a promise: one may be added, none changes its meaning. Times are RFC 3339 in UTC,
+values are plain JSON without the codec's tags, what isn't there is null or left empty. Nothing here
+needs the flow's code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from everflow.cli.words import instant
+from everflow.core.entries import Entry, Kind
+from everflow.core.faults import ErrorData, decode_error
+from everflow.core.journal import read_outcome
+from everflow.core.ops import attempt_of, position_of
+from everflow.core.state import Done, Failed
+from everflow.core.values import parse, untagged
+from everflow.engine.runs import payload_of, prompt_text
+from everflow.errors import EverflowError
+from everflow.store import QuestionRow, RunRow, Store
+
+__all__ = [
+    "entry_view",
+    "error_view",
+    "outcome_view",
+    "plain_value",
+    "question_view",
+    "run_view",
+    "schema_at",
+    "token_of",
+    "trouble_view",
+]
+
+View = dict[str, Any]
+
+
+def _time(micros: int | None) -> str | None:
+    return None if micros is None else instant(micros)
+
+
+def plain_value(payload: str) -> Any:
+    """A payload as plain JSON data; the text itself where it isn't one."""
+    try:
+        return untagged(parse(payload))
+    except (ValueError, EverflowError, RecursionError):
+        return payload
+
+
+def run_view(row: RunRow) -> View:
+    """A run as a list shows it."""
+    return {
+        "run": row.id,
+        "flow": row.flow,
+        "status": str(row.status),
+        "until": row.until,
+        "reason": row.reason,
+        "key": row.key,
+        "labels": row.labels,
+        "origin": row.origin,
+        "cancelling": row.cancel,
+        "created": instant(row.created),
+        "updated": instant(row.updated),
+        "ended": _time(row.ended),
+        "due": _time(row.due),
+        "definition": row.definition,
+    }
+
+
+def outcome_view(store: Store, row: RunRow) -> View:
+    """How a run ended: its result, or its error, or neither while it goes on."""
+    outcome = read_outcome(row.outcome) if row.outcome else None
+    if isinstance(outcome, Done):
+        return {"result": plain_value(payload_of(store, row.no, outcome.value)), "error": None}
+    if isinstance(outcome, Failed):
+        return {"result": None, "error": error_view(outcome.error)}
+    return {"result": None, "error": None}
+
+
+def error_view(error: ErrorData) -> View:
+    """A recorded error."""
+    return {
+        "type": error.type,
+        "message": error.message,
+        "code": error.code,
+        "position": error.position,
+        "trace": error.trace,
+    }
+
+
+def token_of(question: QuestionRow) -> str:
+    """What an answer is addressed to."""
+    return f"{question.run}.{question.tag}.{question.occurrence}"
+
+
+def schema_at(store: Store, definition: str, position: str) -> Any:
+    """The JSON Schema of the answers at a position of a definition; None for any answer."""
+    body = store.definition(definition)
+    rows = msgspec.json.decode(body)["rows"] if body else []
+    return next((row[3].get("schema") for row in rows if row[0] == position), None)
+
+
+def question_view(store: Store, question: QuestionRow) -> View:
+    """A question with its prompt and what an answer must fit."""
+    return {
+        "token": token_of(question),
+        "run": question.run,
+        "flow": question.flow,
+        "tag": question.tag,
+        "occurrence": question.occurrence,
+        "position": question.position,
+        "state": question.state,
+        "asked": instant(question.at),
+        "due": _time(question.due),
+        "prompt": plain_value(prompt_text(store, question)),
+        "schema": schema_at(store, question.definition, question.position),
+    }
+
+
+def entry_view(entry: Entry) -> View:
+    """An entry of a journal. ``value`` is null for a base, whose payload is the engine's own."""
+    tagged = entry.kind == Kind.EARLY
+    failed = entry.kind == Kind.ERROR
+    return {
+        "seq": entry.seq,
+        "at": instant(entry.at),
+        "kind": str(entry.kind),
+        "op": "" if tagged else entry.op,
+        "position": "" if tagged else position_of(entry.op),
+        "attempt": attempt_of(entry.op) if entry.op and not tagged else 1,
+        "tag": entry.op if tagged else entry.note if entry.kind == Kind.WANTED else "",
+        "node": entry.node,
+        "note": entry.note,
+        "value": None if failed or entry.kind == Kind.BASE else plain_value(entry.payload),
+        "error": _error_of(entry) if failed else None,
+    }
+
+
+def _error_of(entry: Entry) -> View:
+    try:
+        return error_view(decode_error(entry.payload))
+    except ValueError:
+        return {"type": "", "message": entry.payload, "code": "", "position": "", "trace": ""}
+
+
+def trouble_view(error: EverflowError) -> View:
+    """An error that ended a command."""
+    return {
+        "error": {
+            "code": error.code,
+            "blame": error.blame,
+            "message": error.message,
+            "run": error.run,
+            "flow": error.flow,
+            "position": error.position,
+            "path": error.path,
+            "hint": error.hint,
+        }
+    }

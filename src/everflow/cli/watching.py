@@ -1,0 +1,93 @@
+"""Staying with a run that is executed here, and showing how far it is."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from everflow.cli.output import notes
+from everflow.cli.painting import told
+from everflow.cli.views import entry_view
+from everflow.clock import SystemClock
+from everflow.core.entries import Kind, decode_body
+from everflow.engine.facade import Engine
+from everflow.engine.runs import Run, settled
+from everflow.store import RunRow, Status, Store
+
+if TYPE_CHECKING:
+    from everflow.cli.terminal import Steps
+
+__all__ = ["Watch", "rest"]
+
+SLICE = 0.1  # seconds between looks
+FAR = 60_000_000  # microseconds: a timer due later is left to a worker
+PAGE = 200  # entries shown at one look
+_MARKS = {
+    Kind.RESULT: ("✓", "green"),
+    Kind.ERROR: ("✗", "red"),
+    Kind.STOPPED: ("■", "red"),
+    Kind.ANSWER: ("→", "yellow"),
+    Kind.CANCEL: ("■", "red"),
+}
+
+
+class Watch:
+    """Shows a run's entries as they come, and bars for nodes that tell how far they are."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._steps: Steps | None = notes().progress() if enabled else None
+        self._store: Store | None = None
+        self._row: RunRow | None = None
+        self._seen = 0
+
+    def __enter__(self) -> Self:
+        if self._steps is not None:
+            self._steps.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._steps is not None:
+            self._steps.__exit__()
+
+    def begin(self, store: Store, row: RunRow) -> None:
+        """Watch that run."""
+        self._store, self._row = store, row
+
+    def progress(self, run: str, position: str, fraction: float, message: str) -> None:
+        """Hear how far a node is; any thread may call."""
+        if self._steps is not None and self._row is not None and run == self._row.id:
+            self._steps.at(position, fraction, message)
+
+    def look(self) -> None:
+        """Show what was recorded since the last look."""
+        if self._steps is None or self._store is None or self._row is None:
+            return
+        for _, seq, body, _ in self._store.journal(self._row.no, first=self._seen, limit=PAGE):
+            self._seen = seq + 1
+            view = entry_view(decode_body(body))
+            what, about = told(view)
+            mark, style = _MARKS.get(view["kind"], (" ", "dim"))
+            self._steps.ended(view["position"])
+            self._steps.note(f"{mark} {what}  {about}"[:120], style)
+
+
+def rest(engine: Engine, run: Run[Any], watch: Watch, timeout: float | None) -> Status:
+    """Stay until the run rests, or the time is over; how it stands then."""
+    clock = SystemClock()
+    end = None if timeout is None else clock.boot() + round(timeout * 1_000_000)
+    while True:
+        left = SLICE if end is None else min(SLICE, (end - clock.boot()) / 1_000_000)
+        run.wait(max(left, 0.0))
+        watch.look()
+        row = run.row()
+        if settled(engine.client.store, row) or left <= 0 or _far(row, clock.wall()):
+            return row.status
+
+
+def _far(row: RunRow, now: int) -> bool:
+    return row.status is Status.WAITING and row.due is not None and row.due - now > FAR
