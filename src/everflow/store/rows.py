@@ -184,7 +184,11 @@ Message = Answer | Early | Cancel
 
 
 class Arrival(msgspec.Struct, kw_only=True):
-    """An accepted message in the inbox of a run; ``id`` grows with time."""
+    """An accepted message in the inbox of a run.
+
+    ``id`` grows with time: none becomes visible after a higher one, so that a reader who has seen
+    up to an id has missed nothing below it.
+    """
 
     id: int
     no: int
