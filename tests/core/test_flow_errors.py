@@ -53,9 +53,9 @@ def test_failures_are_neither_caught_nor_retried() -> None:
 
 def test_a_leaf_that_takes_no_failures_raises() -> None:
     """The error names the node; one annotated for failures gets it; `unless_failed` passes by."""
-    error = Driver(sequence(fail("no"), inc)).start(1).failure()
+    error = Driver(sequence(fail("no"), first)).start(1).failure()
     assert (error.code, error.position) == ("unhandled_failure", "./1")
-    assert "sample_flows:inc" in error.message
+    assert "sample_flows:first" in error.message
     assert Driver(sequence(fail("no"), tolerant)).start(1).run().value() == "Failure"
     assert Driver(sequence(fail("no"), unless_failed(inc))).start(1).value() == Failure("no")
     assert Driver(unless_failed(inc)).start(1).run().value() == 2

@@ -87,7 +87,7 @@ def test_an_error_that_would_have_been_caught_does_not_count() -> None:
 
 def test_a_child_that_fails_at_once_keeps_the_others_from_starting() -> None:
     """What was asked for in the same breath is never asked of the world (B006)."""
-    driver = Driver(parallel(first, fail("no") >> node(inc), second)).start(1)
+    driver = Driver(parallel(first, fail("no") >> first, second)).start(1)
     assert driver.failure().code == "unhandled_failure"
     assert driver.machine.opened == []
     assert driver.machine.closed == []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import count
-from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from everflow.core.faults import make_error
 from everflow.core.flow import Children, Flow, Moves, Names, Site, check_label
@@ -106,11 +106,12 @@ class Node(Flow[In, Out]):
     def dependencies(self) -> Dependencies:
         return self.leaf.signature.needs if self.leaf.fn is not None else {}
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the function itself, outside of any run."""
+    def __call__(self, value: In, /, *args: Any, **kwargs: Any) -> Out:
+        """Call the function itself, outside of any run; an async one gives its coroutine."""
         if self.leaf.fn is None:
             raise NotAFlow(f"the node {self.name!r} has no function here")
-        return self.leaf.fn(*args, **{**self.bound, **kwargs})
+        result: Out = self.leaf.fn(*args, **{**self.bound, **kwargs})
+        return result
 
     def require_name(self) -> str:
         """The name by which another process finds the function; UnnamedLeaf says how to get one."""
@@ -190,40 +191,33 @@ def node_of(fn: Any, options: Options | None = None, name: str | None = None) ->
     return Node(Leaf(fn, unique, options or Options(), signature.takes_failure, local))
 
 
+class Settings(TypedDict, total=False):
+    """What ``node(...)`` can be told: a name, and the fields of ``Options``."""
+
+    name: str | None
+    pure: bool
+    inline: bool
+    process: bool
+    retry: int | None
+    backoff: Any
+    timeout: timedelta | None
+    questions: int
+
+
 @overload
-def node(fn: Callable[[], Awaitable[Out]], /) -> Node[Any, Out]: ...
+def node(fn: Callable[[], Awaitable[Out]], /, **settings: Unpack[Settings]) -> Node[Any, Out]: ...
 @overload
-def node(fn: Callable[[], Out], /) -> Node[Any, Out]: ...
-@overload
-def node(fn: Callable[Concatenate[In, P], Awaitable[Out]], /) -> Node[In, Out]: ...
-@overload
-def node(fn: Callable[Concatenate[In, P], Out], /) -> Node[In, Out]: ...
+def node(fn: Callable[[], Out], /, **settings: Unpack[Settings]) -> Node[Any, Out]: ...
 @overload
 def node(
-    fn: Callable[Concatenate[In, P], Out],
-    /,
-    *,
-    name: str | None = None,
-    pure: bool = False,
-    inline: bool = False,
-    process: bool = False,
-    retry: int | None = None,
-    backoff: Any = None,
-    timeout: timedelta | None = None,
-    questions: int = 100,
+    fn: Callable[Concatenate[In, P], Awaitable[Out]], /, **settings: Unpack[Settings]
 ) -> Node[In, Out]: ...
 @overload
 def node(
-    *,
-    name: str | None = None,
-    pure: bool = False,
-    inline: bool = False,
-    process: bool = False,
-    retry: int | None = None,
-    backoff: Any = None,
-    timeout: timedelta | None = None,
-    questions: int = 100,
-) -> NodeMaker: ...
+    fn: Callable[Concatenate[In, P], Out], /, **settings: Unpack[Settings]
+) -> Node[In, Out]: ...
+@overload
+def node(**settings: Unpack[Settings]) -> NodeMaker: ...
 def node(fn: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a node of a function: ``@node``, ``@node(retry=3)``, ``node(fn, name="...")``.
 
@@ -260,7 +254,13 @@ class NodeMaker:
         return node_of(fn, self._options, self._name)
 
 
-def bind(fn: Node[In, Out] | Callable[..., Out], **values: Any) -> Node[Any, Out]:
+@overload
+def bind(fn: Node[In, Out], **values: Any) -> Node[In, Out]: ...
+@overload
+def bind(fn: Callable[Concatenate[In, P], Awaitable[Out]], **values: Any) -> Node[In, Out]: ...
+@overload
+def bind(fn: Callable[Concatenate[In, P], Out], **values: Any) -> Node[In, Out]: ...
+def bind(fn: Any, **values: Any) -> Node[Any, Any]:
     """Give a node's other parameters plain values, which become part of the definition."""
     inner = node_of(fn)
     unknown = sorted(set(values) - set(inner.leaf.signature.free))

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from everflow.core.faults import make_error
+from everflow.core.faults import Failure, make_error
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import BranchFrame, ChooseFrame, LoopFrame
 from everflow.core.refs import Ref, is_failure, small_text, truth
@@ -223,6 +223,6 @@ def loop(body: FlowLike[In, In], *, until: FlowLike[In, Any]) -> Flow[In, In]:
     return Loop(lift(body, "loop"), lift(until, "loop"))
 
 
-def unless_failed(body: FlowLike[In, Out]) -> Flow[Any, Any]:
+def unless_failed(body: FlowLike[In, Out]) -> Flow[In | Failure, Out | Failure]:
     """Run ``body`` on a value, and let a ``Failure`` pass by it."""
     return UnlessFailed(lift(body, "unless_failed"))

@@ -154,7 +154,16 @@ def sequence(
     /,
 ) -> Flow[A, F]: ...
 @overload
-def sequence(*flows: FlowLike[Any, Any]) -> Flow[Any, Any]: ...
+def sequence(
+    a: FlowLike[A, Any],
+    b: FlowLike[Any, Any],
+    c: FlowLike[Any, Any],
+    d: FlowLike[Any, Any],
+    e: FlowLike[Any, Any],
+    f: FlowLike[Any, Any],
+    /,
+    *flows: FlowLike[Any, Any],
+) -> Flow[A, Any]: ...
 def sequence(*flows: Any) -> Flow[Any, Any]:
     """Run flows one after the other, each on the output of the one before; none is identity.
 
