@@ -88,6 +88,7 @@ class Dispatcher:
         self._begun: dict[int, Attempt] = {}
         self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while a suspect runs alone
         self._token = 0
+        self._stopped = 0
         self._free = list(range(FIRST, FIRST + config.max_unrecorded))
 
     # --- what is to be run
@@ -128,8 +129,13 @@ class Dispatcher:
             return False
         del cell.running[op.id]
         self.finished(attempt)
-        self.recorded(1)  # nothing of it will be: it no longer counts as in flight
+        self._stopped += 1
         return True
+
+    def take_stopped(self) -> int:
+        """How many were abandoned since: they are in flight until a commit says that they are closed."""
+        stopped, self._stopped = self._stopped, 0
+        return stopped
 
     # --- running
 
@@ -237,7 +243,7 @@ class Dispatcher:
             self.finished(attempt)
         self._inline.clear()
         self._pooled.clear()
-        self.unrecorded = 0
+        self.unrecorded = self._stopped = 0
         self.set_alone(None)
         self._inline.clear()
 

@@ -53,7 +53,14 @@ class Draft:
 
     def __bool__(self) -> bool:
         return bool(
-            self.entries or self.changes or self.closed or self.arrivals or self.definitions
+            self.entries
+            or self.touched
+            or self.changes
+            or self.closed
+            or self.opened
+            or self.arrivals
+            or self.recorded
+            or self.after
         )
 
     def batch(self, worker: int, epoch: int, number: int, at: int) -> Batch:

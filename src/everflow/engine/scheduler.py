@@ -206,7 +206,7 @@ class Scheduler:
         mine = cell is not None and cell.running.pop(attempt.op, 0) == attempt.token
         if cell is None or not mine or type(op) is not NodeOp:
             self.recorder.late += 1
-            self.dispatcher.recorded(1)
+            self.recorder.draft.recorded += 1
             return
         if op.stopping and (end is None or end.kind not in {Kind.RESULT, Kind.ERROR}):
             end = Ended(Kind.STOPPED, "null")
@@ -260,16 +260,16 @@ class Scheduler:
 
     def _commit(self) -> None:
         if self._pending is None:
+            self.recorder.draft.recorded += self.dispatcher.take_stopped()
             if not self.recorder.draft:
                 return
             draft = self.recorder.take()
-            self._pending = (
-                draft,
-                draft.batch(
-                    self.ownership.worker, self.ownership.epoch, self.ownership.number + 1,
-                    self.clock.now(),
-                ),
-            )  # fmt: skip
+            owner = self.ownership
+            batch = draft.batch(owner.worker, owner.epoch, owner.number + 1, self.clock.now())
+            if not batch:
+                self._written(draft, [])
+                return
+            self._pending = draft, batch
             self._sent = False
         if not self._sent:
             self._sent = True
@@ -285,6 +285,12 @@ class Scheduler:
         self._pending = None
         self.ownership.number = batch.number
         self._healed()
+        self._written(draft, refused)
+        if self._changed is not None and batch.changes:
+            self._changed([(change.no, change.status) for change in batch.changes])
+
+    def _written(self, draft: Draft, refused: list[int]) -> None:
+        """What a draft held is on disk: what waited for that goes on."""
         self.dispatcher.recorded(draft.recorded)
         for no in refused:
             self.adoption.outcome_refused(no)
@@ -301,8 +307,6 @@ class Scheduler:
         self.adoption.committed(draft)
         for react in draft.after:
             self.post(react)
-        if self._changed is not None and batch.changes:
-            self._changed([(change.no, change.status) for change in batch.changes])
 
     def commit_failed(self, error: EverflowError) -> None:
         """The pending batch isn't known to be on disk."""
