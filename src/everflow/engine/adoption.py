@@ -62,7 +62,7 @@ class Adoption:
         self._loader = Loader(parts.store, parts.definitions)
         self._applying: set[int] = set()  # inbox ids in a draft that isn't committed
         self._without: set[str] = set()  # definitions that can't be run here
-        self._suspects: deque[int] = deque()
+        self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
         self._alone_ops: set[str] = set()
         self._alone_until = 0
         self._after = 0
@@ -218,6 +218,7 @@ class Adoption:
         parts.recorder.touch(cell)
         fresh = cell.machine.seq == 0
         suspect = suspect and cell.nodes > 0
+        held: list[NodeOp] = []  # what is on disk and may begin; what arrivals open waits for a commit
         for op in cell.machine.commands():
             if type(op) is TimerOp:
                 parts.timers.add(cell, op)
@@ -226,10 +227,12 @@ class Adoption:
                     parts.recorder.open_question(cell, op)
             elif type(op) is NodeOp and op.stopping:
                 parts.stop(cell, op)
-            elif type(op) is NodeOp and not op.asking and not suspect:
+            elif type(op) is NodeOp and not op.asking and suspect:
+                held.append(op)
+            elif type(op) is NodeOp and not op.asking:
                 parts.dispatcher.ready(cell, op)
         if suspect:
-            self._suspects.append(cell.row.no)
+            self._suspects.append((cell, held))
         for arrival in arrivals:
             if arrival.id not in self._applying and not cell.dropped:
                 self._apply(cell, arrival)
@@ -333,9 +336,9 @@ class Adoption:
                 self._parts.recorder.touch(cell)
             dispatcher.set_alone(None)
         while self._suspects and dispatcher.alone is None:
-            found = self._parts.cells.get(self._suspects.popleft())
-            if found is not None:
-                self._go_alone(found, boot)
+            found, held = self._suspects.popleft()
+            if not found.dropped:
+                self._go_alone(found, held, boot)
 
     def _ran_alone(self, cell: Cell) -> bool:
         """Whether the suspect has ended all that it had begun."""
@@ -343,10 +346,9 @@ class Adoption:
         mine = [ops[op] for op in self._alone_ops if op in ops]
         return cell.dropped or all(type(op) is NodeOp and op.asking for op in mine)
 
-    def _go_alone(self, cell: Cell, boot: int) -> None:
+    def _go_alone(self, cell: Cell, ops: Sequence[NodeOp], boot: int) -> None:
         """Run a suspect with nothing beside it, for a while that grows with its deaths."""
         parts = self._parts
-        ops = [op for op in cell.machine.commands() if type(op) is NodeOp and not op.asking]
         self._alone_ops = {op.id for op in ops}
         lease = round(parts.config.lease_s * 1_000_000)
         self._alone_until = boot + lease * 2**cell.row.deaths
