@@ -7,7 +7,7 @@ becomes an exit code. ``--help`` ends with examples.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -20,7 +20,7 @@ from everflow.cli.settings import Here, here
 from everflow.clock import SystemClock
 from everflow.errors import EverflowError
 
-__all__ = ["BY", "Command", "as_length", "as_time", "command", "leave"]
+__all__ = ["BY", "Command", "as_length", "as_time", "command", "leave", "plain_command"]
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -83,11 +83,21 @@ def leave(code: Exit) -> NoReturn:
 
 def command(name: str, examples: str, *, imports: bool = True) -> Callable[[Body], Command]:
     """Make a command: shared options, the settings as ``here``, errors told."""
+    return _maker(name, examples, (STORE, IMPORT, AS_JSON) if imports else (STORE, AS_JSON))
 
+
+def plain_command(name: str, examples: str) -> Callable[[Body], Command]:
+    """Make a command that has no store of the user's to work with."""
+    return _maker(name, examples, (AS_JSON,))
+
+
+def _maker(
+    name: str, examples: str, shared: Sequence[Callable[[Any], Any]]
+) -> Callable[[Body], Command]:
     def decorate(body: Body) -> Command:
         @wraps(body)
-        def run(*, store: str | None, as_json: bool, **given: Any) -> None:
-            modules = given.pop("imports", ())
+        def run(*, as_json: bool, **given: Any) -> None:
+            store, modules = given.pop("store", None), given.pop("imports", ())
             try:
                 place: Here = here(store, modules, as_json=as_json)
                 body(place, **given)
@@ -95,7 +105,6 @@ def command(name: str, examples: str, *, imports: bool = True) -> Callable[[Body
                 report(error, as_json=as_json)
                 leave(of_error(error))
 
-        shared = [STORE, IMPORT, AS_JSON] if imports else [STORE, AS_JSON]
         decorated: Callable[..., Any] = run
         for option in reversed(shared):
             decorated = option(decorated)

@@ -79,13 +79,7 @@ class Screen:
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table; columns keep their words whole but for the last one."""
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
-        for number, head in enumerate(heads):
-            last = number == len(heads) - 1
-            table.add_column(head, no_wrap=not last, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
-        self.console.print(table)
+        self.console.print(table_of(heads, rows))
 
     def trouble(self, error: EverflowError) -> None:
         """An error: what happened, where, and what to do."""
@@ -112,9 +106,9 @@ class Screen:
         """A place to follow what is going on."""
         return Steps(self.console)
 
-    def follow(self) -> Live:
-        """A part of the screen that is painted anew; on a terminal only."""
-        return Live(console=self.console, refresh_per_second=12, transient=False)
+    def board(self, heads: Sequence[str]) -> Board:
+        """A table that is painted anew as things move."""
+        return Board(self.console, heads)
 
 
 class Steps:
@@ -156,3 +150,40 @@ class Steps:
         known = self._known.pop(position, None)
         if known is not None:
             self._bars.remove_task(known)
+
+
+class Board:
+    """Notes that stay and, on a terminal, a table below them that shows how things stand."""
+
+    def __init__(self, console: Console, heads: Sequence[str]) -> None:
+        self._console = console
+        self._heads = heads
+        self._live = Live(console=console, refresh_per_second=12, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self._console.print(Text(plain(text), style=style), soft_wrap=True)
+
+    def rows(self, rows: Iterable[Sequence[str]]) -> None:
+        """How things stand now."""
+        if self._live.is_started:
+            self._live.update(table_of(self._heads, rows))
+
+
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table; columns keep their words whole but for the last one."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    for number, head in enumerate(heads):
+        last = number == len(heads) - 1
+        table.add_column(head, no_wrap=not last, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
+    return table

@@ -2,15 +2,128 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
 import click
 
-from everflow.cli.options import command
+from everflow.cli.demo.crew import STORE
+from everflow.cli.demo.editor import Answered
+from everflow.cli.demo.folder import make_folder
+from everflow.cli.demo.play import HEADS, play
+from everflow.cli.demo.tally import Tally
+from everflow.cli.exits import Exit
+from everflow.cli.options import leave, plain_command
+from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
+from everflow.cli.words import shell_quoted
+from everflow.engine.connect import connect
 
 __all__ = ["demo"]
 
 
-@command("demo", "everflow demo", imports=False)
-@click.argument("folder", default="everflow-demo")
-def demo(here: Here, *, folder: str) -> None:
-    """Play."""
+@plain_command(
+    "demo",
+    """
+    everflow demo
+    everflow demo /tmp/publishing
+    """,
+)
+@click.argument("folder", required=False)
+def demo(here: Here, *, folder: str | None) -> None:
+    """See six posts through a publishing pipeline whose worker is killed twice.
+
+    Copies the example into FOLDER (a new one, everflow-demo unless named), starts a run for each
+    post, kills its own worker with SIGKILL in the middle, twice, answers as the editor, and counts
+    what ran. Takes about ten seconds, asks nothing, needs no network. Exit code 0 only if all that
+    was promised was found to be so.
+    """
+    place = make_folder(folder)
+    shown = notes() if here.json else screen()
+    shown.line(f"The example is copied into {place}")
+    with connect(place / STORE, create=True) as flows, shown.board(HEADS) as board:
+        tally, answered, took = play(here, place, flows, board)
+    if here.json:
+        emit(_view(place, tally, took))
+    else:
+        _tell(place, tally, answered, took)
+    leave(Exit.FAILED if tally.broken else Exit.OK)
+
+
+def _view(folder: Path, tally: Tally, took: float) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "seconds": round(took, 3),
+        "outcomes": tally.outcomes,
+        "results": tally.results,
+        "begun": tally.begun,
+        "twice": [key for key, _ in tally.twice],
+        "broken": tally.broken,
+    }
+
+
+def _tell(folder: Path, tally: Tally, answered: list[Answered], took: float) -> None:
+    output = screen()
+    asked = {post: sum(1 for one in answered if one.post == post) for post in tally.outcomes}
+    output.table(
+        ("post", "outcome", "decided by", "where"),
+        [
+            (post, end["status"], _by(answered, post, asked[post]), end["url"] or "a mail")
+            for post, end in tally.outcomes.items()
+        ],
+    )
+    published, declined = (len(tally.with_status(word)) for word in ("published", "declined"))
+    output.line(f"{published} posts published, {declined} declined, in {took:.1f} s.")
+    output.line(
+        f"{tally.results} nodes ran to a recorded result; {len(tally.twice)} of them were begun"
+        " twice, because a kill came before their result was recorded."
+    )
+    for key, _ in tally.twice:
+        output.line(f"  twice: {key.partition(':')[2]} of {key.partition(':')[0]}", "dim")
+    if tally.broken:
+        for sentence in tally.broken:
+            output.line(f"BROKEN: {sentence}", "bold red")
+        return
+    output.line(
+        "Checked: each run has one outcome, nothing recorded ran again, every page, feed entry,"
+        " activity and mail is there once.",
+        "green",
+    )
+    _lead_on(folder)
+
+
+def _by(answered: list[Answered], post: str, times: int) -> str:
+    notes_given = sum(1 for one in answered if one.post == post and one.answer.get("note"))
+    if not times:
+        return "the deadline"
+    return "the editor, after a redraft" if notes_given else "the editor"
+
+
+def _lead_on(folder: Path) -> None:
+    output = screen()
+    near = folder
+    with contextlib.suppress(ValueError):
+        near = folder.relative_to(Path.cwd())
+    work = near / "work"
+    output.line()
+    output.line("Look at")
+    for path, what in (
+        (work / "public" / "index.html", "the site"),
+        (work / "public" / "feed.xml", "its Atom feed"),
+        (work / "outbox", "an activity for each publication"),
+        (work / "mail", "a Maildir with every mail"),
+        (near / "flow.py", "the flow"),
+    ):
+        output.line(f"  {path}{os.sep if (folder.parent / path).is_dir() else ''}  {what}")
+    output.line()
+    output.line("Try next")
+    for line in (
+        f"cd {shell_quoted(str(near))}",
+        "everflow list",
+        "everflow show RUN",
+        "everflow graph flow.py:publish",
+        """everflow run flow.py:publish '{"post": "swifts.md"}'""",
+    ):
+        output.line(f"  {line}", "cyan")
