@@ -37,7 +37,7 @@ class Cancelled(msgspec.Struct, tag_field="kind", tag="cancelled", frozen=True):
 Outcome = Done | Failed | Cancelled
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, gc=False):
     """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen."""
 
     version: int = VERSION

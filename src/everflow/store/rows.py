@@ -35,7 +35,7 @@ class Verdict(StrEnum):
 EntryRow = tuple[int, int, str, int]
 
 
-class NewRun(msgspec.Struct, kw_only=True):
+class NewRun(msgspec.Struct, kw_only=True, gc=False):
     """A run to be started. ``no`` 0 lets the store number it; ``owner`` 0 leaves it to a claim.
 
     ``body`` and ``sum`` are its first entry, seq 0.
@@ -55,7 +55,7 @@ class NewRun(msgspec.Struct, kw_only=True):
     labels: dict[str, str] = {}
 
 
-class RunRow(msgspec.Struct, kw_only=True):
+class RunRow(msgspec.Struct, kw_only=True, gc=False):
     """A run as the store knows it. ``base`` is the seq of its latest snapshot (0: the start).
 
     A new run has generation 0, base 0 and no deaths; ``updated`` is the time of the latest batch
@@ -85,7 +85,7 @@ class RunRow(msgspec.Struct, kw_only=True):
     outcome: str | None  # JSON, see core.journal
 
 
-class RunChange(msgspec.Struct, array_like=True):
+class RunChange(msgspec.Struct, array_like=True, gc=False):
     """The new standing of a run, written whole. Written at rest points, never for every node.
 
     An outcome (``status`` in ``OUTCOMES``) carries the condition "no accepted cancel" unless the
@@ -104,7 +104,7 @@ class RunChange(msgspec.Struct, array_like=True):
     deaths: int
 
 
-class QuestionOpened(msgspec.Struct, array_like=True):
+class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     """A suspension that waits for its answer, addressed by (run, tag, occurrence)."""
 
     no: int
