@@ -62,6 +62,7 @@ class Adoption:
         self._loader = Loader(parts.store, parts.definitions)
         self._applying: set[int] = set()  # inbox ids in a draft that isn't committed
         self._without: set[str] = set()  # definitions that can't be run here
+        self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
         self._alone_ops: set[str] = set()
         self._alone_until = 0
@@ -89,7 +90,7 @@ class Adoption:
     @property
     def restless(self) -> bool:
         """Whether a look right now would find something to do."""
-        if self._nudged or self._unloaded or (self._claiming and self._room > 0):
+        if self._nudged or self._unloaded or (self._claiming and self._room > 0) or self._born:
             return True
         alone = self._parts.dispatcher.alone
         return bool(self._suspects) if alone is None else self._ran_alone(alone)
@@ -130,6 +131,8 @@ class Adoption:
         while self._unloaded:
             self._load_claimed(self._unloaded[0])
             self._unloaded.popleft()
+        if self._born:
+            self._take_born()
         self._see_to_suspects(boot)
 
     def take_arrivals(self) -> bool:
@@ -199,6 +202,18 @@ class Adoption:
 
     def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         """A run that this process just started: its first entry is in the store."""
+        self._born.append((row, definition, at, payload))
+
+    def _take_born(self) -> None:
+        """Bring started runs into memory as fast as they are worked off.
+
+        Later ones wait as they are: live runs go on first, and few are in memory at once.
+        """
+        most = self._parts.config.batch
+        while self._born and self._parts.dispatcher.inline_waiting < most:
+            self._bear(*self._born.popleft())
+
+    def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         if row.owner != self._parts.ownership.worker or self._parts.cells.get(row.no) is not None:
             return
         machine = Machine(definition.program)
@@ -366,6 +381,7 @@ class Adoption:
         """The worker begins anew: nothing is in memory."""
         self._applying.clear()
         self._suspects.clear()
+        self._born.clear()
         self._unloaded.clear()
         self._after = 0
         self._nudged = self._claiming = True

@@ -97,6 +97,11 @@ class Dispatcher:
         return len(self._inline) + len(self._pooled)
 
     @property
+    def inline_waiting(self) -> int:
+        """How many ops wait to be run in place."""
+        return len(self._inline)
+
+    @property
     def has_inline(self) -> bool:
         """Whether there is something to be run in place."""
         return bool(self._inline)
