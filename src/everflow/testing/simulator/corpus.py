@@ -127,7 +127,7 @@ def corpus(registry: Registry) -> list[Subject]:
         "asking": (up >> ask("ok", int) >> kept >> thrice, ("ok",)),
         "deadline": (ask("late", int, within=hour, default=5) >> kept >> up, ("late",)),
         "expiring": (try_catch(ask("gone", int, within=minute) >> kept, rescue) >> away, ()),
-        "again": (loop(suspend("more", int) >> more, until=enough), ("more",)),
+        "again": (loop(suspend("more", int).keep() >> total >> more, until=enough), ("more",)),
         "retrying": (retry(PATIENT, shaky, backoff=exponential(30)) >> up, ()),
         "at once": (retry(PATIENT, firm) >> thrice, ()),
         "hopeless": (thrice >> broken, ()),
@@ -180,7 +180,7 @@ class _Maker:
         self.tags.append(tag)
         hour = timedelta(hours=1)
         leaves: list[Flow[Any, Any]] = [
-            sequence(suspend(tag, int), up),
+            suspend(tag, int).keep() >> total,
             ask(tag, int) >> kept,
             ask(tag, int, within=hour, default=2) >> kept,
             ask(tag, int, within=hour, notify=thrice_asked, show=up) >> kept,

@@ -27,10 +27,15 @@ Address = tuple[int, str, int]  # run number, tag, occurrence
 
 @dataclass
 class Told:
-    """What was said about one question: payload by key, of those accepted and of those unclear."""
+    """What was sent to one question, by key, and the keys that were told that they answered it."""
 
-    accepted: dict[str, str] = field(default_factory=dict)
-    unclear: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    accepted: set[str] = field(default_factory=set)
+
+    def possible(self) -> set[str]:
+        """The payloads that may be the answer."""
+        keys = self.accepted or self.sent.keys()
+        return {payload for key in keys for payload in self.sent[key]}
 
 
 class People:
@@ -95,31 +100,37 @@ class People:
         token = f"{question.run}.{question.tag}.{question.occurrence}"
         told = self.told[question.no, question.tag, question.occurrence]
         run = self._base.rows([question.no])[0]
+        before = set(told.sent)
+        told.sent[key].add(payload)
         try:
             reply: Reply | str = client.answer(token, value, key=key)
         except StoreError as error:
-            told.unclear.setdefault(key, payload)
             return f"the answer to {token} is unclear: {error.code}"
         except CallerError as error:
             self._check_ended(error, run)
             reply = error.code
         else:
-            self._check_reply(reply, told, question, run, key)
+            self._check_reply(reply, told, question, run, key, before)
             if reply is Reply.ANSWERED:
-                told.accepted.setdefault(key, told.unclear.get(key, payload))
+                told.accepted.add(key)
                 claim(len(told.accepted) == 1, "a suspension takes one answer", token)
         return f"{token} answered with {payload} ({key}): {reply}"
 
     def _check_reply(
-        self, reply: Reply, told: Told, question: QuestionRow, run: RunRow, key: str
+        self,
+        reply: Reply,
+        told: Told,
+        question: QuestionRow,
+        run: RunRow,
+        key: str,
+        before: set[str],
     ) -> None:
         where = (question.run, question.tag, question.occurrence, reply, question.state)
-        known = {**told.unclear, **told.accepted}
         if reply is Reply.ANSWERED:
-            holds = key in known or (question.state == "open" and not run.cancel)
+            holds = key in before or (question.state == "open" and not run.cancel)
             claim(holds, "an answer is accepted only while its question is open", where)
         elif reply is Reply.ALREADY_ANSWERED:
-            others = [other for other in known if other != key]
+            others = [other for other in before if other != key]
             early = self.early[question.no, question.tag]
             claim(bool(others or early), "already answered is told only if another was", where)
         elif reply is Reply.EXPIRED:
@@ -141,21 +152,19 @@ class People:
         payload = encode(value, client.registry.types)
         key = f"early {dice.getrandbits(40)}"
         asked = self._base.questions(QuestionQuery(no=run.no, tag=tag))
+        for question in asked:
+            self.told[run.no, tag, question.occurrence].sent[key].add(payload)
+        if not asked:
+            self.early[run.no, tag].append(payload)
         try:
             reply: Reply | str = client.resume(run.id, value, tag=tag, key=key)
         except StoreError as error:
-            self.early[run.no, tag].append(payload)
-            for question in asked:
-                told = self.told[run.no, tag, question.occurrence]
-                told.unclear.setdefault(key, payload)
             return f"the early answer to {run.no} {tag} is unclear: {error.code}"
         except CallerError as error:
             self._check_ended(error, run)
             reply = error.code
         if reply is Reply.ANSWERED and asked:
-            self.told[run.no, tag, asked[0].occurrence].accepted[key] = payload
-        elif reply is Reply.ANSWERED:
-            self.early[run.no, tag].append(payload)
+            self.told[run.no, tag, asked[0].occurrence].accepted.add(key)
         return f"{tag} of run {run.no} answered by tag with {payload}: {reply}"
 
     # --- cancels
@@ -213,11 +222,10 @@ class People:
         entries = [e for e in self._ledger.journals[no] if e.op == found[0].op]
         answers = [e.payload for e in entries if e.kind == "answer"]
         claim(len(answers) <= 1, "an answer is applied once", address)
-        known = [*told.accepted.values(), *told.unclear.values(), *self.early[no, tag]]
+        early = () if told.accepted else self.early[no, tag]
         for payload in answers:
-            claim(payload in known, "only what was answered is applied", (address, payload))
-            for accepted in told.accepted.values():
-                claim(payload == accepted, "the accepted answer is the applied one", address)
+            known = payload in told.possible() or payload in early
+            claim(known, "the accepted answer is the applied one", (address, payload))
         if told.accepted and not answers:
             op = self._ledger.machines[no].state.ops.get(found[0].op)
             claim(op is None, "an acknowledged answer is never lost", address)

@@ -155,10 +155,12 @@ class World:
     # --- steps
 
     def _turn(self, step: Step, dice: Random) -> str:
+        self.clock.advance(dice.choice(LAPSES))
+        if not self.workers:
+            return self._spawn(step, dice)
         worker = self._pick(step)
         if worker is None:
             return "no worker"
-        self.clock.advance(dice.choice(LAPSES))
         if dice.random() < 0.9:  # noqa: PLR2004 - mostly
             self.base.beat(worker.id)
 
@@ -264,7 +266,10 @@ class World:
             worker.scheduler.draining = True
             worker.scheduler.turn()
             worker.flush()
-            worker.scheduler.store.retire(worker.id)
+            try:
+                worker.scheduler.store.retire(worker.id)
+            except StoreError:
+                return "goes without being retired"
             return "retires"
 
         told = self._within(worker, step, retire)
