@@ -1,15 +1,18 @@
 """Bytes that aren't what was written are named, never returned: RELIABILITY 13."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from everflow.errors import StoreDamaged
+from everflow.errors import StoreDamaged, StoreError
 from everflow.store import QuestionQuery, RunQuery, RunRow
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import Scribe, entry
+from tests.stores.sqlite.children import Child
+from tests.stores.sqlite.inside import connections
 
 
 @pytest.fixture
@@ -121,3 +124,60 @@ def test_a_broken_page_is_damage(tmp_path: Path) -> None:
         store.load([row.no])
     assert store.info().format == 1
     store.close()
+
+
+def written_to(path: Path) -> None:
+    """A store whose process was killed, so that its log is still there."""
+    child = Child(
+        path,
+        """
+        store = SQLiteStore.open(path)
+        scribe = Scribe(store)
+        row = scribe.run("one")
+        store.backup(str(path) + ".older")
+        for seq in range(1, 20):
+            scribe.write(entries=[entry(row.no, seq)])
+        say("done"); sys.stdin.readline()
+        """,
+    )
+    assert child.line() == "done"
+    child.kill()
+
+
+def test_a_lost_log_is_noticed(tmp_path: Path) -> None:
+    """The workers' boards know that more was written."""
+    path = tmp_path / "store.db"
+    written_to(path)
+    path.with_name("store.db-wal").unlink()
+    with pytest.raises(StoreDamaged, match="had written batch 19"):
+        SQLiteStore.open(path)
+
+
+def test_an_older_copy_in_its_place_is_noticed(tmp_path: Path) -> None:
+    """Unless the operator says that it was meant."""
+    path = tmp_path / "store.db"
+    written_to(path)
+    path.with_name("store.db-wal").unlink()
+    path.with_name("store.db.older").replace(path)
+    with pytest.raises(StoreDamaged, match="an older copy") as caught:
+        SQLiteStore.open(path)
+    assert "delete the folder" in caught.value.hint
+    shutil.rmtree(path.with_name("store.db-workers"))
+    store = SQLiteStore.open(path)
+    assert store.find("one") is not None
+    store.close()
+
+
+def test_a_load_of_too_much_is_made_in_parts(store: SQLiteStore) -> None:
+    """SQLite gives about 1 GB at once; what is more than that alone is told."""
+    scribe = Scribe(store)
+    rows = [scribe.run(f"r{i}") for i in range(5)]
+    scribe.write(entries=[entry(row.no, 1, "x" * 5000) for row in rows])
+    for db in connections(store):
+        db.limit(apsw.SQLITE_LIMIT_LENGTH, 12_000)
+    loaded = store.load([row.no for row in rows])
+    assert [len(run.entries) for run in loaded] == [2] * 5
+    for db in connections(store):
+        db.limit(apsw.SQLITE_LIMIT_LENGTH, 4_000)
+    with pytest.raises(StoreError, match="at once"):
+        store.load([rows[0].no])

@@ -9,7 +9,7 @@ import pytest
 
 from everflow.errors import StoreFull, StoreUnavailable
 from everflow.store import Status
-from everflow.stores.sqlite import SQLiteStore
+from everflow.stores.sqlite import SQLiteStore, boards
 from everflow.testing.conformance.base import Scribe, begin
 from tests.stores.sqlite.children import Child
 
@@ -90,10 +90,10 @@ def test_beating_needs_no_room(store: SQLiteStore, monkeypatch: pytest.MonkeyPat
     """The page was taken when the worker enlisted; enlisting on a full disk is refused."""
     worker = Scribe(store)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(boards, "open", full, raising=False)
     for _ in range(3):
         store.beat(worker.id)
     assert [row.beat for row in store.workers()] == [3]
@@ -142,8 +142,8 @@ def test_old_workers_are_forgotten(store: SQLiteStore, tmp_path: Path) -> None:
     listed = [row.id for row in store.workers()]
     assert min(listed) > max(seen)
     assert len(listed) <= 65
-    boards = {int(p.name) for p in (tmp_path / "store.db-workers").iterdir() if p.name.isdecimal()}
-    assert boards == set(listed)
+    files = {p.name for p in (tmp_path / "store.db-workers").iterdir() if p.name.isdecimal()}
+    assert files == {str(worker) for worker in listed}
     assert store.info().highest == 99 + 10**18
     (row,) = store.claim(Scribe(store).id, now=0, limit=1)
     assert row.owner == 0

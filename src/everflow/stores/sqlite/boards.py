@@ -1,10 +1,14 @@
 """What a worker shows without SQL: that it lives, its heartbeat, and what it has in flight.
 
 Each worker has a file of 64-bit numbers beside the store, mapped into memory:
-``[magic, beat, slots, slot 0, slot 1, ...]``. Its room is taken when the worker enlists, so that a
-beat works on a full disk; a mark is one store to memory and outlives ``kill -9``. As long as the
-worker lives it holds the file's lock, which the kernel frees at its death: that tells the others
-at once. A worker without a file is dead: the file is there before its row is.
+``[magic, beat, number, slots, slot 0, slot 1, ...]``. Its room is taken when the worker enlists, so
+that a beat works on a full disk; a mark is one store to memory and outlives ``kill -9``. As long as
+the worker lives it holds the file's lock, which the kernel frees at its death: that tells the
+others at once. A worker without a file is dead: the file is there before its row is.
+
+``number`` is that of the worker's last batch that was written. It is set after the commit, so it is
+never ahead of the store: where it is, the store is older than what its workers saw (a lost log, an
+older copy).
 
 A forked child shares the lock: should it outlive its parent, the death shows by the heartbeat.
 """
@@ -22,9 +26,9 @@ from typing import cast
 from everflow.stores.sqlite.turnstile import try_lock
 
 MAGIC = int.from_bytes(b"everflow", "little")
-_BEAT, _SLOTS, _FIRST = 1, 2, 3
+_BEAT, _NUMBER, _SLOTS, _FIRST = 1, 2, 3, 4
 _CELL = 8
-_ROOM = 4096  # bytes: a page, with room for 509 slots
+_ROOM = 4096  # bytes: a page, with room for 508 slots
 
 
 class Board:
@@ -35,7 +39,9 @@ class Board:
         self._cells = self._mapped(_ROOM)
 
     def _mapped(self, size: int) -> memoryview:
-        os.posix_fallocate(self._fd, 0, size)
+        missing = size - os.fstat(self._fd).st_size
+        with open(self._fd, "ab", closefd=False) as file:
+            file.write(bytes(missing))
         cells = memoryview(mmap.mmap(self._fd, size)).cast("q")
         cells[0] = MAGIC
         return cells
@@ -43,6 +49,10 @@ class Board:
     def beat(self) -> None:
         """Advance the heartbeat."""
         self._cells[_BEAT] += 1
+
+    def wrote(self, number: int) -> None:
+        """The batch of that number is in the store."""
+        self._cells[_NUMBER] = number
 
     def flights(self, slots: int) -> MutableSequence[int]:
         """The slots, with what stands on them."""
@@ -115,6 +125,16 @@ class Boards:
         if len(cells) < _FIRST or cells[0] != MAGIC:
             return []
         return [no for no in cells[_FIRST : _FIRST + cells[_SLOTS]] if no]
+
+    def witnessed(self) -> dict[int, int]:
+        """By worker, the number of the last batch that is known to have been written."""
+        found = {}
+        for path in self._folder.iterdir():
+            if path.name.isdecimal():
+                cells = _cells(path.read_bytes()[: _FIRST * _CELL])
+                if len(cells) == _FIRST and cells[0] == MAGIC:
+                    found[int(path.name)] = cells[_NUMBER]
+        return found
 
     def take_down(self, worker: int) -> None:
         """Free a worker's lock; its file stays for those who look."""

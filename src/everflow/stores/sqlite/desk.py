@@ -11,15 +11,14 @@ from everflow.errors import StoreDamaged, StoreForeign
 from everflow.stores.queries import read_queries
 from everflow.stores.sqlite.boards import Boards
 from everflow.stores.sqlite.lines import Glass, Pen, Values
-from everflow.stores.sqlite.opening import Place, connect, examined, make
+from everflow.stores.sqlite.opening import Place, Value, connect, examined, make
 from everflow.stores.sqlite.presence import Presence
 from everflow.stores.sqlite.trouble import RESTORE, in_words
 from everflow.stores.sqlite.turnstile import Turnstile
 
 T = TypeVar("T")
 
-_FOUND = read_queries("sqlite", "writing", "workers", "reading", "keeping")
-QUERIES = {name: text.replace("/* filters */", _FOUND["filters"]) for name, text in _FOUND.items()}
+QUERIES = read_queries("sqlite", "writing", "workers", "reading", "keeping")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,7 +53,20 @@ class Desk:
                 make(self._place)
             with examined(self._place):
                 self._open_lines()
+            self._compare_with_witnesses()
             self._presence.share()
+
+    def _compare_with_witnesses(self) -> None:
+        """Refuse a store that lacks batches which its workers know to be written."""
+        numbers = self._ask("numbers", dict[int, int])
+        for worker, number in self._boards.witnessed().items():
+            if number > numbers.get(worker, 0):
+                raise StoreDamaged(
+                    f"The store {self._name} is older than what was written to it: worker {worker} "
+                    f"had written batch {number}, and the store knows {numbers.get(worker, 0)}. "
+                    "Its log was lost, or an older copy was put in its place.",
+                    hint=f"if an older copy was meant, delete the folder {self._place.folder}",
+                )
 
     def _open_lines(self) -> None:
         self._pen.look()
@@ -88,6 +100,13 @@ class Desk:
     def _ask(self, query: str, kind: type[T], values: Values = ()) -> T:
         """What a query that gives one JSON text says."""
         return self._decoded(self._glass.text(QUERIES[query], values), kind)
+
+    def _ask_filtered(self, query: str, kind: type[T], filters: dict[str, Value], limit: int) -> T:
+        """The same of a query with filters: those that are asked for, by name."""
+        wanted = [QUERIES[f"filter_{name}"] for name in filters] or ["TRUE"]
+        statement = QUERIES[query].replace("/* filters */", "\n    AND ".join(wanted))
+        values = filters | {"limit": max(limit, 0)}
+        return self._decoded(self._glass.text(statement, values), kind)
 
     def _decoded(self, text: str, kind: type[T]) -> T:
         try:

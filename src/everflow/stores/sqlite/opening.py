@@ -47,6 +47,7 @@ _SETTINGS = {
     "temp_store": 2,  # memory: a full disk must not stop a statement that needs no room
     "cache_size": -16384,  # KiB
     "wal_autocheckpoint": 4000,  # pages; 1,000 cost 10 % of the entries a second
+    "journal_size_limit": 1 << 26,  # bytes of the log that are kept, after a backup held it up
 }
 
 

@@ -25,8 +25,6 @@ from everflow.errors import (
 )
 
 RESTORE = "nothing was changed; restore a backup"
-_TEMPORARY = (apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.NoMemError)
-_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.MismatchError)
 
 
 class Changed(Exception):
@@ -37,19 +35,49 @@ class Inconsistent(StoreError):
     """A row that its own table refuses: the caller wrote what can't be."""
 
 
+class TooBig(StoreError):
+    """More than SQLite takes or gives in one text (some 1 GB)."""
+
+
+_TABLE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str, str], ...] = (
+    (
+        (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.MismatchError),
+        StoreDamaged,
+        "The store {place} is damaged: {said}.",
+        RESTORE,
+    ),
+    (
+        (apsw.FullError,),
+        StoreFull,
+        "No room is left for the store {place}.",
+        "free some disk space",
+    ),
+    (
+        (apsw.ReadOnlyError, apsw.PermissionsError),
+        StoreReadOnly,
+        "The store {place} can't be written: {said}.",
+        "give this user the right to write to the file and its folder",
+    ),
+    (
+        (apsw.IOError, apsw.BusyError, apsw.LockedError, apsw.CantOpenError, apsw.NoMemError),
+        StoreUnavailable,
+        "The store {place} can't be used for now: {said}.",
+        "",
+    ),
+    ((apsw.TooBigError,), TooBig, "That is more than the store {place} handles at once.", ""),
+)
+
+
 def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed:
     """The store's error for one of SQLite's."""
     said = str(error)
     if isinstance(error, apsw.ConstraintError):
         return _raised_by_us(said, place)
-    if isinstance(error, _DAMAGE) or "malformed" in said:
+    for kinds, ours, sentence, hint in _TABLE:
+        if isinstance(error, kinds):
+            return ours(sentence.format(place=place, said=said), hint=hint)
+    if "malformed JSON" in said:  # a row with JSON in it that isn't
         return StoreDamaged(f"The store {place} is damaged: {said}.", hint=RESTORE)
-    if isinstance(error, apsw.FullError):
-        return StoreFull(f"No room is left for the store {place}.", hint="free some disk space")
-    if isinstance(error, apsw.ReadOnlyError | apsw.PermissionsError):
-        return StoreReadOnly(f"The store {place} can't be written: {said}.")
-    if isinstance(error, _TEMPORARY):
-        return StoreUnavailable(f"The store {place} can't be used for now: {said}.")
     return StoreError(f"The store {place} can't do that: {said}.")
 
 

@@ -52,6 +52,9 @@ class Writing(Desk):
             told = self._append_with(values, side_rows)
         else:
             told = self._pen.write(_APPEND, values)
+        board = self._boards.own(batch.worker)
+        if board is not None:
+            board.wrote(batch.number)
         return [no for no in told if no != _REPEATED]
 
     def _append_with(self, values: tuple[object, ...], side_rows: Sequence[SideRow]) -> list[int]:
@@ -88,7 +91,8 @@ class Writing(Desk):
                     run.sum,
                 )
             )
-        told = self._pen.write(_START, (as_json(rows), unnumbered, as_json(definitions)))
+        values = as_json(rows), len(rows), unnumbered, as_json(definitions)
+        told = self._pen.write(_START, values)
         if _SOME_WERE_THERE in told:
             asked = as_json([(run.id, run.flow, run.key) for run in runs])
             return self._ask("started", list[RunRow], (asked,))

@@ -55,8 +55,7 @@ FROM json_each(:nos) AS asked CROSS JOIN run_shown ON run_shown.no = asked.value
 SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
     SELECT doc FROM run_shown
     WHERE
-        (:after = 0 OR (created, no) > ((SELECT created FROM run WHERE no = :after), :after))
-        AND /* filters */
+    /* filters */
     ORDER BY created, no LIMIT :limit
 )
 
@@ -64,39 +63,70 @@ SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
 SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
     SELECT doc FROM run_shown
     WHERE
-        (:after = 0 OR (created, no) < ((SELECT created FROM run WHERE no = :after), :after))
-        AND /* filters */
+    /* filters */
     ORDER BY created DESC, no DESC LIMIT :limit
 )
 
 -- name: count
 SELECT json_group_object(status, many) FROM (
-    SELECT status, count(*) AS many FROM run WHERE /* filters */ GROUP BY status
+    SELECT status, count(*) AS many FROM run
+    WHERE
+    /* filters */
+    GROUP BY status
 )
 
--- name: filters
-(:any_status OR status IN (SELECT value FROM json_each(:status)))
-AND (:flow IS NULL OR flow = :flow)
-AND (:since IS NULL OR created >= :since)
-AND (:before IS NULL OR created < :before)
-AND (:tag IS NULL OR EXISTS (
-    SELECT 1 FROM question WHERE run = no AND tag = :tag AND state = 'open'
-))
-AND (:any_label OR NOT EXISTS (
+-- What a query may ask for. Only what it does ask for stands in the statement, so that SQLite can
+-- choose an index by it.
+
+-- name: filter_status
+status = :status
+
+-- name: filter_statuses
+status IN (SELECT value FROM json_each(:statuses))
+
+-- name: filter_flow
+flow = :flow
+
+-- name: filter_since
+created >= :since
+
+-- name: filter_before
+created < :before
+
+-- name: filter_run_tag
+no IN (SELECT run FROM question WHERE tag = :run_tag AND state = 'open')
+
+-- name: filter_labels
+NOT EXISTS (
     SELECT 1 FROM json_each(:labels) AS wanted WHERE NOT EXISTS (
         SELECT 1 FROM json_each(labels) AS label
         WHERE label.key = wanted.value ->> 0 AND label.value = wanted.value ->> 1
     )
-))
+)
+
+-- name: filter_after
+(created, no) > ((SELECT created FROM run WHERE no = :after), :after)
+
+-- name: filter_back_from
+(created, no) < ((SELECT created FROM run WHERE no = :back_from), :back_from)
+
+-- name: filter_no
+run = :no
+
+-- name: filter_tag
+tag = :tag
+
+-- name: filter_occurrence
+occurrence = :occurrence
+
+-- name: filter_open
+state = 'open'
 
 -- name: questions
 SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
     SELECT doc FROM question_shown
     WHERE
-        (:no IS NULL OR run = :no)
-        AND (:tag IS NULL OR tag = :tag)
-        AND (:occurrence IS NULL OR occurrence = :occurrence)
-        AND (state = 'open' OR NOT :open_only)
+    /* filters */
     ORDER BY id LIMIT :limit
 )
 

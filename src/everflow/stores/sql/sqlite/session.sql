@@ -96,10 +96,9 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
 END;
 
-CREATE TEMP VIEW birth (runs, unnumbered, definitions) AS SELECT '', 0, '' WHERE 0;
+CREATE TEMP VIEW birth (runs, many, unnumbered, definitions) AS SELECT '', 0, 0, '' WHERE 0;
 
--- Tells the number that the unnumbered ones follow, and -1 unless all were new. A first entry is
--- missing for those alone whose run came to be just now: a run with base 0 was never pruned.
+-- Tells the number that the unnumbered ones follow, and -1 unless all were new.
 CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     INSERT OR IGNORE INTO definition (hash, body)
     SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
@@ -122,20 +121,27 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9
     FROM json_each(NEW.runs);
-    SELECT everflow_tell(-1) WHERE changes() <> json_array_length(NEW.runs);
+    SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')
-    FROM (SELECT NEW.runs AS doc WHERE changes() <> json_array_length(NEW.runs)) AS given
-    CROSS JOIN json_each(given.doc) AS new
+    FROM json_each(NEW.runs) AS new
     WHERE
-        NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
+        changes() <> NEW.many
+        AND NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
         AND NOT EXISTS (
             SELECT 1 FROM main.run WHERE flow = new.value ->> 2 AND key = new.value ->> 6
         );
 
+    -- All were new and numbered: the usual case, and the quick one.
+    INSERT INTO entry (run, seq, body, sum)
+    SELECT value ->> 0, 0, value ->> 10, value ->> 11
+    FROM json_each(NEW.runs) WHERE changes() = NEW.many AND NOT NEW.unnumbered;
+
+    -- Else a first entry is missing for those alone whose run came to be just now: where the base
+    -- is still 0 nothing was ever pruned.
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
     FROM json_each(NEW.runs) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
-    WHERE run.base = 0;
+    WHERE changes() = 0 AND run.base = 0;
 END;
 
 CREATE TEMP VIEW acceptance (answers, cancels, messages) AS SELECT '', '', '' WHERE 0;

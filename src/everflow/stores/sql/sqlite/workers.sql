@@ -32,6 +32,9 @@ SELECT coalesce(json_group_array(json_object(
 ) ORDER BY id), '[]')
 FROM worker WHERE gone < 3
 
+-- name: numbers
+SELECT json_group_object(id, number) FROM worker
+
 -- name: depose
 UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch AND gone = 0
 
@@ -64,11 +67,11 @@ heap (owner, definition) AS (
     FROM heap WHERE heap.definition IS NOT NULL
 ),
 sleeper (owner) AS (
-    SELECT min(owner) FROM run WHERE due IS NOT NULL AND status IN ('suspended', 'waiting')
+    SELECT min(owner) FROM run WHERE timed = 1
     UNION ALL
     SELECT (
         SELECT min(owner) FROM run
-        WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner > sleeper.owner
+        WHERE timed = 1 AND owner > sleeper.owner
     )
     FROM sleeper WHERE sleeper.owner IS NOT NULL
 )
@@ -98,7 +101,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
 -- name: sleepers
 SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     SELECT created, no, owner FROM run
-    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :owner
+    WHERE timed = 1 AND owner = :owner
     AND due <= :now AND NOT todo
     AND definition NOT IN (SELECT value FROM json_each(:without))
     ORDER BY created, no LIMIT :limit
@@ -137,7 +140,7 @@ FROM (
 -- name: due
 SELECT coalesce(json_group_array(no), '[]') FROM (
     SELECT no FROM run
-    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :worker
+    WHERE timed = 1 AND owner = :worker
     AND due <= :now
     AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
     ORDER BY due, no LIMIT :limit
@@ -146,6 +149,6 @@ SELECT coalesce(json_group_array(no), '[]') FROM (
 -- name: next_due
 SELECT json_array((
     SELECT min(due) FROM run
-    WHERE due IS NOT NULL AND status IN ('suspended', 'waiting') AND owner = :worker
+    WHERE timed = 1 AND owner = :worker
     AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 ))

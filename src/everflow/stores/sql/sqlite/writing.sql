@@ -4,7 +4,7 @@
 INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: start
-INSERT INTO birth VALUES (?, ?, ?)
+INSERT INTO birth VALUES (?, ?, ?, ?)
 
 -- name: started
 -- The runs of those ids, else of those keys, in the order asked for.
