@@ -1,0 +1,64 @@
+"""The flows that are measured: nodes that do nothing, so that what is left is Everflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from everflow import flow, node, parallel, sequence, suspend
+
+__all__ = ["ANSWER", "CARD", "NAMES", "TAG"]
+
+TAG = "go"
+ANSWER = True
+# 200 bytes of JSON, as a form or a message might be.
+CARD: dict[str, Any] = {
+    "id": 48_213,
+    "title": "A walk along the river in early spring",
+    "tags": ["walks", "spring", "river"],
+    "author": {"name": "Ada", "mail": "ada@example.org"},
+    "score": 4.5,
+    "draft": False,
+    "parent": None,
+    "lead": "Water",
+}
+
+
+@node(inline=True)
+def inline(number: int) -> int:
+    return number
+
+
+@node(inline=True)
+def inline_card(card: dict[str, Any]) -> dict[str, Any]:
+    return card
+
+
+@node
+def threaded(number: int) -> int:
+    return number
+
+
+@node
+async def awaited(number: int) -> int:
+    return number
+
+
+@node(inline=True)
+def ended(_: Any) -> int:
+    return 1
+
+
+FLOWS = [
+    flow("bench_thousand", sequence(*[inline] * 1_000)),
+    flow("bench_five", sequence(*[inline] * 5)),
+    flow("bench_five_cards", sequence(*[inline_card] * 5)),
+    flow("bench_five_threaded", sequence(*[threaded] * 5)),
+    flow("bench_five_awaited", sequence(*[awaited] * 5)),
+    flow("bench_ten_threaded", sequence(*[threaded] * 10)),
+    flow("bench_wide", parallel(*[inline] * 1_000)),
+    flow("bench_one", inline),
+    flow("bench_asked", inline >> suspend(TAG, bool) >> ended),
+    flow("bench_asked_often", sequence(*[suspend(TAG, bool)] * 10_000)),
+    flow("bench_asked_at_once", parallel(*[suspend(TAG, bool)] * 2_000)),
+]
+NAMES = [one.name_of_flow for one in FLOWS]

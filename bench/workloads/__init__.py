@@ -1,0 +1,8 @@
+"""The workloads, in the order of the table."""
+
+from bench.goals import Workload
+from bench.workloads import rates
+
+__all__ = ["WORKLOADS"]
+
+WORKLOADS: dict[str, Workload] = {one.name: one for one in (*rates.WORKLOADS,)}
