@@ -9,7 +9,7 @@ from everflow.cli.words import shell_quoted
 from everflow.engine.connect import Connection, connect
 from everflow.errors import ConfigurationError
 
-__all__ = ["connected", "shown_command"]
+__all__ = ["connected", "nobody_works", "shown_command"]
 
 
 def connected(here: Here) -> Connection:
@@ -27,3 +27,8 @@ def shown_command(here: Here, *words: str) -> str:
     """A command as people may type it: with the store, where that was given by an option."""
     chosen = ("--store", here.store) if here.named else ()
     return " ".join(("everflow", *(shell_quoted(word) for word in (*words, *chosen))))
+
+
+def nobody_works(flows: Connection) -> bool:
+    """Whether no worker is alive on the store, so that what was accepted waits."""
+    return all(worker.gone or worker.lost for worker in flows.store.workers())

@@ -9,8 +9,8 @@ import click
 from everflow.cli.exits import of_reply
 from everflow.cli.inputs import answer_value, user_name
 from everflow.cli.options import BY, Command, command, leave
-from everflow.cli.output import emit, screen
-from everflow.cli.places import connected
+from everflow.cli.output import emit, notes, screen
+from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import schema_at
 from everflow.engine.client import Reply, split_token
@@ -64,11 +64,19 @@ def _answer(
             reply = flows.answer(question, given, key=key, by=who)
         else:
             reply = flows.resume(question, given, tag=tag, key=key, by=who)
+        waits = reply is Reply.ANSWERED and nobody_works(flows)
     if here.json:
         emit({"question": question, "reply": str(reply)})
     else:
         screen().line(_WORDS[reply], "" if reply is Reply.ANSWERED else "yellow")
+    if waits and not here.json:
+        _tell_of_waiting(here)
     leave(of_reply(reply))
+
+
+def _tell_of_waiting(here: Here) -> None:
+    words = shown_command(here, "worker", "FILE.py")
+    notes().line(f"it is kept for the next worker, as none is running: {words}", "dim")
 
 
 def _made(name: str, body: Any) -> Command:
@@ -117,7 +125,10 @@ def cancel(here: Here, *, run: str, by: str | None) -> None:
     with connected(here) as flows:
         flows.cancel(run, by=user_name() if by is None else by)
         row = flows.run(run).row()
+        waits = row.ended is None and nobody_works(flows)
     if here.json:
         emit({"run": row.id, "status": str(row.status), "cancelling": row.cancel})
         return
     screen().line("cancelled" if row.ended else "accepted: the run's worker ends it")
+    if waits:
+        _tell_of_waiting(here)

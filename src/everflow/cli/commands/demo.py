@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def demo(here: Here, *, folder: str | None) -> None:
     shown = notes() if here.json else screen()
     shown.line(f"The example is copied into {place}")
     with connect(place / STORE, create=True) as flows, shown.board(HEADS) as board:
-        tally, answered, took = play(here, place, flows, board)
+        own = replace(here, modules=(str(place / "flow.py"),), path=(place,))
+        tally, answered, took = play(own, place, flows, board)
     if here.json:
         emit(_view(place, tally, took))
     else:
@@ -123,7 +125,7 @@ def _lead_on(folder: Path) -> None:
         f"cd {shell_quoted(str(near))}",
         "everflow list",
         "everflow show RUN",
-        "everflow graph flow.py:publish",
-        """everflow run flow.py:publish '{"post": "swifts.md"}'""",
+        "everflow graph publish",
+        """everflow run publish '{"post": "swifts.md"}'""",
     ):
         output.line(f"  {line}", "cyan")

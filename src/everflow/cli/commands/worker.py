@@ -20,8 +20,9 @@ import click
 from everflow.cli.exits import Exit
 from everflow.cli.loading import is_flow_name, load, load_all, provided
 from everflow.cli.options import as_length, command, leave
-from everflow.cli.output import emit, notes
+from everflow.cli.output import emit
 from everflow.cli.settings import Here
+from everflow.cli.words import plain
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
 from everflow.errors import ConfigurationError
@@ -114,7 +115,8 @@ def _say_begun(here: Here) -> None:
         emit({"worker": os.getpid(), "store": here.store, "flows": flows})
     else:
         named = ", ".join(flows)
-        notes().line(f"worker {os.getpid()} on {here.store}, flows: {named}; Ctrl-C ends it")
+        words = f"worker {os.getpid()} on {here.store}, flows: {named}; Ctrl-C ends it"
+        click.echo(plain(words), err=True)
 
 
 def _wait(

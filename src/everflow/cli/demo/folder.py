@@ -17,7 +17,9 @@ from everflow.errors import ConfigurationError
 __all__ = ["DEADLINE", "DEFAULT", "example_folder", "make_folder"]
 
 DEFAULT = "everflow-demo"
-DEADLINE = "PT4S"
+DEADLINE = "PT3S"
+# With this the folder stands for itself, whatever project it is made in.
+_PROJECT = '[tool.everflow]\nmodules = ["flow.py"]\nstore = "everflow.db"\n'
 _NEEDED = ("jinja2", "markdown_it", "spellchecker", "yaml")
 _DEADLINE = re.compile(r'^deadline = "[^"]*".*$', re.MULTILINE)
 _LEFT_OUT = shutil.ignore_patterns("work", "__pycache__", "*.db*", ".git*", "everflow-demo*")
@@ -51,6 +53,7 @@ def make_folder(name: str | None) -> Path:
         settings = folder / "site.toml"
         text, found = _DEADLINE.subn(f'deadline = "{DEADLINE}"', settings.read_text("utf-8"))
         settings.write_text(text, "utf-8")
+        (folder / "pyproject.toml").write_text(_PROJECT, "utf-8")
     except OSError as error:
         raise ConfigurationError(f"{folder} can't be made: {error}") from error
     if found != 1:

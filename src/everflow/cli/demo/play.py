@@ -1,7 +1,7 @@
 """The course of the demo: start everything, kill the worker twice in the middle, and count.
 
-A kill comes when the ledger shows that nodes are being run, never at a fixed time. What the journals
-hold at that moment is kept, and must not be run again.
+A kill comes when the ledger shows that nodes are being run, never at a fixed time. What the
+journals hold at that moment is kept, and must not be run again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from everflow.cli.demo.tally import Line, Tally, begun, count, journal_of, recor
 from everflow.cli.loading import find_flow
 from everflow.cli.settings import Here
 from everflow.core.entries import Kind
+from everflow.engine.client import Reply
 from everflow.engine.connect import Connection
 from everflow.errors import EverflowError
 from everflow.store import OUTCOMES, RunRow, Status
@@ -82,7 +83,7 @@ def play(
     with Crew(folder) as crew:
         course = Play(folder, flows, board, crew)
         course.note(f"worker {crew.start()} starts")
-        flow, _ = find_flow(str(folder / "flow.py") + ":publish", here)
+        flow, _ = find_flow("publish", here)
         for post in POSTS:
             run = flows.start(flow, {"post": f"{post}.md"}, key=post)
             course.posts[run.id] = post
@@ -97,6 +98,8 @@ def play(
         course.note(f"all runs are finished; the worker was told to stop and ended with {code}")
         tally = count(flows, folder, course.posts, course.before)
         tally.demand(code == 0, f"the worker ended with {code}")
+        for post, _, _, reply in editor.answered:
+            tally.demand(reply is Reply.ANSWERED, f"an answer about {post} was {reply}")
         return tally, editor.answered, time.monotonic() - course.begun_at
 
 
