@@ -47,11 +47,14 @@ class Cell:
 
     def count(self) -> None:
         """Count what is outstanding, after a load."""
-        ops = self.machine.state.ops.values()
-        self.asked = {(op.tag, op.occurrence): op.id for op in ops if type(op) is QuestionOp}
-        self.nodes = sum(type(op) is NodeOp and not op.asking for op in ops)
-        self.questions = len(self.asked)
-        self.timers = sum(type(op) is TimerOp for op in ops)
+        for op in self.machine.state.ops.values():
+            if type(op) is NodeOp:
+                self.nodes += not op.asking
+            elif type(op) is TimerOp:
+                self.timers += 1
+            elif type(op) is QuestionOp:
+                self.asked[op.tag, op.occurrence] = op.id
+                self.questions += 1
 
     @property
     def no(self) -> int:

@@ -152,7 +152,8 @@ class Scheduler:
             return
         self._fire()
         try:
-            room = self.config.batch - len(self.recorder.draft.entries)
+            most = self.config.batch * (1 if self._pending is None else 2)
+            room = most - len(self.recorder.draft.entries)
             if room > 0 and not self.draining:
                 self.dispatcher.run_inline(room)
             if not self.draining:
