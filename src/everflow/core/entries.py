@@ -62,12 +62,15 @@ class _Body(msgspec.Struct, array_like=True):
 
 _decoder = msgspec.json.Decoder(_Body)
 _text = msgspec.json.Encoder()
+_EARLY = Kind.EARLY.value
 
 
 def body_of(entry: Entry) -> str:
     """The text of an entry. Ops and node names bear no character that JSON would escape."""
     note = _text.encode(entry.note).decode() if entry.note else '""'
-    op = entry.op if entry.kind != Kind.EARLY else _text.encode(entry.op).decode()[1:-1]
+    op = entry.op
+    if entry.kind == _EARLY:  # its op is a tag of the user's
+        op = _text.encode(op).decode()[1:-1]
     source = "null" if entry.input is None else entry.input
     return (
         f'[{entry.seq},{entry.at},"{entry.kind}","{op}",{entry.payload},'

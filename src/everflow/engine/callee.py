@@ -25,6 +25,8 @@ __all__ = ["Callee", "Ended", "make_callee"]
 
 MISFIT = "misfit"  # the value doesn't fit today's code: the run parks
 
+_RESULT = Kind.RESULT.value  # a plain text is formatted twice as fast as an enum's member
+
 
 class Ended(msgspec.Struct, gc=False):
     """How an attempt ended. ``kind`` is an entry's kind, or MISFIT with the reason as payload."""
@@ -123,7 +125,7 @@ class Callee:
             return Ended(MISFIT, str(error))
         try:
             result = self.fn(value) if self.wants_value else self.fn()
-            return Ended(Kind.RESULT, encode(result, self.types, limit=self.limit))
+            return Ended(_RESULT, encode(result, self.types, limit=self.limit))
         except BaseException as error:  # noqa: BLE001 - whatever a node raises is the run's
             return self._raised(error, None)
 
