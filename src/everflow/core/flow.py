@@ -17,6 +17,7 @@ from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
 from everflow.core.ops import Op
 from everflow.core.refs import Ref
+from everflow.core.state import State
 from everflow.errors import NotAFlow, WrongArgument
 
 __all__ = [
@@ -62,6 +63,7 @@ class Moves(Protocol):
     seq: int
     run: str
 
+    state: State
     sites: dict[str, Site]
 
     def push(self, frame: AnyFrame) -> None:

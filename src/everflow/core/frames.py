@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 
-class Frame(msgspec.Struct, omit_defaults=True):
+class Frame(msgspec.Struct, omit_defaults=True, gc=False):
     """``position`` is static, ``path`` dynamic; by ``key`` the parent knows it."""
 
     position: str
@@ -40,7 +40,7 @@ class Frame(msgspec.Struct, omit_defaults=True):
     key: str
 
 
-class SequenceFrame(Frame, tag="sequence/1", gc=False):
+class SequenceFrame(Frame, tag="sequence/1"):
     """``index`` is the place of the step that goes on."""
 
     index: int = 0

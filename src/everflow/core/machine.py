@@ -16,11 +16,11 @@ from typing import ClassVar
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
 from everflow.core.mismatch import mismatch
-from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp
 from everflow.core.program import Program
-from everflow.core.refs import Ref, stored
+from everflow.core.refs import Ref, Stored, stored
 from everflow.core.state import Cancelled, Outcome
-from everflow.core.stepping import CLOSED, DONE, FAILED, Stepper
+from everflow.core.stepping import CLOSED, FAILED, Stepper
 from everflow.errors import JournalMismatch
 
 __all__ = ["Machine"]
@@ -101,8 +101,9 @@ class Machine(Stepper):
         op = self.state.ops.get(entry.op)
         if type(op) is not NodeOp or op.asking:
             raise self._mismatch(entry, "the end of an op that is outstanding")
-        if entry.node != op.node or entry.input != input_of(op.input):
-            source = input_of(op.input)
+        value = op.input
+        source = value.seq if type(value) is Stored else None
+        if entry.node != op.node or entry.input != source:
             on = "a composed input" if source is None else f"the input of entry {source}"
             raise self._mismatch(entry, f"{op.node} with {on}")
         self._begin(entry)
@@ -118,8 +119,7 @@ class Machine(Stepper):
             if op.stopping:
                 self._work.append((CLOSED, op.parent, op.id, None))
             else:
-                value = stored(entry.seq, entry.payload)
-                self._work.append((DONE, op.parent, op.key, value))
+                self._tell_done(op.parent, op.key, stored(entry.seq, entry.payload))
 
     def _error(self, entry: Entry) -> None:
         try:
@@ -148,7 +148,7 @@ class Machine(Stepper):
             raise self._mismatch(entry, "a timer that is outstanding")
         self._begin(entry)
         self.drop(op.id)
-        self._work.append((DONE, op.parent, op.key, op.input))
+        self._tell_done(op.parent, op.key, op.input)
 
     def _answer(self, entry: Entry) -> None:
         op = self.state.ops.get(entry.op)
@@ -160,13 +160,13 @@ class Machine(Stepper):
         if op.asker:
             self._go_on(op.asker, op.tag, value)
         else:
-            self._work.append((DONE, op.parent, op.key, value))
+            self._tell_done(op.parent, op.key, value)
 
     def _go_on(self, asker: str, tag: str, value: Ref) -> None:
         """Run a node again that had asked, with one more answer."""
         op = self.state.ops[asker]
         if type(op) is NodeOp:
-            op.answers.append((tag, value))
+            op.answers = (*op.answers, (tag, value))
             op.asking = False
             op.since = self.seq
             self.opened.append(op)

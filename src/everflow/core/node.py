@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import count
-from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from everflow.core.faults import make_error
 from everflow.core.flow import Children, Flow, Moves, Names, Site, check_label
@@ -106,12 +106,19 @@ class Node(Flow[In, Out]):
     def dependencies(self) -> Dependencies:
         return self.leaf.signature.needs if self.leaf.fn is not None else {}
 
-    def __call__(self, value: In, /, *args: Any, **kwargs: Any) -> Out:
-        """Call the function itself, outside of any run; an async one gives its coroutine."""
-        if self.leaf.fn is None:
-            raise NotAFlow(f"the node {self.name!r} has no function here")
-        result: Out = self.leaf.fn(*args, **{**self.bound, **kwargs})
-        return result
+    if TYPE_CHECKING:
+        # Seen so, a node is a flow and a function of the same types, which is what lets mypy infer
+        # them where either may stand. A thunk's node can be called without a value all the same.
+        def __call__(self, value: In, /, *args: Any, **kwargs: Any) -> Out:
+            """Call the function itself, outside of any run; an async one gives its coroutine."""
+            ...
+    else:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Call the function itself, outside of any run; an async one gives its coroutine."""
+            if self.leaf.fn is None:
+                raise NotAFlow(f"the node {self.name!r} has no function here")
+            return self.leaf.fn(*args, **{**self.bound, **kwargs})
 
     def require_name(self) -> str:
         """The name by which another process finds the function; UnnamedLeaf says how to get one."""
@@ -157,7 +164,7 @@ class Node(Flow[In, Out]):
         if not leaf.failure and is_failure(value):
             m.fail(parent, key, unhandled(leaf.name, site.position))
             return
-        ticks = m.ticks_left(parent, key)
+        ticks = m.ticks_left(parent, key) if m.state.budgets else None
         m.open(NodeOp(path, site.position, parent, key, value, m.seq, leaf.name, ticks))
 
     def __repr__(self) -> str:

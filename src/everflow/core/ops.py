@@ -34,7 +34,7 @@ _ATTEMPTS = re.compile(r"!(\d+)")
 AnyRef = Stored | Literal | Built
 
 
-class NodeOp(msgspec.Struct, tag="node", omit_defaults=True):
+class NodeOp(msgspec.Struct, tag="node", omit_defaults=True, gc=False):
     """Run a node. ``since`` is the seq whose commit it waits for, ``ticks`` what is left to it."""
 
     id: str
@@ -47,11 +47,11 @@ class NodeOp(msgspec.Struct, tag="node", omit_defaults=True):
     ticks: int | None = None
     stopping: bool = False
     asking: bool = False  # it is not to be run until its wait_for question is answered
-    answers: list[tuple[str, AnyRef]] = []  # of its own wait_for questions so far
+    answers: tuple[tuple[str, AnyRef], ...] = ()  # of its own wait_for questions so far
     guarded: bool = False  # stopping where something would have caught its error
 
 
-class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True):
+class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True, gc=False):
     """Wait until ``due``, in microseconds since the epoch.
 
     ``wall`` says that it is a point on the wall clock rather than the end of a duration.
@@ -67,7 +67,7 @@ class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True):
     wall: bool = False
 
 
-class QuestionOp(msgspec.Struct, tag="question", omit_defaults=True):
+class QuestionOp(msgspec.Struct, tag="question", omit_defaults=True, gc=False):
     """Wait for the answer to (run, ``tag``, ``occurrence``); a ``wait_for`` sets ``asker``."""
 
     id: str

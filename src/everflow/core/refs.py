@@ -56,7 +56,7 @@ class Literal(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
     payload: str
 
 
-class Built(msgspec.Struct, frozen=True, array_like=True, tag="b"):
+class Built(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False):
     """A value put together: ``form`` is "list", "dict", or a registered type name ("tuple" too).
 
     ``depth`` and ``weight`` count how deep and how large it is, since a part may stand in it many
@@ -75,9 +75,10 @@ Ref = Stored | Literal | Built
 
 def stored(seq: int, payload: str) -> Stored:
     """The ref to an entry's payload."""
-    if len(payload) <= SMALL:
-        return Stored(seq, payload, payload.startswith(FAILURE_PREFIX))
-    return Stored(seq, None, payload.startswith(FAILURE_PREFIX))
+    small = payload if len(payload) <= SMALL else None
+    if payload[:1] == "{" and payload.startswith(FAILURE_PREFIX):
+        return Stored(seq, small, failure=True)
+    return Stored(seq, small)
 
 
 def built(form: str, keys: tuple[str, ...], items: tuple[Ref, ...]) -> Built:

@@ -140,21 +140,30 @@ class Stepper:
         work, frames, sites = self._work, self.state.frames, self.sites
         while work:
             item = work.pop()
-            what, parent, key = item[:3]
+            what = item[0]
+            parent = item[1]
             if what == ENTER:
                 site = item[3]
-                site.flow.enter(self, site, item[4], parent, key, item[5])
+                site.flow.enter(self, site, item[4], parent, item[2], item[5])
             elif not parent:
                 self._end(what, item[3])
             else:
                 frame = frames[parent]
                 flow = sites[frame.position].flow
                 if what == DONE:
-                    flow.child_done(self, frame, key, item[3])
+                    flow.child_done(self, frame, item[2], item[3])
                 elif what == FAILED:
-                    flow.child_failed(self, frame, key, item[3])
+                    flow.child_failed(self, frame, item[2], item[3])
                 else:
-                    flow.child_closed(self, frame, key, item[3])
+                    flow.child_closed(self, frame, item[2], item[3])
+
+    def _tell_done(self, parent: str, key: str, value: Ref) -> None:
+        """Tell a parent at once what an entry ended: nothing is noted before it."""
+        frame = self.state.frames.get(parent)
+        if frame is None:
+            self._end(DONE, value)
+        else:
+            self.sites[frame.position].flow.child_done(self, frame, key, value)
 
     def _end(self, what: int, value: Any) -> None:
         if what == DONE:

@@ -233,7 +233,7 @@ class Driver:
             raise LookupError(f"{op.node} has no function here; give run() one for it")
         signature = leaf.leaf.signature
         if not signature.value:
-            return leaf.fn()
+            return leaf.fn(**leaf.bound)
         read = Reader(leaf.leaf.hints.get(signature.value_name, Any), self.registry.types)
         return leaf(read(self._payload(op.input)))
 
