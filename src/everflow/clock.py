@@ -54,6 +54,14 @@ class RunClock:
         boot = self._clock.boot() if self._stopped is None else self._stopped
         return self._start + boot - self._boot
 
+    def wall(self) -> int:
+        """The same: a process that executes runs dates what it starts by the runs' time."""
+        return self.now()
+
+    def boot(self) -> int:
+        """The boot clock itself."""
+        return self._clock.boot()
+
     def until(self, due: int, *, wall: bool) -> int:
         """Microseconds until a timer is due: by this clock, or by the wall clock for absolute times."""
         return due - (self._clock.wall() if wall else self.now())

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from everflow.clock import Clock, RunClock
 from everflow.config import Config
 from everflow.core.definition import Definition
@@ -25,12 +27,23 @@ from everflow.engine.loader import Blocked, Definitions, Loader
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder, change_of
 from everflow.engine.timers import Timers
-from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, Early, RunRow, Status, Store
+from everflow.errors import FlowError, StoreUnavailable
+from everflow.store import (
+    ACTIVE,
+    Answer,
+    Arrival,
+    Cancel,
+    Early,
+    RunQuery,
+    RunRow,
+    Status,
+    Store,
+)
 
 __all__ = ["Adoption", "Parts"]
 
 _log = logging.getLogger("everflow.engine")
+GOING_ON = (*sorted(ACTIVE), Status.BLOCKED)
 CLAIM = 500  # runs that a claim takes at most
 CLAIM_EVERY = 1_000_000  # microseconds: timers of runs that nobody owns have to be noticed
 FETCH = 2_000  # messages that a look takes at most
@@ -76,6 +89,7 @@ class Adoption:
         self._claiming = True
         self._unloaded: deque[list[RunRow]] = deque()  # claimed, and not yet in memory
         self._known = -1  # the registry's version
+        self._lost = False  # this worker may own runs that it doesn't know
 
     # --- looking at the store
 
@@ -87,10 +101,16 @@ class Adoption:
         """This process started runs that nobody owns: claim in this turn."""
         self._claiming = True
 
+    def look_for_lost(self) -> None:
+        """It isn't known whether a claim or a start went through: look what this worker owns."""
+        self._lost = True
+
     @property
     def restless(self) -> bool:
         """Whether a look right now would find something to do."""
-        if self._nudged or self._unloaded or (self._claiming and self._room > 0) or self._born:
+        if self._nudged or self._unloaded or self._lost or self._born:
+            return True
+        if self._claiming and self._room > 0:
             return True
         alone = self._parts.dispatcher.alone
         return bool(self._suspects) if alone is None else self._ran_alone(alone)
@@ -128,6 +148,8 @@ class Adoption:
             self._wake_due(now)
         if self._claiming:
             self._claim(now)
+        if self._lost:
+            self._find_lost()
         while self._unloaded:
             self._load_claimed(self._unloaded[0])
             self._unloaded.popleft()
@@ -162,12 +184,27 @@ class Adoption:
         room = self._room
         if room <= 0:
             return
-        rows = self._store.claim(
-            self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
-        )
+        try:
+            rows = self._store.claim(
+                self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
+            )
+        except StoreUnavailable:
+            self._lost = True
+            raise
         self._claiming = len(rows) == room
         if rows:
             self._unloaded.append(rows)
+
+    def _find_lost(self) -> None:
+        """Load what this worker owns and doesn't know; what rests comes by its message or timer."""
+        worker, query = self._parts.ownership.worker, RunQuery(status=GOING_ON, limit=CLAIM)
+        while rows := self._store.runs(query):
+            known = self._parts.cells
+            lost = [row for row in rows if row.owner == worker and known.get(row.no) is None]
+            if lost:
+                self._unloaded.append(lost)
+            query = replace(query, after=rows[-1].no)
+        self._lost, self._nudged = False, True
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         boards = {owner: self._parts.ownership.flights_of(owner) for owner in _owners(rows)}
@@ -383,6 +420,7 @@ class Adoption:
         self._suspects.clear()
         self._born.clear()
         self._unloaded.clear()
+        self._lost = False
         self._after = 0
         self._nudged = self._claiming = True
         self._row_due = None

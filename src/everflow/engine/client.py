@@ -34,6 +34,7 @@ from everflow.errors import (
     NotWaiting,
     RunCancelled,
     RunFailed,
+    StoreUnavailable,
     WrongArgument,
 )
 from everflow.store import (
@@ -104,6 +105,7 @@ class Client:
         owner: Callable[[], tuple[int, int]] = lambda: (0, 0),
         started: Callable[[Sequence[Started]], None] | None = None,
         nudge: Callable[[], None] | None = None,
+        unclear: Callable[[], None] | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -116,6 +118,7 @@ class Client:
         self._owner = owner
         self._started = started
         self._nudge = nudge
+        self._unclear = unclear
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, Reader | None] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
@@ -203,7 +206,12 @@ class Client:
                 new.status = Status.RUNNING if new.owner else Status.QUEUED
             owned.append(new)
         fresh = {d.hash: d.body for _, d, _ in items if d.hash not in self._known}
-        rows = self.store.start(owned, list(fresh.items()))
+        try:
+            rows = self.store.start(owned, list(fresh.items()))
+        except StoreUnavailable:
+            if self._unclear is not None:  # they may be there, and this worker's own
+                self._unclear()
+            raise
         self._known.update(fresh)
         if self._started is not None:
             self._started(

@@ -156,13 +156,14 @@ class Engine:
             store,
             self.registry,
             self.config,
-            self._clock,
+            scheduler.clock,
             self._random,
             durable=is_durable(store),
             admit=lambda definition: check_needs([definition], self._provide),
             owner=self._next_number,
             started=self._started,
             nudge=lambda: worker.post(scheduler.adoption.nudge),
+            unclear=lambda: worker.post(scheduler.adoption.look_for_lost),
         )
         worker.start()
 
