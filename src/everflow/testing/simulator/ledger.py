@@ -58,6 +58,7 @@ class Ledger:
         self.machines: dict[int, Machine] = {}
         self.bodies: dict[int, list[str]] = {}
         self.closed: set[Op] = set()
+        self.closers: dict[Op, Entry] = {}  # what closed a question
         self.gone: set[int] = set()
         self.ends: dict[int, tuple[Status, str | None]] = {}
         self.cancelled: set[int] = set()  # acknowledged
@@ -192,6 +193,9 @@ class Ledger:
             take(machine, entry, lambda hash_: self._program_of(row.flow, hash_))
         except FlowError as error:
             raise Untrue("every entry belongs where it stands", (no, entry, error)) from error
+        for op in machine.closed:
+            if type(op) is QuestionOp:
+                self.closers[no, op.id] = entry
         if entry.kind in CLOSING:
             claim((no, entry.op) not in self.closed, "an op has one closing entry", entry)
             self.closed.add((no, entry.op))

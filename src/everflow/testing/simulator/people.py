@@ -227,5 +227,8 @@ class People:
             known = payload in told.possible() or payload in early
             claim(known, "the accepted answer is the applied one", (address, payload))
         if told.accepted and not answers:
-            op = self._ledger.machines[no].state.ops.get(found[0].op)
-            claim(op is None, "an acknowledged answer is never lost", address)
+            closer = self._ledger.closers.get((no, found[0].op))
+            claim(closer is not None, "an acknowledged answer is never lost", address)
+            if closer is not None:
+                own = closer.op == found[0].op.replace("@question", "@deadline")
+                claim(not own, "a deadline never beats an accepted answer", (address, closer))

@@ -93,13 +93,13 @@ def _check_run(world: World, row: RunRow) -> None:
     machine = world.ledger.machines[row.no]
     where = (row.no, row.flow, row.status, row.reason, row.due, row.owner)
     loaded = world.base.load([row.no])[0]
-    claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     if row.status in OUTCOMES:
         claim(machine.outcome is not None, "a run ends when its journal does", where)
         told = read_outcome(row.outcome or "null")
         claim(told == machine.outcome, "a run's outcome is what its journal says", where)
         claim(not _open(world, row), "an ended run asks nothing", where)
         return
+    claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
     claim(not row.cancel, "a cancelled run ends", where)
     ops = machine.commands()
@@ -149,7 +149,7 @@ def finish(world: World, dice: Random) -> None:
             if round_ % 2 or dice.random() < 0.5:  # noqa: PLR2004 - half of them at first
                 world.people.answer_to(client, question, f"last {round_}", dice)
         dues = [row.due for row in rows if row.due is not None]
-        ahead = min(dues) - world.clock.wall() if dues and round_ % 2 == 0 else 0
+        ahead = min(dues) - world.earliest() if dues and round_ % 2 == 0 else 0
         world.clock.advance(max(ahead, 0))
         settle(world)
     raise Untrue("every run comes to its end", _standing(world))

@@ -67,12 +67,13 @@ class Worker:
             cast(Store, store),
             registry,
             config,
-            clock,
+            self.scheduler.clock,
             Random(name).randbytes,
             durable=False,
             owner=self._owner,
             started=self._started,
             nudge=lambda: self.scheduler.post(self.scheduler.adoption.nudge),
+            unclear=lambda: self.scheduler.post(self.scheduler.adoption.look_for_lost),
         )
 
     def open(self, given: Mapping[type[Any], Any]) -> None:

@@ -84,6 +84,11 @@ class World:
         told = self._verbs[step.verb](step, self._dice)
         self.story.append(f"{step.verb}: {told}")
 
+    def earliest(self) -> int:
+        """The earliest time that it is for anybody."""
+        times = [worker.scheduler.clock.now() for worker in self.workers]
+        return min([self.clock.wall(), *times])
+
     # --- processes
 
     def spawn(self, step: Step | None = None) -> Worker | None:
