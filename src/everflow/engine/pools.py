@@ -32,7 +32,7 @@ class ThreadPool:
         self._tell = tell
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
-        self._waiting = 0
+        self._load = 0  # attempts that are waiting or being run
         self._lock = threading.Lock()
         self.abandoned: dict[int, Attempt] = {}
         self._closed = False
@@ -40,12 +40,12 @@ class ThreadPool:
     def begin(self, attempt: Attempt) -> None:
         """Run an attempt on a free thread."""
         with self._lock:
-            spare = self._waiting - self._queue.qsize()
-            if spare <= 0 and len(self._threads) < self._most + len(self.abandoned):
+            self._load += 1
+            most = self._most + len(self.abandoned)
+            if len(self._threads) < min(self._load, most):
                 name = f"everflow-node-{len(self._threads)}"
                 thread = threading.Thread(target=self._work, name=name, daemon=True)
                 self._threads.append(thread)
-                self._waiting += 1
                 thread.start()
         self._queue.put(attempt)
 
@@ -71,14 +71,12 @@ class ThreadPool:
             attempt = self._queue.get()
             if attempt is None:
                 return
-            with self._lock:
-                self._waiting -= 1
             if attempt.token not in self.abandoned:
                 end = attempt.callee.perform(attempt.payload, attempt.run)
                 self._tell(attempt, end)  # of an abandoned one it comes late, and is counted so
             with self._lock:
                 self.abandoned.pop(attempt.token, None)
-                self._waiting += 1
+                self._load -= 1
 
 
 class LoopPool:

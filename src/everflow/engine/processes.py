@@ -121,18 +121,18 @@ class ProcessPool:
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
         self._seats: list[threading.Thread] = []
         self._running: dict[int, Child | None] = {}
-        self._waiting = 0  # seats that wait for an attempt
+        self._load = 0  # attempts that are waiting or being run
         self._lock = threading.Lock()
 
     def begin(self, attempt: Attempt) -> None:
         """Run an attempt in a free child."""
         with self._lock:
             self._running[attempt.token] = None
-            if self._waiting <= self._queue.qsize() and len(self._seats) < self._most:
+            self._load += 1
+            if len(self._seats) < min(self._load, self._most):
                 name = f"everflow-process-{len(self._seats)}"
                 seat = threading.Thread(target=self._serve, name=name, daemon=True)
                 self._seats.append(seat)
-                self._waiting += 1
                 seat.start()
         self._queue.put(attempt)
 
@@ -161,11 +161,9 @@ class ProcessPool:
     def _serve(self) -> None:
         child: Child | None = None
         while (attempt := self._queue.get()) is not None:
-            with self._lock:
-                self._waiting -= 1
             child = self._attempt(attempt, child)
             with self._lock:
-                self._waiting += 1
+                self._load -= 1
         if child is not None:
             child.end(PATIENCE)
 
