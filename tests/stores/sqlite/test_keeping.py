@@ -127,6 +127,16 @@ def test_a_store_of_an_older_format_is_brought_up(
     assert steps == ["schema_2.sql", "schema_3.sql"]
 
 
+def test_an_older_format_is_not_brought_up_under_others(
+    store: SQLiteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their release doesn't know what it would find."""
+    monkeypatch.setattr(schema, "FORMAT", 2)
+    with pytest.raises(StoreError, match="while others have it open"):
+        SQLiteStore.open(tmp_path / "store.db")
+    assert begin(store, "one").no == 1
+
+
 def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store stays at its format, and this release can still open it."""
     path = tmp_path / "store.db"

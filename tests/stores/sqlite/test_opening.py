@@ -73,6 +73,14 @@ def test_a_store_is_made_whole(path: Path) -> None:
     store.close()
 
 
+def test_what_a_dead_maker_left_is_cleared_away(path: Path) -> None:
+    """It was never a store."""
+    left = path.with_name(".store.db.abcdef.new")
+    left.write_bytes(b"half of it")
+    SQLiteStore.open(path).close()
+    assert not left.exists()
+
+
 def test_settings_are_in_force(path: Path) -> None:
     """Above all: what is acknowledged is on the disk."""
     store = SQLiteStore.open(path)

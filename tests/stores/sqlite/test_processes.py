@@ -52,6 +52,32 @@ def test_a_forked_child_is_told_to_open_it_again(tmp_path: Path) -> None:
     assert child.end() == 0
 
 
+def test_a_forked_child_keeps_no_dead_worker_alive(store: SQLiteStore, tmp_path: Path) -> None:
+    """Nor the store in the hands of the dead."""
+    child = Child(
+        tmp_path / "store.db",
+        """
+        import os, signal
+        other = SQLiteStore.open(path)
+        scribe = Scribe(other)
+        board = other.flights(scribe.id, 4)
+        pid = os.fork()
+        if pid == 0:
+            other.close()
+            say("forked")
+            sys.stdin.readline()
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    assert child.line() == "forked"
+    child.process.wait()
+    (worker,) = store.workers()
+    assert worker.lost
+    child.tell("end")
+    child.end()
+
+
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     """Every verb, and closing again is nothing."""
     store = SQLiteStore.open(tmp_path / "store.db")

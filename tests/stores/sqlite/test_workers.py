@@ -9,7 +9,7 @@ import pytest
 
 from everflow.errors import StoreFull, StoreUnavailable
 from everflow.store import Status
-from everflow.stores.sqlite import SQLiteStore, boards
+from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import Scribe, begin
 from tests.stores.sqlite.children import Child
 
@@ -93,7 +93,7 @@ def test_beating_needs_no_room(store: SQLiteStore, monkeypatch: pytest.MonkeyPat
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(boards, "open", full, raising=False)
+    monkeypatch.setattr(Path, "open", full)
     for _ in range(3):
         store.beat(worker.id)
     assert [row.beat for row in store.workers()] == [3]

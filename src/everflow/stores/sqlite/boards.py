@@ -10,7 +10,7 @@ others at once. A worker without a file is dead: the file is there before its ro
 never ahead of the store: where it is, the store is older than what its workers saw (a lost log, an
 older copy).
 
-A forked child shares the lock: should it outlive its parent, the death shows by the heartbeat.
+A forked child would share the lock and outlive its parent with it: it lets go at once.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ _ROOM = 4096  # bytes: a page, with room for 508 slots
 
 
 class Board:
-    """A worker's own file, locked."""
+    """A worker's own file, whose lock is ``lock``."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, path: Path, lock: int) -> None:
+        self._path = path
+        self._lock = lock
         self._cells = self._mapped(_ROOM)
 
     def _mapped(self, size: int) -> memoryview:
-        missing = size - os.fstat(self._fd).st_size
-        with open(self._fd, "ab", closefd=False) as file:
-            file.write(bytes(missing))
-        cells = memoryview(mmap.mmap(self._fd, size)).cast("q")
+        with self._path.open("ab+") as file:  # not the lock's descriptor: a mapping holds its own
+            file.write(bytes(max(0, size - file.tell())))
+            file.flush()
+            cells = memoryview(mmap.mmap(file.fileno(), size)).cast("q")
         cells[0] = MAGIC
         return cells
 
@@ -62,10 +63,9 @@ class Board:
         self._cells[_SLOTS] = max(slots, self._cells[_SLOTS])
         return cast("MutableSequence[int]", self._cells[_FIRST : _FIRST + slots])
 
-    def close(self) -> None:
-        """Free the lock. The mapped memory goes when nobody holds the slots any more."""
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
-        os.close(self._fd)
+    def unlock(self) -> None:
+        """Let go of the lock. The mapped memory goes when nobody holds the slots any more."""
+        os.close(self._lock)
 
 
 class Boards:
@@ -80,16 +80,16 @@ class Boards:
 
         That happens when an older backup was put in the place of the store.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self._path(worker), flags, 0o644)
+        path = self._path(worker)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            if not try_lock(fd):
-                os.close(fd)
+            if not try_lock(lock):
+                os.close(lock)
                 return False
-            os.ftruncate(fd, 0)
-            self._own[worker] = Board(fd)
+            os.ftruncate(lock, 0)
+            self._own[worker] = Board(path, lock)
         except OSError:
-            os.close(fd)
+            os.close(lock)
             raise
         return True
 
@@ -137,10 +137,10 @@ class Boards:
         return found
 
     def take_down(self, worker: int) -> None:
-        """Free a worker's lock; its file stays for those who look."""
+        """Let go of a worker's lock; its file stays for those who look."""
         board = self._own.pop(worker, None)
         if board is not None:
-            board.close()
+            board.unlock()
 
     def sweep(self, listed: set[int]) -> None:
         """Delete the files of workers that aren't listed any more."""
@@ -149,7 +149,7 @@ class Boards:
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Free all own locks."""
+        """Let go of all own locks."""
         for worker in list(self._own):
             self.take_down(worker)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from typing import TypeVar
 
 import apsw
@@ -20,6 +22,17 @@ T = TypeVar("T")
 
 QUERIES = read_queries("sqlite", "writing", "workers", "reading", "keeping")
 _encode = msgspec.json.Encoder().encode
+
+
+_open_here: weakref.WeakSet[Desk] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    while _open_here:
+        _open_here.pop().forsake()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def as_json(value: object) -> str:
@@ -41,6 +54,7 @@ class Desk:
         self._pen = Pen(self._first_connection, self._name, turnstile)
         self._glass = Glass(self._second_connection, self._name)
         self._boards = Boards(place.folder)
+        _open_here.add(self)
 
     def look(self) -> None:
         """Open both lines; who is alone makes the store if need be and examines it before."""
@@ -72,8 +86,17 @@ class Desk:
         self._pen.look()
         self._glass.look()
 
+    def forsake(self) -> None:
+        """In a forked child: let go of the locks that the kernel would count as the parent's."""
+        self._boards.close()
+        self._presence.leave()
+        self._pen.turnstile.forsake()
+
     def close(self) -> None:
         """Let go of the file and of all own boards. Closing twice is no error."""
+        _open_here.discard(self)
+        if not self._pen.is_ours:
+            return
         self._boards.close()
         self._glass.close()
         self._pen.close()

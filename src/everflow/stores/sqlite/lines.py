@@ -39,9 +39,14 @@ class Line:
         self._db: apsw.Connection | None = None
         self._openings = 0
 
+    @property
+    def is_ours(self) -> bool:
+        """False in a forked child."""
+        return self._pid == os.getpid()
+
     def check(self) -> None:
         """Raise unless the store is open in this very process."""
-        if self._pid != os.getpid():
+        if not self.is_ours:
             raise StoreError(
                 f"The store {self._place} was opened before a fork.",
                 hint="open it again in the child",

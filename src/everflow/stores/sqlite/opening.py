@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from everflow.stores.sqlite.files import (
     sync_file,
     sync_folder,
 )
-from everflow.stores.sqlite.schema import migrate, refuse_unknown, write_schema
+from everflow.stores.sqlite.schema import migrate, refuse_older, refuse_unknown, write_schema
 from everflow.stores.sqlite.trouble import RESTORE
 from everflow.stores.sqlite.wal import check_log
 
@@ -94,6 +95,8 @@ def make(place: Place) -> None:
             f"The log of the store {place.path} is there, but the store isn't.",
             hint="put the store back beside its log, or delete the log if it is no use",
         )
+    for left in place.path.parent.glob(f".{glob.escape(place.path.name)}.*.new*"):
+        left.unlink()  # by somebody who died while making it
     new = place.path.with_name(f".{place.path.name}.{secrets.token_hex(6)}.new")
     try:
         db = apsw.Connection(str(new), vfs=place.vfs or None)
@@ -112,7 +115,7 @@ def make(place: Place) -> None:
 
 @contextmanager
 def examined(place: Place) -> Iterator[None]:
-    """Look whether the file and its log are whole. Nobody else is there.
+    """Look whether file and log are whole, and bring an older format up. Nobody else is there.
 
     The connection that looked stays until others are open, so that recovery runs once.
     """
@@ -120,6 +123,7 @@ def examined(place: Place) -> Iterator[None]:
     try:
         refuse_unknown(db, str(place.path))
         _check(db, place)
+        migrate(db)
         yield
     finally:
         db.close(force=True)
@@ -130,9 +134,8 @@ def connect(place: Place, tell: Tell | None = None) -> apsw.Connection:
     inspect(place.path, place.vfs)
     db = _bare(place)
     try:
-        refuse_unknown(db, str(place.path))
+        refuse_older(db, str(place.path))
         _set_up(db)
-        migrate(db)
         db.create_scalar_function("everflow_tell", tell or _unheard, 1)
         db.execute(_SESSION)
         db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)

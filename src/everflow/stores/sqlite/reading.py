@@ -83,6 +83,16 @@ class Reading(Desk):
         """Runs by number."""
         return self._ask("rows", list[RunRow], {"nos": as_json(nos)})
 
+    def asked(
+        self, places: Sequence[tuple[str, str, int]]
+    ) -> list[tuple[RunRow | None, QuestionRow | None]]:
+        """Runs and questions by their public names."""
+        return self._ask(
+            "asked",
+            list[tuple[RunRow | None, QuestionRow | None]],
+            {"places": as_json(places)},
+        )
+
     def runs(self, query: RunQuery) -> list[RunRow]:
         """The runs that a query asks for."""
         filters = _filters(query)

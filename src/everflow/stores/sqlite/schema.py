@@ -1,7 +1,7 @@
 """The format of the file, in steps: ``schema_1.sql`` makes an empty file format 1, and so on.
 
-Forward only, each step a transaction with its number (``user_version``) in it. A file of a later
-format than this release knows is refused.
+Forward only, each step a transaction with its number (``user_version``) in it, and only by who has
+the store alone. A file of a later format than this release knows is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 
 import apsw
 
-from everflow.errors import StoreForeign, StoreTooNew
+from everflow.errors import StoreError, StoreForeign, StoreTooNew
 from everflow.stores.queries import read_text
 
 FORMAT = 1
@@ -28,8 +28,8 @@ def write_schema(db: apsw.Connection, upto: int = FORMAT) -> None:
     _advance(db, 1, upto)
 
 
-def refuse_unknown(db: apsw.Connection, place: str) -> None:
-    """Refuse a format that this release doesn't know."""
+def refuse_unknown(db: apsw.Connection, place: str) -> int:
+    """The format of a store; one that this release doesn't know is refused."""
     found = _format(db)
     if found > FORMAT:
         raise StoreTooNew(
@@ -38,10 +38,22 @@ def refuse_unknown(db: apsw.Connection, place: str) -> None:
         )
     if found < 1:
         raise StoreForeign(f"{place} was made for Everflow but isn't a store.")
+    return found
+
+
+def refuse_older(db: apsw.Connection, place: str) -> None:
+    """Refuse an older format: others of an older release have the store open."""
+    found = refuse_unknown(db, place)
+    if found < FORMAT:
+        raise StoreError(
+            f"The store {place} has format {found} and must be brought to {FORMAT}, "
+            "which isn't done while others have it open.",
+            hint="stop the processes of the older release first",
+        )
 
 
 def migrate(db: apsw.Connection) -> None:
-    """Bring a store to this release's format."""
+    """Bring a store to this release's format. Nobody else is there."""
     _advance(db, _format(db), FORMAT)
 
 
@@ -49,8 +61,7 @@ def _advance(db: apsw.Connection, found: int, upto: int) -> None:
     for step in range(found + 1, upto + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
-            if _format(db) < step:  # another process may have been first
-                _step(db, step)
+            _step(db, step)
             db.execute("COMMIT")
         except BaseException:
             db.execute("ROLLBACK")

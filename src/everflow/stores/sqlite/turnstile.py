@@ -111,6 +111,11 @@ class Turnstile:
             os.close(self._next)
             os.close(self._writing)
 
+    def forsake(self) -> None:
+        """In a forked child: let go of the files, whoever may be inside in the parent."""
+        os.close(self._next)
+        os.close(self._writing)
+
     def _pass(self, deadline: float) -> None:
         self._take(self._next, deadline)
         try:
