@@ -91,6 +91,7 @@ class Scheduler:
         self._sent = False
         self._delay = FIRST_DELAY
         self._retry_at = 0
+        self._deposed = False  # fenced, and not enlisted anew so far
         self.draining = False  # begin nothing more: the engine is closing
 
     # --- from outside the loop
@@ -339,11 +340,13 @@ class Scheduler:
         """Whether the loop may go on after trouble: at the next try, if one is due."""
         if self.system_clock.boot() < self._retry_at:
             return False
-        if self._pending is not None:
+        if self._deposed:
+            self._fenced()
+        elif self._pending is not None:
             self._commit()
-            return self.trouble is None
-        self._healed()
-        return True
+        else:
+            self._healed()
+        return self.trouble is None
 
     def _fenced(self) -> None:
         """Others took this worker for dead: all that it held is theirs now. Begin anew."""
@@ -357,5 +360,11 @@ class Scheduler:
         self._pending = None
         self._sent = False
         self.adoption.clear()
-        self._healed()
-        self.dispatcher.board = self.ownership.enlist(self.clock.now())
+        self._deposed = True
+        try:
+            self.dispatcher.board = self.ownership.enlist(self.clock.now())
+        except StoreError as error:
+            self._in_trouble(error)
+        else:
+            self._deposed = False
+            self._healed()
