@@ -76,9 +76,7 @@ class Ledger:
 
     # --- effects
 
-    def began(
-        self, worker: int, no: int, op: str, *, since: int | None, pooled: bool
-    ) -> None:
+    def began(self, worker: int, no: int, op: str, *, since: int | None, pooled: bool) -> None:
         """A worker begins a node (an inline one: has just run it). ``since`` None: it is pure."""
         where = f"{op} of run {no} by worker {worker}"
         key = no, op
@@ -221,8 +219,10 @@ class Ledger:
                 seen = machine.state.cancelling
             elif isinstance(message, Early):
                 kinds = {Kind.EARLY, Kind.ANSWER}
-                seen = machine.outcome is not None or machine.state.cancelling or any(
-                    e.kind in kinds and e.payload == message.payload for e in journal
+                seen = (
+                    machine.outcome is not None
+                    or machine.state.cancelling
+                    or any(e.kind in kinds and e.payload == message.payload for e in journal)
                 )
             else:
                 seen = question_of(machine, message) is None
@@ -231,7 +231,11 @@ class Ledger:
     def _check_row(self, before: RunRow, row: RunRow) -> None:
         no, status = row.no, row.status
         if before.status is not status:
-            claim(allowed(before.status, status), "a status follows the lifecycle", (no, before.status, status))
+            claim(
+                allowed(before.status, status),
+                "a status follows the lifecycle",
+                (no, before.status, status),
+            )
         if status not in OUTCOMES:
             claim(no not in self.ends, "an outcome never changes", (no, row.status))
             return
