@@ -159,6 +159,14 @@ class Store(Protocol):
     def rows(self, nos: Sequence[int]) -> list[RunRow]:
         """In the order asked for."""
 
+    def asked(
+        self, places: Sequence[tuple[str, str, int]]
+    ) -> list[tuple[RunRow | None, QuestionRow | None]]:
+        """The run and the question, open or closed, of each (run's id, tag, occurrence), in order.
+
+        None where there is no such run, or no such question of it.
+        """
+
     def runs(self, query: RunQuery) -> list[RunRow]:
         """In the query's order. After a run that isn't there (any more) comes nothing."""
 

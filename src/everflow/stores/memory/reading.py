@@ -62,6 +62,22 @@ class Reading(Tables):
         return [copied(self._runs[no]) for no in nos if no in self._runs]
 
     @locked
+    def asked(
+        self, places: Sequence[tuple[str, str, int]]
+    ) -> list[tuple[RunRow | None, QuestionRow | None]]:
+        """Runs and questions by their public names."""
+        return [self._asked(*place) for place in places]
+
+    def _asked(
+        self, name: str, tag: str, occurrence: int
+    ) -> tuple[RunRow | None, QuestionRow | None]:
+        run = self._runs.get(self._ids.get(name, 0))
+        if run is None:
+            return None, None
+        question = self._questions.get((run.no, tag, occurrence))
+        return copied(run), None if question is None else self._today(question)
+
+    @locked
     def runs(self, query: RunQuery) -> list[RunRow]:
         """The runs that a query asks for."""
         if query.after and query.after not in self._runs:

@@ -138,7 +138,7 @@ class LoadRules(Hooks):
 
 
 class QueryRules(Hooks):
-    """`find`, `find_key`, `rows`, `runs`, `count`, `questions`, `definition`."""
+    """`find`, `find_key`, `rows`, `asked`, `runs`, `count`, `questions`, `definition`."""
 
     def test_a_run_is_found_by_its_names(self, store: Store) -> None:
         """By id, by flow and key, by number."""
@@ -258,6 +258,21 @@ class QueryRules(Hooks):
         assert asked(tag="t", open_only=False, no=one.no) == [("a", "t", 0), ("a", "t", 1)]
         assert asked(occurrence=1) == [("a", "t", 1)]
         assert asked(tag="x") == []
+
+    def test_questions_are_found_by_their_tokens(self, store: Store) -> None:
+        """Open and closed ones, each with its run, in the order asked; what isn't there is None."""
+        scribe = Scribe(store)
+        one, two = scribe.asking("a"), scribe.asking("b")
+        scribe.write(opened=[opened(two, "u", 3)])
+        store.accept([answer(one)])
+        places = [("b", "u", 3), ("c", "t", 0), ("a", "t", 0), ("a", "t", 1), ("a", "t", 0)]
+        found = store.asked(places)
+        listed = {
+            (q.run, q.tag, q.occurrence): q for q in store.questions(QuestionQuery(open_only=False))
+        }
+        assert [question for _, question in found] == [listed.get(place) for place in places]
+        assert [row for row, _ in found] == [store.find(name) for name, _, _ in places]
+        assert store.asked([]) == []
 
     def test_a_question_tells_its_runs_present_definition(self, store: Store) -> None:
         """An upgraded run's questions are of the new definition."""

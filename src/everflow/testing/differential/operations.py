@@ -223,6 +223,14 @@ def _asked(random: Random) -> dict[str, Any]:
     }
 
 
+def _places(random: Random) -> dict[str, Any]:
+    places = [
+        (_run(random), random.choice(TAGS), random.randrange(2))
+        for _ in range(random.randint(0, 3))
+    ]
+    return {"places": places}
+
+
 def _definition(random: Random) -> dict[str, Any]:
     return {"hash": random.choice((*DEFINITIONS, "d4"))}
 
@@ -266,6 +274,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "find": (1, _of_run),
     "find_key": (1, _key),
     "rows": (1, _of_runs),
+    "asked": (1, _places),
     "runs": (6, _query),
     "count": (2, _query),
     "questions": (4, _asked),

@@ -297,6 +297,12 @@ class Side:
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         return [self._row(row) for row in self.store.rows(self._nos(runs))]
 
+    def asked(self, places: Sequence[tuple[str, str, int]]) -> list[Any]:
+        return [
+            (row and self._row(row), question and structs.replace(question, no=0))
+            for row, question in self.store.asked([(run, tag, nth) for run, tag, nth in places])
+        ]
+
     def _query(self, after: str | None, given: dict[str, Any]) -> RunQuery:
         return RunQuery(after=0 if after is None else self._no(after), **given)
 

@@ -51,6 +51,20 @@ SELECT '['
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY asked.key), '') || ']'
 FROM json_each(:nos) AS asked CROSS JOIN run_shown ON run_shown.no = asked.value
 
+-- name: asked
+SELECT '[' || coalesce(group_concat(
+    '['
+    || coalesce((SELECT doc FROM run_shown WHERE id = asked.value ->> 0), 'null')
+    || ','
+    || coalesce((
+        SELECT doc FROM question_shown
+        WHERE run = (SELECT no FROM run WHERE id = asked.value ->> 0)
+        AND tag = asked.value ->> 1 AND occurrence = asked.value ->> 2
+    ), 'null')
+    || ']', ',' ORDER BY asked.key
+), '') || ']'
+FROM json_each(:places) AS asked
+
 -- name: runs
 SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
     SELECT doc FROM run_shown
