@@ -52,6 +52,10 @@ class People:
         self._subjects = {s.flow.name_of_flow: s for s in subjects}
         self._names = list(self._subjects)
 
+    def subject(self, flow: str) -> Subject:
+        """The subject of a flow."""
+        return self._subjects[flow]
+
     def start(self, client: Client, pick: int, dice: Random) -> str:
         """Start a run, some with a key that another start had."""
         subject = self._subjects[self._names[pick % len(self._names)]]

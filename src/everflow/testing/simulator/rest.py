@@ -11,10 +11,14 @@ from random import Random
 
 from everflow.core.journal import read_outcome, snapshot
 from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.refs import compose
+from everflow.core.state import Cancelled, Done
+from everflow.core.values import encode
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, RunRow, Status
 from everflow.testing.shadow import check, check_fold
 from everflow.testing.simulator.faulty import FaultyStore
 from everflow.testing.simulator.ledger import Untrue, claim
+from everflow.testing.simulator.reference import Raised, Undecided, reference
 from everflow.testing.simulator.world import SECOND, World
 
 __all__ = ["finish", "settle"]
@@ -98,6 +102,7 @@ def _check_run(world: World, row: RunRow) -> None:
         told = read_outcome(row.outcome or "null")
         claim(told == machine.outcome, "a run's outcome is what its journal says", where)
         claim(not _open(world, row), "an ended run asks nothing", where)
+        _check_value(world, row)
         return
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
@@ -116,6 +121,27 @@ def _check_run(world: World, row: RunRow) -> None:
     check(machine)
     check_fold(machine, machine.program, world.ledger.bodies[row.no], None)
     _check_memory(world, row.no)
+
+
+def _check_value(world: World, row: RunRow) -> None:
+    """What a run gave is what its flow gives when it is read off directly."""
+    subject = world.people.subject(row.flow)
+    outcome = world.ledger.machines[row.no].outcome
+    if not subject.reference or row.no in world.checked or isinstance(outcome, Cancelled):
+        return
+    world.checked.add(row.no)
+    journal = world.ledger.journals[row.no]
+    types = world.registry.types
+    try:
+        wanted = encode(reference(world.ledger.machines[row.no].program, types, journal), types)
+    except Raised:
+        wanted = ""
+    except Undecided as error:
+        wanted = f"undecided at {error}"
+    given = ""
+    if isinstance(outcome, Done):
+        given = compose(outcome.value, lambda seq: journal[seq].payload)
+    claim(given == wanted, "a run gives what its flow says", (row.no, row.flow, given, wanted))
 
 
 def _asks(op: object) -> bool:

@@ -48,7 +48,8 @@ class World:
         self.story: list[str] = []
         self.workers: list[Worker] = []
         self.deaths = self.troubles = 0
-        self._registry = registry
+        self.registry = registry
+        self.checked: set[int] = set()  # ended runs whose value was compared
         self._given = given
         self._performer = performer
         self._names = 0
@@ -103,7 +104,7 @@ class World:
                 store,
                 self.ledger,
                 self.clock,
-                self._registry,
+                self.registry,
                 self.config,
                 performer=self._performer,
                 holds=lambda: self._dice.random() < 0.5,  # noqa: PLR2004 - half of them
@@ -227,7 +228,7 @@ class World:
     def client(self, store: FaultyStore) -> Client:
         """A client in a process that executes nothing."""
         dice = self._dice.randbytes
-        registry = self._registry
+        registry = self.registry
         return Client(cast(Store, store), registry, self.config, self.clock, dice, durable=False)
 
     def _jump(self, step: Step, dice: Random) -> str:
