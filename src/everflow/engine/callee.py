@@ -102,15 +102,13 @@ class Callee:
             args, keywords = self._arguments(payload, run)
         except ValueMismatch as error:
             return Ended(MISFIT, str(error))
+        mine = asyncio.current_task()
         token = current.set(run)
         try:
             coroutine: Awaitable[Any] = self.fn(*args, **keywords)
             value = await coroutine
-        except GeneratorExit:
-            raise
         except BaseException as error:
-            running = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and running and running.cancelling():
+            if _is_ended_by_others(error, mine):
                 raise
             return self._raised(error, run)  # whatever a node raises is the run's
         finally:
@@ -154,6 +152,18 @@ class Callee:
         except Exception as error:  # noqa: BLE001 - a value's own code may raise anything
             return self._raised(error, run)
         return Ended(Kind.WANTED, prompt, spent, suspension.tag)
+
+
+def _is_ended_by_others(error: BaseException, mine: asyncio.Task[Any] | None) -> bool:
+    """Whether an async node was cancelled, or thrown away with its loop, rather than raised."""
+    if isinstance(error, asyncio.CancelledError):
+        return mine is not None and mine.cancelling() > 0
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        return asyncio.current_task() is not mine
+    except RuntimeError:  # no loop is running
+        return True
 
 
 class ExpressionCallee(Callee):

@@ -34,7 +34,7 @@ from everflow.engine.callee import MISFIT, Callee, Ended
 from everflow.engine.dependencies import open_all
 from everflow.engine.noderun import NodeRun, current
 from everflow.engine.reify import reify
-from everflow.engine.wire import Ask, Begin, End, Hello, Logged, Moved, Place, read, write
+from everflow.engine.wire import Ask, Begin, End, Hello, Logged, Moved, Place, Taken, read, write
 from everflow.errors import UnresolvedName
 
 __all__ = ["Host", "find_node", "main"]
@@ -111,6 +111,7 @@ class Host:
             logging.getLogger().setLevel(message.level)
             self.served += 1
             return
+        self._send(Taken())
         end = self._run(message)
         self.served += 1
         self._send(End(end.kind, end.payload, end.ticks, end.note))

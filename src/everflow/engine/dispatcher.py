@@ -12,7 +12,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableSequence
 from typing import Any, Protocol
 
+import msgspec
+
 from everflow.config import Config
+from everflow.core.entries import Kind
+from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
 from everflow.core.node import Place
 from everflow.core.ops import NodeOp, TimerOp
@@ -181,7 +185,8 @@ class Dispatcher:
         if payload is None:
             payload = cell.payload(ref, self._fetch)
         if callee.light and op.ticks is None:
-            return callee.quick(payload)
+            end = callee.quick(payload)
+            return end if end.kind != Kind.ERROR else placed(end, op)
         return callee.perform(payload, self._view(cell, op, callee))
 
     def begin_pooled(self) -> int:
@@ -281,6 +286,13 @@ def is_wanted(cell: Cell, op: NodeOp) -> bool:
     """Whether the op is still to be run: not stopped, closed or dropped meanwhile."""
     known = cell.machine.state.ops.get(op.id)
     return known is op and not (op.stopping or op.asking or cell.dropped)
+
+
+def placed(end: Ended, op: NodeOp) -> Ended:
+    """An error's end that names the position, which a node without a view doesn't know."""
+    error = decode_error(end.payload)
+    payload = encode_error(msgspec.structs.replace(error, position=op.position))
+    return Ended(end.kind, payload, end.ticks, end.note)
 
 
 def deadline_of(cell: Cell, op: NodeOp) -> int | None:

@@ -33,6 +33,7 @@ from everflow.engine.wire import (
     End,
     Hello,
     Logged,
+    Taken,
     Tell,
     is_reachable,
     place_of,
@@ -172,40 +173,39 @@ class ProcessPool:
         with self._lock:
             if attempt.token not in self._running:
                 return child
-        try:
-            child = self._begun(attempt, child)
-        except OSError as error:
-            self._finish(attempt, _died(attempt, f"couldn't be started: {error}", {}))
-            return None
-        if child is None:
-            return None
-        end = self._end_of(attempt, child)
-        if end is None:
-            status = child.end(PATIENCE)
-            self._finish(attempt, _died(attempt, *_cause(status)))
-            return None
-        if self._finish(attempt, Ended(end.kind, end.payload, end.ticks, end.note)):
-            return child
-        child.end(0.0)  # it was killed as it told its end
-        return None
-
-    def _begun(self, attempt: Attempt, child: Child | None) -> Child | None:
-        """The child that runs the attempt now; None when the attempt was stopped before."""
-        try:
-            child = child or self._new()
-            child.ask(self._request(attempt, child))
-        except BrokenPipeError:  # an idle child had died: nothing was begun in it
-            if child is not None:
+        end: Ended | None = None
+        taken = False
+        if child is not None:
+            end, taken = self._tried(attempt, child)
+            if end is None and not taken:  # it had died before, idle: nothing was begun in it
                 child.end(0.0)
-            child = self._new()
-            child.ask(self._request(attempt, child))
+        if not taken:
+            try:
+                child = self._new()
+            except OSError as error:
+                self._finish(attempt, _died(attempt, f"couldn't be started: {error}", {}))
+                return None
+            end, _ = self._tried(attempt, child)
+        if child is not None and end is None:
+            self._finish(attempt, _died(attempt, *_cause(child.end(PATIENCE))))
+            return None
+        if child is not None and end is not None and not self._finish(attempt, end):
+            child.end(0.0)  # it was killed as it told its end
+            return None
+        return child
+
+    def _tried(self, attempt: Attempt, child: Child) -> tuple[Ended | None, bool]:
+        """The attempt's end in that child, if it told one, and whether it was begun there."""
         with self._lock:
-            if attempt.token in self._running:
-                self._running[attempt.token] = child
-                return child
-        child.kill()
-        child.end(0.0)
-        return None
+            if attempt.token not in self._running:
+                child.kill()
+                return None, True
+            self._running[attempt.token] = child
+        try:
+            child.ask(self._request(attempt, child))
+        except OSError:
+            return None, False
+        return self._end_of(attempt, child)
 
     def _new(self) -> Child:
         child = Child()
@@ -224,16 +224,21 @@ class ProcessPool:
             callee.name, where, bound, attempt.payload, callee.limit, fresh, *attempt.run.facts
         )
 
-    def _end_of(self, attempt: Attempt, child: Child) -> End | None:
-        """Pass on what the node tells until it ends; None when its child died."""
-        while (told := child.hear()) is not None and not isinstance(told, End):
-            if isinstance(told, Logged):
+    def _end_of(self, attempt: Attempt, child: Child) -> tuple[Ended | None, bool]:
+        """Pass on what the node tells until it ends; no end when its child died."""
+        taken = False
+        while (told := child.hear()) is not None:
+            if isinstance(told, End):
+                return Ended(told.kind, told.payload, told.ticks, told.note), True
+            if isinstance(told, Taken):
+                taken = True
+            elif isinstance(told, Logged):
                 _log_here(told)
             elif told.fraction < 0:
                 attempt.run.heartbeat()
             else:
                 attempt.run.progress(told.fraction, told.message)
-        return told
+        return None, taken
 
     def _finish(self, attempt: Attempt, end: Ended) -> bool:
         """Tell an end, unless the attempt was stopped meanwhile; then give False."""

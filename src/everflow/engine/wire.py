@@ -16,8 +16,8 @@ from everflow.core.naming import module_name
 from everflow.core.node import Node
 
 __all__ = [
-    "Ask", "Begin", "End", "Hello", "Logged", "Moved", "Place", "Tell", "is_reachable", "place_of",
-    "read", "write",
+    "Ask", "Begin", "End", "Hello", "Logged", "Moved", "Place", "Taken", "Tell", "is_reachable",
+    "place_of", "read", "write",
 ]  # fmt: skip
 
 M = TypeVar("M")
@@ -64,6 +64,10 @@ class End(msgspec.Struct, tag="end"):
     note: str
 
 
+class Taken(msgspec.Struct, tag="taken"):
+    """The attempt begins: from now on a death of the child is its end."""
+
+
 class Moved(msgspec.Struct, tag="moved"):
     """The node told its progress; -1 is a heartbeat."""
 
@@ -83,7 +87,7 @@ class Logged(msgspec.Struct, tag="logged"):
 
 
 Ask = Hello | Begin
-Tell = End | Moved | Logged
+Tell = Taken | End | Moved | Logged
 
 
 def write(file: BinaryIO, message: msgspec.Struct) -> None:
