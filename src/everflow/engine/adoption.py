@@ -79,6 +79,7 @@ class Adoption:
         self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
         self._alone_ops: set[str] = set()
         self._alone_until = 0
+        self._verdicts = 0  # runs set aside in a draft that isn't committed
         self._after = 0
         self._version = -1
         self._next_look = 0
@@ -232,8 +233,7 @@ class Adoption:
                 cell.row.deaths += 1
                 cell.changed = True
                 if cell.row.deaths >= self._parts.config.alone_deaths:
-                    self._parts.cells.add(cell)
-                    self.block(cell, "operator", _deadly(cell))
+                    self._set_aside(cell)
                     continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
 
@@ -376,7 +376,25 @@ class Adoption:
 
     # --- suspects
 
+    def _set_aside(self, cell: Cell) -> None:
+        """Park a run that kills its workers. Nothing is begun before that is on disk.
+
+        Two deadly runs would else undo each other's last count for ever.
+        """
+        parts = self._parts
+        parts.cells.add(cell)
+        if parts.dispatcher.alone is None:
+            parts.dispatcher.set_alone(cell)
+        self.block(cell, "operator", _deadly(cell))
+        self._verdicts += 1
+        parts.recorder.draft.after.append(self._verdict_stands)
+
+    def _verdict_stands(self) -> None:
+        self._verdicts -= 1
+
     def _see_to_suspects(self, boot: int) -> None:
+        if self._verdicts:
+            return
         dispatcher = self._parts.dispatcher
         cell = dispatcher.alone
         if cell is not None:
@@ -418,6 +436,7 @@ class Adoption:
         """The worker begins anew: nothing is in memory."""
         self._applying.clear()
         self._suspects.clear()
+        self._verdicts = 0
         self._born.clear()
         self._unloaded.clear()
         self._lost = False
