@@ -99,6 +99,10 @@ class AsyncEngine:
         """Answer the question of that token; see ``Engine.answer``."""
         return await asyncio.to_thread(self._client.answer, token, value, key=key, by=by)
 
+    async def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
+        """Answer many questions by their tokens; see ``Engine.answer_all``."""
+        return await asyncio.to_thread(self._client.answer_all, answers, by=by)
+
     async def resume(  # noqa: PLR0913 - as in sync
         self,
         run: AsyncRun[Any] | str,

@@ -123,7 +123,7 @@ class Client:
         self._checked: dict[str, Reader | None] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
         self._start = Group(self._send_starts)
-        self._accept = Group[Message, Verdict](self._send_messages)
+        self._accept = Group[Message, Verdict](self._send_messages, config.batch)
 
     # --- starting
 
@@ -227,15 +227,38 @@ class Client:
 
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer one question by its token; say truthfully what became of that."""
-        run, tag, occurrence = split_token(token)
-        row = self.row(run)
-        found = self.store.questions(
-            QuestionQuery(no=row.no, tag=tag, occurrence=occurrence, open_only=False)
-        )
-        if not found:
-            self._refuse_if_ended(row)
-            raise NotWaiting(f"the run asks no {tag!r} ({occurrence}) now", run=run)
-        return self._answer(row, found[0], value, key, by)
+        row, question = self._asked([token])[0]
+        return self._reply(row, self._accept(self._answer(row, question, value, key, by)))
+
+    def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
+        """Answer the question of each token, in few transactions; say what became of each, in order.
+
+        Raises as ``answer`` does for the first that can't be answered, and then accepts none; but
+        for a run that ends meanwhile, of which is told after the others were accepted.
+        """
+        asked = self._asked([token for token, _ in answers])
+        messages = [
+            self._answer(row, question, value, None, by)
+            for (row, question), (_, value) in zip(asked, answers, strict=True)
+        ]
+        verdicts = self._accept.all(messages)
+        return [
+            self._reply(row, verdict) for (row, _), verdict in zip(asked, verdicts, strict=True)
+        ]
+
+    def _asked(self, tokens: Sequence[str]) -> list[tuple[RunRow, QuestionRow]]:
+        """The runs and questions of tokens; raises for the first that isn't there."""
+        asked, size = [], self._config.batch
+        places = [split_token(token) for token in tokens]
+        for first in range(0, len(places), size):
+            group = places[first : first + size]
+            for place, (row, question) in zip(group, self.store.asked(group), strict=True):
+                run, tag, occurrence = place
+                if row is None or question is None:
+                    self._refuse_if_ended(self.row(run))
+                    raise NotWaiting(f"the run asks no {tag!r} ({occurrence}) now", run=run)
+                asked.append((row, question))
+        return asked
 
     def resume(
         self, run: str, value: Any, *, tag: str | None = None, key: str | None = None, by: str = ""
@@ -249,7 +272,8 @@ class Client:
         self._refuse_if_ended(row)
         found = self.store.questions(QuestionQuery(no=row.no, tag=tag))
         if len(found) == 1:
-            return self._answer(row, found[0], value, key, by)
+            answer = self._answer(row, found[0], value, key, by)
+            return self._reply(row, self._accept(answer))
         if found:
             tokens = ", ".join(f"{run}.{q.tag}.{q.occurrence}" for q in found[:10])
             raise AmbiguousAnswer(
@@ -278,18 +302,16 @@ class Client:
 
     def _answer(
         self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str
-    ) -> Reply:
-        payload = self._fitting(row, question.position, value)
-        message = Answer(
+    ) -> Answer:
+        return Answer(
             no=row.no,
             tag=question.tag,
             occurrence=question.occurrence,
-            payload=payload,
+            payload=self._fitting(row, question.position, value),
             key=self._key(key),
             at=self.clock.wall(),
             by=by,
         )
-        return self._reply(row, self._accept(message))
 
     def _reply(self, row: RunRow, verdict: Verdict) -> Reply:
         reply = _REPLIES.get(verdict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -76,6 +76,10 @@ class Connection:
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""
         return self.client.answer(token, value, key=key, by=by)
+
+    def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
+        """Answer many questions by their tokens, in few transactions; what became of each."""
+        return self.client.answer_all(answers, by=by)
 
     def resume(
         self, run: str, value: Any, *, tag: str | None = None, key: str | None = None, by: str = ""

@@ -211,6 +211,10 @@ class Engine:
         """Answer the question of that token; say what became of it."""
         return self._guarded().answer(token, value, key=key, by=by)
 
+    def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
+        """Answer many questions by their tokens, in few transactions; what became of each."""
+        return self._guarded().answer_all(answers, by=by)
+
     def resume(
         self,
         run: Run[Any] | str,

@@ -62,13 +62,24 @@ class Group(Generic[Item, Reply]):
         reply: Any = mine.reply
         return reply  # type: ignore[no-any-return]  # None stands for "not yet" only
 
+    def all(self, items: Sequence[Item]) -> list[Reply]:
+        """Have many items of one caller sent, as many at once as go; give their replies."""
+        replies: list[Reply] = []
+        for first in range(0, len(items), self._most):
+            with self._lock:
+                replies += self._try_twice(items[first : first + self._most])
+        return replies
+
+    def _try_twice(self, items: Sequence[Item]) -> Sequence[Reply]:
+        try:
+            return self._send(items)
+        except StoreUnavailable:
+            return self._send(items)
+
     def _serve(self, group: list[_Waiting[Item, Reply]]) -> None:
         items = [waiting.item for waiting in group]
         try:
-            try:
-                replies = self._send(items)
-            except StoreUnavailable:
-                replies = self._send(items)
+            replies = self._try_twice(items)
         except BaseException as error:  # noqa: BLE001 - each caller is told, on its own thread
             for waiting in group:
                 waiting.error = error
