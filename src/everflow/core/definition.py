@@ -125,8 +125,16 @@ def from_data(body: str, registry: Registry) -> Program:
         raise UnresolvedName(f"the definition can't be read: {error}") from error
     if data.format != FORMAT:
         raise UnresolvedName(f"a definition of format {data.format}; this release reads {FORMAT}")
+    try:
+        return Program(_built(data.rows, registry), data.name)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UnresolvedName(f"the definition doesn't hold together: {error}") from error
+
+
+def _built(rows: list[Row], registry: Registry) -> Flow[Any, Any]:
+    """The flow of the rows. Children come after their parents, so that it is made from the end."""
     made: dict[str, Flow[Any, Any]] = {}
-    for row in reversed(data.rows):
+    for row in reversed(rows):
         kind = KINDS.get(row.kind)
         if kind is None:
             raise UnresolvedName(
@@ -137,7 +145,7 @@ def from_data(body: str, registry: Registry) -> Program:
         if isinstance(flow, Sequence):
             _label_steps(flow, children)
         made[row.position] = flow
-    return Program(made[data.rows[0].position], data.name)
+    return made[rows[0].position]
 
 
 def _label_steps(flow: Sequence, children: Children) -> None:

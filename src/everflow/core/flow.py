@@ -88,7 +88,7 @@ class Moves(Protocol):
         """Ask for an op."""
 
     def drop(self, op_id: str) -> None:
-        """Close an op of one's own by consequence, if it is open."""
+        """Close an open op of one's own by consequence."""
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
         """Cancel one child, or all; give the ids of the ops that the world must close first."""

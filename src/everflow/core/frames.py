@@ -12,6 +12,7 @@ import msgspec
 
 from everflow.core.faults import ErrorData
 from everflow.core.ops import AnyRef
+from everflow.core.refs import Literal
 
 __all__ = [
     "AnyFrame",
@@ -111,7 +112,7 @@ class AskFrame(Frame, tag="ask/1", kw_only=True):
     """``answer`` or ``error`` is set once it is decided; ``closing`` holds the notifier."""
 
     input: AnyRef
-    answer: AnyRef | None = None
+    answer: AnyRef = Literal("null")
     error: ErrorData | None = None
     closing: dict[str, None] = {}
 

@@ -11,7 +11,7 @@ nodes, times, storing entries, and telling each exactly once in the order of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
@@ -164,12 +164,11 @@ class Machine(Stepper):
 
     def _go_on(self, asker: str, tag: str, value: Ref) -> None:
         """Run a node again that had asked, with one more answer."""
-        op = self.state.ops[asker]
-        if type(op) is NodeOp:
-            op.answers = (*op.answers, (tag, value))
-            op.asking = False
-            op.since = self.seq
-            self.opened.append(op)
+        op: Any = self.state.ops[asker]
+        op.answers = (*op.answers, (tag, value))
+        op.asking = False
+        op.since = self.seq
+        self.opened.append(op)
 
     def _wanted(self, entry: Entry) -> None:
         op = self.state.ops.get(entry.op)

@@ -120,6 +120,15 @@ class Node(Flow[In, Out]):
                 raise NotAFlow(f"the node {self.name!r} has no function here")
             return self.leaf.fn(*args, **{**self.bound, **kwargs})
 
+    def require_arguments(self) -> None:
+        """WrongArgument where a parameter is neither bound nor provided nor has a default."""
+        missing = [name for name in self.leaf.signature.required if name not in self.bound]
+        if missing:
+            raise WrongArgument(
+                f"nothing gives {self.name or self.fn} its parameter {missing[0]!r}",
+                hint=f"write bind(node, {missing[0]}=...), give it a default, or need(...)",
+            )
+
     def require_name(self) -> str:
         """The name by which another process finds the function; UnnamedLeaf says how to get one."""
         if not self.leaf.local:

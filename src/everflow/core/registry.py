@@ -21,7 +21,7 @@ __all__ = ["Registry", "default_registry"]
 
 
 class Registry:
-    """Flows, nodes and types by name. ``definitions`` is the newest program of each flow."""
+    """Flows, nodes and types by name; of each flow the newest."""
 
     def __init__(self) -> None:
         self.types = Types()
@@ -52,10 +52,14 @@ class Registry:
         self.version += 1
 
     def add_parts(self, flow: Flow[Any, Any]) -> None:
-        """Register the nodes of a flow and the types that their annotations name."""
+        """Register the nodes of a flow and the types that their annotations name.
+
+        WrongArgument for a node with a parameter that nobody will give it.
+        """
         for site in Program(flow).sites.values():
             inner = site.flow
             if isinstance(inner, Node) and inner.fn is not None:
+                inner.require_arguments()
                 self.add_node(inner)
             record = getattr(inner, "record", None)
             if record is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from everflow.core.faults import Caught, Failure
@@ -72,9 +73,11 @@ def read_signature(fn: Any) -> Signature:
     required: list[str] = []
     run = False
     for parameter in parameters:
-        if parameter.kind in _VARIADIC:
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL and value is None:
+            value = parameter
+        elif parameter.kind in _VARIADIC:
             continue
-        if isinstance(parameter.default, Need):
+        elif isinstance(parameter.default, Need):
             needs[parameter.name] = parameter.default.kind
         elif parameter.name == "run":
             run = True
@@ -103,6 +106,6 @@ def takes_failure(annotation: Any) -> bool:
     origin = get_origin(annotation)
     if origin is Caught:
         return False
-    if origin is Union or type(annotation).__name__ == "UnionType":
+    if origin in {Union, UnionType}:
         return any(takes_failure(part) for part in get_args(annotation))
     return False

@@ -79,13 +79,12 @@ class Stepper:
         self.opened.append(op)
 
     def drop(self, op_id: str) -> None:
-        """Close an op by consequence, if it is open."""
-        op = self.state.ops.pop(op_id, None)
-        if op is not None:
-            if op.since == self.seq:  # opened by this very entry: the world needn't hear of it
-                self.opened = [other for other in self.opened if other is not op]
-            else:
-                self.closed.append(op)
+        """Close an op by consequence."""
+        op = self.state.ops.pop(op_id)
+        if op.since == self.seq:  # opened by this very entry: the world needn't hear of it
+            self.opened = [other for other in self.opened if other is not op]
+        else:
+            self.closed.append(op)
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
         """Cancel one child, or all; give the ids of the ops that the world must close first."""

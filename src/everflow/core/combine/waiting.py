@@ -176,7 +176,7 @@ class Ask(Keeping[T]):
             return
         if frame.error is not None:
             m.throw(frame, frame.error)
-        elif frame.answer is not None:
+        else:
             m.leave(frame, tuple_of(frame.input, frame.answer))
 
 
