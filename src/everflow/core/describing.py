@@ -110,7 +110,8 @@ def _by_parts(asked: Any, definitions: Schema, within: tuple[Any, ...]) -> Schem
         more = _described(args[1], definitions, within)
         return {"type": "object", "additionalProperties": more}
     if isinstance(asked, enum.EnumType):
-        values = [member.value for member in asked]
+        members: list[enum.Enum] = list(asked)
+        values = [member.value for member in members]
         plain = all(type(value) in _SCALARS for value in values)
         return {"title": asked.__name__, "enum": values} if plain else {}
     return _record(asked, definitions, within) if is_kind(asked) else {}

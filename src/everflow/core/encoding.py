@@ -217,10 +217,10 @@ class _Lowering:
             raise unfit.inside(at_index(len(out)), value) from None
         return out
 
-    def tuple(self, value: Any, depth: int) -> Any:
+    def tuple_(self, value: Any, depth: int) -> Any:
         return {"$": "tuple", "v": self.items(value, depth)}
 
-    def set(self, value: Any, depth: int) -> Any:
+    def set_(self, value: Any, depth: int) -> Any:
         """In the order of the elements' texts, so that equal sets are written alike."""
         self.enter(value, len(value), depth)
         out = []
@@ -231,7 +231,7 @@ class _Lowering:
                 raise unfit.inside(at_key(item), value) from None
         return {"$": type(value).__name__, "v": sorted(out, key=_TEXT)}
 
-    def dict(self, value: dict[Any, Any], depth: int) -> Any:
+    def dict_(self, value: dict[Any, Any], depth: int) -> Any:
         """An object, or pairs where a key isn't a string or is the one that marks tags."""
         if "$" in value or not all(type(key) is str for key in value):
             return {"$": "map", "v": self.pairs(value, depth)}
@@ -274,20 +274,20 @@ class _Lowering:
                 raise unfit.inside(step(key), owner) from None
         return out
 
-    def datetime(self, value: datetime, _depth: int) -> Any:
+    def datetime_(self, value: datetime, _depth: int) -> Any:
         return {"$": "datetime", "v": value.isoformat() + _zone(value)}
 
-    def time(self, value: time, _depth: int) -> Any:
+    def time_(self, value: time, _depth: int) -> Any:
         return {"$": "time", "v": value.isoformat() + _zone(value)}
 
-    def decimal(self, value: Decimal, _depth: int) -> Any:
+    def decimal_(self, value: Decimal, _depth: int) -> Any:
         if not value.is_finite():
             raise Unfit(f"{value} isn't a finite number", "Use None for what has no number.")
         text = str(value)
         self.spend(len(text))
         return {"$": "decimal", "v": text}
 
-    def bytes(self, value: bytes, _depth: int) -> Any:
+    def bytes_(self, value: bytes, _depth: int) -> Any:
         self.spend(len(value))
         return {"$": "bytes", "v": base64.b64encode(value).decode()}
 
@@ -299,19 +299,19 @@ _WRITERS: dict[type, Callable[[_Lowering, Any, int], Any]] = {
     float: _Lowering.number,
     str: _Lowering.string,
     list: _Lowering.items,
-    dict: _Lowering.dict,
-    tuple: _Lowering.tuple,
-    set: _Lowering.set,
-    frozenset: _Lowering.set,
-    bytes: _Lowering.bytes,
-    datetime: _Lowering.datetime,
-    time: _Lowering.time,
+    dict: _Lowering.dict_,
+    tuple: _Lowering.tuple_,
+    set: _Lowering.set_,
+    frozenset: _Lowering.set_,
+    bytes: _Lowering.bytes_,
+    datetime: _Lowering.datetime_,
+    time: _Lowering.time_,
     date: lambda _walk, value, _depth: {"$": "date", "v": value.isoformat()},
     timedelta: lambda _walk, value, _depth: {
         "$": "timedelta",
         "v": value.days * _DAY + value.seconds * 1_000_000 + value.microseconds,
     },
-    Decimal: _Lowering.decimal,
+    Decimal: _Lowering.decimal_,
     UUID: lambda _walk, value, _depth: {"$": "uuid", "v": str(value)},
 }
 

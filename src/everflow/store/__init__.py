@@ -48,6 +48,7 @@ from everflow.store.rows import (
     StoreInfo,
     Verdict,
     WorkerRow,
+    row_of_new,
 )
 from everflow.store.verbs import Store
 
@@ -81,4 +82,5 @@ __all__ = [
     "judge_answer",
     "judge_cancel",
     "judge_early",
+    "row_of_new",
 ]

@@ -286,3 +286,30 @@ class QuestionQuery(msgspec.Struct, kw_only=True, frozen=True):
     occurrence: int | None = None
     open_only: bool = True
     limit: int = 100
+
+
+def row_of_new(new: NewRun, no: int) -> RunRow:
+    """The row that a new run begins with."""
+    return RunRow(
+        no=no,
+        id=new.id,
+        flow=new.flow,
+        definition=new.definition,
+        status=new.status,
+        until="",
+        reason="",
+        owner=new.owner,
+        key=new.key,
+        parent=new.parent,
+        labels=dict(new.labels),
+        generation=0,
+        origin="",
+        created=new.at,
+        updated=new.at,
+        ended=None,
+        due=None,
+        base=0,
+        cancel=False,
+        deaths=0,
+        outcome=None,
+    )

@@ -28,6 +28,7 @@ from everflow.store import (
     judge_answer,
     judge_cancel,
     judge_early,
+    row_of_new,
 )
 from everflow.stores.memory.tables import Tables, copied, locked
 
@@ -114,29 +115,7 @@ class Writing(Tables):
         return None if no is None else self._runs[no]
 
     def _insert(self, new: NewRun) -> RunRow:
-        row = RunRow(
-            no=new.no,
-            id=new.id,
-            flow=new.flow,
-            definition=new.definition,
-            status=new.status,
-            until="",
-            reason="",
-            owner=new.owner,
-            key=new.key,
-            parent=new.parent,
-            labels=dict(new.labels),
-            generation=0,
-            origin="",
-            created=new.at,
-            updated=new.at,
-            ended=None,
-            due=None,
-            base=0,
-            cancel=False,
-            deaths=0,
-            outcome=None,
-        )
+        row = row_of_new(new, new.no)
         self._add(row)
         self._entries[row.no][0] = (row.no, 0, new.body, new.sum)
         return row

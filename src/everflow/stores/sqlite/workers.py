@@ -63,8 +63,8 @@ class Workers(Desk):
 
     def _forget(self, db: apsw.Connection, youngest: int) -> None:
         db.execute(QUERIES["keep_highest"])
-        db.execute(QUERIES["forget_retired"], {"id": youngest})
-        db.execute(QUERIES["unlist_deposed"], {"id": youngest})
+        for what in ("forget_retired", "unlist_deposed", "forget_refusals"):
+            db.execute(QUERIES[what], {"id": youngest})
         listed = self._decoded(str(db.execute(QUERIES["listed"]).get), set[int])
         self._boards.sweep(listed)
 

@@ -19,6 +19,7 @@ from everflow.store import (
     judge_answer,
     judge_cancel,
     judge_early,
+    row_of_new,
 )
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.trouble import Changed
@@ -98,7 +99,7 @@ class Writing(Desk):
             return self._ask("started", list[RunRow], (asked,))
         last = told[0] if told else 0
         return [
-            _new_row(run, row[0] if row[0] > 0 else last - row[0])
+            row_of_new(run, row[0] if row[0] > 0 else last - row[0])
             for run, row in zip(runs, rows, strict=True)
         ]
 
@@ -163,29 +164,3 @@ def _judge(messages: Sequence[Message], rows: Sequence[Judged]) -> list[Verdict]
             verdict = judge_early(run)
         verdicts.append(verdict)
     return verdicts
-
-
-def _new_row(run: NewRun, no: int) -> RunRow:
-    return RunRow(
-        no=no,
-        id=run.id,
-        flow=run.flow,
-        definition=run.definition,
-        status=run.status,
-        until="",
-        reason="",
-        owner=run.owner,
-        key=run.key,
-        parent=run.parent,
-        labels=dict(run.labels),
-        generation=0,
-        origin="",
-        created=run.at,
-        updated=run.at,
-        ended=None,
-        due=None,
-        base=0,
-        cancel=False,
-        deaths=0,
-        outcome=None,
-    )

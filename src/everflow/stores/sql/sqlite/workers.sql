@@ -22,6 +22,9 @@ WHERE gone = 2 AND id < :id - 64 AND NOT EXISTS (
     SELECT 1 FROM run WHERE owner = worker.id AND todo = 1
 )
 
+-- name: forget_refusals
+DELETE FROM refusal WHERE worker < :id - 64
+
 -- name: listed
 SELECT json_group_array(id) FROM worker WHERE gone < 3
 
