@@ -4,16 +4,18 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
-from everflow.errors import StoreError, StoreUnavailable
-from everflow.store import Batch, RunQuery
+from everflow.errors import StoreError, StoreFull, StoreUnavailable
+from everflow.store import Batch, RunQuery, SideRow
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import DEFINITION, cancel, new_run
 from tests.stores.sqlite.faulty import MODES, Disk
 from tests.stores.sqlite.inside import connections
 
 OPERATIONS = 40
+BATCHES = 8
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_any_one_failure_is_survived(mode: str, disk: Disk, tmp_path: Path) -> N
         connections(store)[0].execute("PRAGMA wal_autocheckpoint = 10")
         ledger = Ledger(store)
         disk.fail(mode, nth)
-        for _ in range(12):
+        for _ in range(BATCHES):
             for _ in range(3):  # a commit fails, then perhaps the cleaning after it
                 try:
                     ledger.write()
@@ -66,7 +68,7 @@ def test_any_one_failure_is_survived(mode: str, disk: Disk, tmp_path: Path) -> N
                     continue
         failed = disk.failed
         disk.heal()
-        assert ledger.number == 12
+        assert ledger.number == BATCHES
         ledger.check(store)
         store.close()
         store = SQLiteStore.open(path)
@@ -80,12 +82,12 @@ def test_any_one_failure_is_survived(mode: str, disk: Disk, tmp_path: Path) -> N
 @pytest.mark.parametrize("mode", MODES)
 def test_a_disk_that_fails_for_long_is_survived(mode: str, disk: Disk, tmp_path: Path) -> None:
     """Every write says so, reads go on, and all goes on once the disk works again."""
-    for nth in range(1, OPERATIONS, 3):
+    for nth in range(1, OPERATIONS, 5):
         path = tmp_path / f"{nth}.db"
         store = SQLiteStore.open(path, vfs=disk.name)
         ledger = Ledger(store)
         disk.fail(mode, nth, for_ever=True)
-        for _ in range(12):
+        for _ in range(BATCHES):
             try:
                 ledger.write()
             except StoreUnavailable:
@@ -106,7 +108,7 @@ def test_a_disk_that_fails_for_long_is_survived(mode: str, disk: Disk, tmp_path:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_failure_followed_by_a_death_is_survived(mode: str, disk: Disk, tmp_path: Path) -> None:
     """What a failing disk left in the log isn't taken for damage by the next process."""
-    for nth in range(1, OPERATIONS, 2):
+    for nth in range(1, OPERATIONS, 5):
         path = tmp_path / f"{nth}.db"
         store = SQLiteStore.open(path, vfs=disk.name)
         ledger = Ledger(store)
@@ -152,3 +154,56 @@ def test_a_store_is_made_whole_or_not_at_all(mode: str, disk: Disk, tmp_path: Pa
             break
     assert not list(tmp_path.glob(".*"))
     assert refused > 0
+
+
+def test_a_full_disk_is_called_full(disk: Disk, tmp_path: Path) -> None:
+    """So that people know what to do, and it heals when there is room again."""
+    store = SQLiteStore.open(tmp_path / "store.db", vfs=disk.name)
+    ledger = Ledger(store)
+    disk.fail("full", for_ever=True)
+    for _ in range(3):
+        with pytest.raises(StoreFull):
+            ledger.write()
+    disk.heal()
+    ledger.write()
+    ledger.check(store)
+    store.close()
+
+
+def test_cleaning_up_does_not_wait_for_a_reader(disk: Disk, tmp_path: Path) -> None:
+    """The log is emptied by a later turn then."""
+    store = SQLiteStore.open(tmp_path / "store.db", vfs=disk.name)
+    ledger = Ledger(store)
+    reader = apsw.Connection(str(tmp_path / "store.db"), vfs=disk.name)
+    reader.execute("BEGIN; SELECT count(*) FROM run").get  # noqa: B018 - it begins to read
+    disk.fail("eio")
+    with pytest.raises(StoreUnavailable):
+        ledger.write()
+    ledger.write()
+    log = tmp_path / "store.db-wal"
+    before = log.stat().st_size
+    reader.close()
+    ledger.write()
+    assert log.stat().st_size < before
+    ledger.check(store)
+    store.close()
+
+
+def test_a_side_row_and_a_failing_disk_leave_no_transaction_open(
+    disk: Disk, tmp_path: Path
+) -> None:
+    """The line is hung up when not even a rollback goes through."""
+    store = SQLiteStore.open(tmp_path / "store.db", vfs=disk.name)
+    ledger = Ledger(store)
+    batch = Batch(worker=ledger.worker.id, epoch=1, number=1, at=0)
+    side = SideRow(statement="CREATE TABLE note (text)", values=[])
+    for mode in MODES:
+        disk.fail(mode, for_ever=True)
+        with pytest.raises(StoreUnavailable):
+            store.append(batch, [side])
+        disk.heal()
+        if mode == "liar":
+            break
+    store.append(Batch(worker=ledger.worker.id, epoch=1, number=1, at=0))
+    assert store.workers()[0].number == 1
+    store.close()
