@@ -27,7 +27,8 @@ class Config:
     what other processes wrote. grace_s: how long a cancel waits for async nodes. value_limit: the
     largest value, in bytes of its JSON. watchdog_s: an inline node that holds the scheduler longer
     is named in the log. alone_deaths: a run that killed its worker so often while it alone was
-    running is set aside.
+    running is set aside. base_floor: bytes of a resting run's entries since its latest snapshot
+    under which no new one is written; of a running one, 16 times as many.
     """
 
     threads: int = 64
@@ -42,6 +43,7 @@ class Config:
     value_limit: int = 16 * 1024 * 1024
     watchdog_s: float = 1.0
     alone_deaths: int = 3
+    base_floor: int = 4096
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -30,8 +30,7 @@ from everflow.store import (
 
 __all__ = ["Draft", "Recorder", "change_of"]
 
-BASE_FLOOR = 4_096  # bytes of entries under which no snapshot is worth its writing
-BASE_FLOOR_RUNNING = 65_536
+RUNNING_FLOOR = 16  # times as much must have come while a run is running: it may rest soon
 
 _ref = msgspec.json.Encoder()
 
@@ -82,8 +81,9 @@ class Draft:
 class Recorder:
     """Builds the draft. ``opened(cell, op)`` is told every op that an entry opened or stopped."""
 
-    def __init__(self, opened: Callable[[Cell, Op], None]) -> None:
+    def __init__(self, opened: Callable[[Cell, Op], None], base_floor: int) -> None:
         self._opened = opened
+        self._floor = base_floor
         self.draft = Draft()
         self.now = 0
         self.late = 0  # results of closed ops: dropped and counted
@@ -94,7 +94,7 @@ class Recorder:
         for cell in draft.touched.values():
             cell.touched = False
             going_on = cell.nodes and cell.row.status is Status.RUNNING and not cell.changed
-            if not cell.dropped and (not going_on or cell.grown > BASE_FLOOR_RUNNING):
+            if not cell.dropped and (not going_on or cell.grown > self._floor * RUNNING_FLOOR):
                 self._stand(draft, cell)
         return draft
 
@@ -183,7 +183,7 @@ class Recorder:
         status = cell.status()
         ended = status in OUTCOMES
         resting = cell.resting and not ended
-        floor = BASE_FLOOR if resting else BASE_FLOOR_RUNNING
+        floor = self._floor if resting else self._floor * RUNNING_FLOOR
         if not ended and cell.grown > floor and cell.grown > cell.weight():
             self._rebase(draft, cell)
         due = machine.next_due() if resting and cell.timers else None

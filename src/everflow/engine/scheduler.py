@@ -68,7 +68,7 @@ class Scheduler:
         self.cells = Cells(config.warm_runs)
         self.definitions = Definitions(store, registry)
         self.timers = Timers(self.clock, self.cells)
-        self.recorder = Recorder(self._opened)
+        self.recorder = Recorder(self._opened, config.base_floor)
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
