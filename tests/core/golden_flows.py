@@ -1,0 +1,194 @@
+"""The corpus behind the golden journals, and how they are written: once for each release.
+
+``python -m tests.core.golden_flows`` writes what is missing of this release and leaves what is
+there as it is: a golden journal is never written again, because runs of that release are out there.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from everflow.core.algebra import ask, const, fail, suspend
+from everflow.core.combine.choice import branch, choose, loop, unless_failed
+from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.failure import failed
+from everflow.core.combine.parallel import parallel
+from everflow.core.combine.sequence import identity, sequence
+from everflow.core.combine.waiting import sleep, sleep_until
+from everflow.core.definition import Definition
+from everflow.core.expressions import it
+from everflow.core.flow import Flow
+from everflow.core.journal import base_entry, outcome_text, snapshot
+from everflow.core.node import node
+from everflow.testing.driver import Driver
+from tests.core.sample_flows import first, inc, rescue, second, third
+
+RELEASE = "0.1.0"
+FOLDER = Path(__file__).parent / "golden"
+LONG = "a text that is too long to be carried along in a reference, " * 2
+
+
+class Golden(msgspec.Struct):
+    """A run of a release: its definition, entries, the state after each, and how it ended.
+
+    ``fails`` is the code of the error that folding must end in, "" where it must succeed.
+    """
+
+    release: str
+    definition: str
+    hash: str
+    bodies: list[str]
+    states: list[str]
+    outcome: str
+    fails: str = ""
+
+
+Script = Callable[[Driver], object]
+CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
+    "sequence": (
+        sequence(node(first).named("one"), second, identity, const([1, 2]), third),
+        lambda d: d.start(LONG).result("first", LONG).result("second", 2).result("third", 3),
+    ),
+    "branches": (
+        branch(it["n"] > 2, choose(it["kind"], {"a": first, "b": second}), third),
+        lambda d: (
+            d.start({"n": 3, "kind": "b"}).perform("./if").perform("./then/on").result("second", 5)
+        ),
+    ),
+    "failures": (
+        sequence(fail("no"), unless_failed(first), parallel(failed, identity), second),
+        lambda d: d.start(1).result("second", 2),
+    ),
+    "parallel": (
+        timeout(9, parallel(first, second, sequence(third, first), ticks="split")),
+        lambda d: (
+            d.start(LONG)
+            .result("second", LONG, ticks=1)
+            .result("third", 1, ticks=2)
+            .error("./body/0", "it broke", ticks=1)
+            .stopped("./body/2/1")
+        ),
+    ),
+    "settled": (
+        parallel(first, second, join="settled"),
+        lambda d: d.start(1).error("first").result("second", 2),
+    ),
+    "retry": (
+        try_catch(retry(3, first, backoff=exponential(5)), rescue),
+        lambda d: (
+            d.start(1)
+            .error("first")
+            .fire()
+            .error("first")
+            .fire()
+            .error("first")
+            .result("rescue", "rescued")
+        ),
+    ),
+    "timeout": (
+        try_catch(timeout(timedelta(minutes=1), parallel(first, suspend("x"))), rescue),
+        lambda d: d.start(1).fire().stopped("first").result("rescue", None),
+    ),
+    "ticks": (
+        timeout(5, timeout(3, sequence(first, second))),
+        lambda d: d.start(1).result("first", 1, ticks=2).result("second", 2, ticks=4),
+    ),
+    "loop": (
+        loop(sequence(suspend("more"), first), until=it["enough"]),
+        lambda d: (
+            d.start(1)
+            .answer("more", 1)
+            .result("first", {"enough": False})
+            .perform(".~1/until")
+            .answer("more", 2)
+            .result("first", {"enough": True})
+            .perform(".~2/until")
+        ),
+    ),
+    "ask": (
+        ask("ok", bool, show=first, notify=second, within=timedelta(days=1), default=False)
+        >> ask("why", str, within=timedelta(days=1)),
+        lambda d: (
+            d.start(LONG)
+            .result("first", "prompt")
+            .early("why", "because")
+            .answer("ok", value=True)
+            .stopped("second")
+        ),
+    ),
+    "deadline": (
+        ask("ok", bool, within=timedelta(days=1)),
+        lambda d: d.start(1).fire(),
+    ),
+    "waiting": (
+        parallel(first, sleep(60), sleep_until(datetime(2030, 1, 1, tzinfo=UTC))),
+        lambda d: (
+            d.start(1)
+            .wanted("first", "colour", LONG)
+            .answer("colour", "red")
+            .fire()
+            .result("first", 1)
+            .fire()
+        ),
+    ),
+    "cancelled": (
+        parallel(first, suspend("x"), retry(2, second, backoff=5)),
+        lambda d: d.start(1).error("second").cancel().result("first", "late"),
+    ),
+    "moved": (
+        retry(2, first),
+        lambda d: d.start(1).error("first").move(retry(2, first)).result("first", 1),
+    ),
+    "based": (
+        sequence(first, second, node(inc)),
+        lambda d: _based(d.start(LONG).result("first", LONG)).result("second", 2).result("inc", 3),
+    ),
+}
+
+
+def _based(driver: Driver) -> Driver:
+    base = base_entry(driver.machine, driver.now)
+    return driver.tell(base.kind, payload=base.payload)
+
+
+def record(flow: Flow[Any, Any], script: Script) -> Golden:
+    """Drive a flow by its script, and keep all that there is to keep."""
+    driver = Driver(flow)
+    states: list[str] = []
+    tell = driver.tell
+
+    def told(*args: Any, **more: Any) -> Driver:
+        tell(*args, **more)
+        states.append(snapshot(driver.machine))
+        return driver
+
+    driver.tell = told  # type: ignore[method-assign]  # to look on, entry by entry
+    script(driver)
+    definition = Definition(driver.program)
+    outcome = "" if driver.outcome is None else outcome_text(driver.outcome)
+    return Golden(RELEASE, definition.body, definition.hash, driver.bodies, states, outcome)
+
+
+def write_missing() -> list[Path]:
+    """Write what isn't there of this release; the paths that were written."""
+    goldens = {name: record(*pair) for name, pair in CORPUS.items()}
+    sequence_ = goldens["sequence"]
+    swapped = [sequence_.bodies[0], sequence_.bodies[2].replace("[2,", "[1,", 1)]
+    goldens["other_order"] = msgspec.structs.replace(
+        sequence_, bodies=swapped, states=[], outcome="", fails="journal_mismatch"
+    )
+    written = []
+    for name, golden in goldens.items():
+        path = FOLDER / f"{RELEASE}_{name}.json"
+        if not path.exists():
+            text = msgspec.json.format(msgspec.json.encode(golden), indent=1)
+            path.write_bytes(text + b"\n")
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    write_missing()
