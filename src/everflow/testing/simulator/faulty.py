@@ -28,11 +28,14 @@ class Died(BaseException):
 class Watcher(Protocol):
     """Is told what a call does to the store, before and after it is done."""
 
-    def before(self, verb: str, args: tuple[Any, ...]) -> None: ...
+    def before(self, verb: str, args: tuple[Any, ...]) -> None:
+        """A write is about to be done."""
 
-    def after(self, verb: str, args: tuple[Any, ...], reply: object) -> None: ...
+    def after(self, verb: str, args: tuple[Any, ...], reply: object) -> None:
+        """A write was done."""
 
-    def refused(self, verb: str, args: tuple[Any, ...], error: Exception) -> None: ...
+    def refused(self, verb: str, args: tuple[Any, ...]) -> None:
+        """The store refused a write."""
 
 
 class FaultyStore:
@@ -63,7 +66,8 @@ class FaultyStore:
 
     def version(self) -> int:
         """How often others wrote."""
-        return self._call("version") - self._own
+        version: int = self._call("version")
+        return version - self._own
 
     def append(self, batch: Batch, side_rows: tuple[SideRow, ...] = ()) -> list[int]:
         """Append, with a row beside it that tells how often the batch was applied."""
@@ -100,8 +104,8 @@ class FaultyStore:
         seen = self.base.version()
         try:
             reply = call(*args, **kwargs)
-        except Exception as error:
-            self._watcher.refused(verb, args, error)
+        except Exception:
+            self._watcher.refused(verb, args)
             raise
         self._own += self.base.version() - seen
         self._watcher.after(verb, args, reply)

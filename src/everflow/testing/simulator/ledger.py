@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from everflow.clock import Clock
+from everflow.config import Config
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.journal import snapshot, take
 from everflow.core.lifecycle import allowed
@@ -51,7 +52,7 @@ class Ledger:
         base: MemoryStore,
         program_of: Callable[[str, str], Program],
         clock: Clock,
-        most: int,
+        config: Config,
     ) -> None:
         self.base = base
         self.journals: dict[int, list[Entry]] = {}
@@ -69,10 +70,28 @@ class Ledger:
         self.wall_was_set = False
         self._program_of = program_of
         self._clock = clock
-        self._most = most
+        self._most = config.max_unrecorded
+        self._lease = round(config.lease_s * 1_000_000)
+        self._beaten: dict[int, int] = {}  # living workers: boot time of their latest heartbeat
         self._batches: dict[tuple[int, int, int], tuple[Any, ...]] = {}
         self._before: dict[int, RunRow] = {}
         self._inbox: list[Arrival] = []
+
+    # --- lives
+
+    def beat(self, worker: int) -> None:
+        """A worker's heart beats."""
+        self._beaten[worker] = self._clock.boot()
+        self.base.beat(worker)
+
+    def died(self, worker: int) -> None:
+        """A worker's process is no more."""
+        self._beaten.pop(worker, None)
+
+    def _check_deposed(self, worker: int) -> None:
+        beaten = self._beaten.get(worker)
+        stood = self._lease if beaten is None else self._clock.boot() - beaten
+        claim(stood >= self._lease, "only a heart that stands for the lease is dead", worker)
 
     # --- effects
 
@@ -124,7 +143,10 @@ class Ledger:
         elif verb == "start":
             for row in reply:
                 self._check_new(row)
+        elif verb == "enlist":
+            self.beat(reply.id)
         elif verb == "depose" and reply:
+            self._check_deposed(args[0])
             self.gone.add(args[0])
         elif verb == "retire":
             self.gone.add(args[0])
@@ -133,7 +155,7 @@ class Ledger:
                 free = row.owner == 0 or row.owner in self.gone
                 claim(free, "no run is taken from a living worker", (row.no, row.owner, args[0]))
 
-    def refused(self, verb: str, args: tuple[Any, ...], error: Exception) -> None:
+    def refused(self, verb: str, args: tuple[Any, ...]) -> None:
         """A write was refused: of a batch, nothing of it may be there."""
         if verb == "append":
             for no in self._nos(args[0]):

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from everflow.core.values import encode
 from everflow.engine.client import Client, Reply
@@ -106,19 +105,19 @@ class People:
         run = self._base.rows([question.no])[0]
         before = set(told.sent)
         told.sent[key].add(payload)
+        said = f"{token} answered with {payload} ({key})"
         try:
-            reply: Reply | str = client.answer(token, value, key=key)
+            reply = client.answer(token, value, key=key)
         except StoreError as error:
-            return f"the answer to {token} is unclear: {error.code}"
+            return f"{said}: unclear, {error.code}"
         except CallerError as error:
             self._check_ended(error, run)
-            reply = error.code
-        else:
-            self._check_reply(reply, told, question, run, key, before)
-            if reply is Reply.ANSWERED:
-                told.accepted.add(key)
-                claim(len(told.accepted) == 1, "a suspension takes one answer", token)
-        return f"{token} answered with {payload} ({key}): {reply}"
+            return f"{said}: {error.code}"
+        self._check_reply(reply, told, question, run, key, before)
+        if reply is Reply.ANSWERED:
+            told.accepted.add(key)
+            claim(len(told.accepted) == 1, "a suspension takes one answer", token)
+        return f"{said}: {reply}"
 
     def _check_reply(
         self,

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
-from everflow.core.combine.sequence import Const, Identity, Keep, Sequence as Steps
+from everflow.core.combine.sequence import Const, Identity, Keep
+from everflow.core.combine.sequence import Sequence as Steps
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.entries import Entry, Kind
 from everflow.core.expressions import It, evaluate
@@ -55,7 +56,7 @@ class Walk:
 
     def walk(self, site: Site, path: str, value: Any) -> Any:
         """The value that the flow at a site gives for an input."""
-        rule = _RULES.get(type(site.flow))
+        rule = self._RULES.get(type(site.flow))
         if rule is None:
             raise WrongArgument(f"the reference doesn't know {site.flow.kind!r}")
         return rule(self, site, path, value)
@@ -87,6 +88,12 @@ class Walk:
     def _it(self, site: Site, path: str, value: Any) -> Any:
         flow: It = site.flow  # type: ignore[assignment]  # by the table
         return evaluate(flow.data, value)
+
+    def _same(self, site: Site, path: str, value: Any) -> Any:
+        return value
+
+    def _failed(self, site: Site, path: str, value: Any) -> Any:
+        return isinstance(value, Failure)
 
     def _const(self, site: Site, path: str, value: Any) -> Any:
         flow: Const = site.flow  # type: ignore[assignment]  # by the table
@@ -204,6 +211,28 @@ class Walk:
         names = [name for name, _ in site.order]
         return dict(zip(names, values, strict=True)) if flow.form == "dict" else tuple(values)
 
+    _RULES: ClassVar[Mapping[type[Any], Callable[[Walk, Site, str, Any], Any]]] = {
+        Node: _node,
+        It: _it,
+        Const: _const,
+        Identity: _same,
+        Fail: _fail,
+        Failed: _failed,
+        Suspend: _suspend,
+        Ask: _ask,
+        Sleep: _sleep,
+        Steps: _steps,
+        Keep: _keep,
+        Branch: _branch,
+        Choose: _choose,
+        Loop: _loop,
+        UnlessFailed: _unless_failed,
+        TryCatch: _try_catch,
+        Retry: _retry,
+        Timeout: _timeout,
+        Parallel: _parallel,
+    }
+
 
 def _awaited(coroutine: Any) -> Any:
     """What a coroutine gives that waits for nothing."""
@@ -213,30 +242,6 @@ def _awaited(coroutine: Any) -> Any:
         return end.value
     coroutine.close()
     raise WrongArgument("the reference can't wait for the world in an async node")
-
-
-_Rule = Callable[[Walk, Site, str, Any], Any]
-_RULES: Mapping[type[Any], _Rule] = {
-    Node: Walk._node,
-    It: Walk._it,
-    Const: Walk._const,
-    Identity: lambda walk, site, path, value: value,
-    Fail: Walk._fail,
-    Failed: lambda walk, site, path, value: isinstance(value, Failure),
-    Suspend: Walk._suspend,
-    Ask: Walk._ask,
-    Sleep: Walk._sleep,
-    Steps: Walk._steps,
-    Keep: Walk._keep,
-    Branch: Walk._branch,
-    Choose: Walk._choose,
-    Loop: Walk._loop,
-    UnlessFailed: Walk._unless_failed,
-    TryCatch: Walk._try_catch,
-    Retry: Walk._retry,
-    Timeout: Walk._timeout,
-    Parallel: Walk._parallel,
-}
 
 
 def reference(program: Program, types: Types, journal: Sequence[Entry]) -> Any:

@@ -46,7 +46,7 @@ def settle(world: World) -> None:
 
 def _beat(world: World) -> None:
     for worker in world.workers:
-        world.base.beat(worker.id)
+        world.ledger.beat(worker.id)
 
 
 def _run(world: World) -> None:
@@ -156,7 +156,9 @@ def _open(world: World, row: RunRow) -> set[tuple[str, int]]:
 def _expired(world: World, row: RunRow) -> set[tuple[str, int]]:
     """Those whose deadline passed by another worker's clock than the one that has the run now."""
     found = world.base.questions(QuestionQuery(no=row.no, open_only=False, limit=1000))
-    return {(question.tag, question.occurrence) for question in found if question.state == "expired"}
+    return {
+        (question.tag, question.occurrence) for question in found if question.state == "expired"
+    }
 
 
 def _check_memory(world: World, no: int) -> None:

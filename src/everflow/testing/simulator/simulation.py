@@ -21,7 +21,14 @@ from everflow.testing.simulator.world import World
 
 __all__ = ["Report", "Simulation", "simulate"]
 
-SMALL = Config(max_unrecorded=3, batch=20, live_runs=6, warm_runs=2, alone_deaths=1_000_000)
+SMALL = Config(
+    max_unrecorded=3,
+    batch=20,
+    live_runs=6,
+    warm_runs=2,
+    alone_deaths=1_000_000,  # a run on which workers die is no poison here
+    base_floor=100,
+)
 
 
 @dataclass

@@ -53,7 +53,7 @@ class Worker:
         self._holds = holds
         self._numbers = count(1)
         self.scheduler = Scheduler(
-            cast(Store, store), registry, config, clock, host="simulated", pid=name
+            cast("Store", store), registry, config, clock, host="simulated", pid=name
         )
         self.pool = StepPool(performer, self._tell, self._begun)
         places = (Place.THREAD, Place.LOOP, Place.PROCESS)
@@ -64,7 +64,7 @@ class Worker:
         self.scheduler.dispatcher.ended = self._ended_inline
 
         self.client = Client(
-            cast(Store, store),
+            cast("Store", store),
             registry,
             config,
             self.scheduler.clock,

@@ -59,7 +59,7 @@ class World:
             self.base,
             lambda flow, hash_: definitions.current(flow, hash_).program,
             self.clock,
-            config.max_unrecorded,
+            config,
         )
         self.people = People(self.base, self.ledger, subjects)
         self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
@@ -122,6 +122,7 @@ class World:
         worker.store.dead = True
         self.workers.remove(worker)
         self._count(worker.store)
+        self.ledger.died(worker.id)
         if seen and worker.id not in self.ledger.gone:
             self.base.kill(worker.id)
 
@@ -168,7 +169,7 @@ class World:
         if worker is None:
             return "no worker"
         if dice.random() < 0.9:  # noqa: PLR2004 - mostly
-            self.base.beat(worker.id)
+            self.ledger.beat(worker.id)
 
         def turn() -> str:
             worker.scheduler.turn()
@@ -229,7 +230,7 @@ class World:
         """A client in a process that executes nothing."""
         dice = self._dice.randbytes
         registry = self.registry
-        return Client(cast(Store, store), registry, self.config, self.clock, dice, durable=False)
+        return Client(cast("Store", store), registry, self.config, self.clock, dice, durable=False)
 
     def _jump(self, step: Step, dice: Random) -> str:
         by = dice.choice(JUMPS)
