@@ -316,6 +316,7 @@ class Adoption:
                 self._apply_early(cell, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
                 recorder.record(cell, Kind.CANCEL, note=message.by)
+                cell.changed = True  # it is cancelling now, whatever still runs
         except FlowError as error:
             recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
             self._applying.discard(arrival.id)

@@ -71,6 +71,7 @@ class Engine:
         self._progress = progress
         self._stack = ExitStack()
         self._numbers = count(1)
+        self._pools: dict[str, Any] = {}
         self._pid = 0
         self._worker: Worker | None = None
         self._scheduler: Scheduler | None = None
@@ -139,7 +140,7 @@ class Engine:
         def tell(attempt: Any, end: Any) -> None:
             worker.post(scheduler.attempt_ended, attempt, end)
 
-        pools: dict[str, Any] = {
+        pools = self._pools = {
             Place.THREAD: ThreadPool(self.config.threads, tell),
             Place.LOOP: LoopPool(tell, loop),
             Place.PROCESS: ProcessPool(
@@ -242,6 +243,18 @@ class Engine:
     def questions(self, run: Run[Any] | str | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""
         return self._guarded().questions(None if run is None else _id(run))
+
+    @property
+    def abandoned(self) -> list[tuple[str, str]]:
+        """Nodes that were given up and still hold a thread: the run and the node of each."""
+        self.client  # noqa: B018 - refuses an engine that isn't running
+        held: ThreadPool = self._pools[Place.THREAD]
+        return [(attempt.run.id, attempt.callee.name) for attempt in held.given_up()]
+
+    @property
+    def late(self) -> int:
+        """How many results came for what was closed already: dropped, and counted."""
+        return 0 if self._scheduler is None else self._scheduler.recorder.late
 
     def join(self, timeout: float = 60.0) -> bool:
         """Wait until nothing is going on: every run is finished or waits. False when time is over."""

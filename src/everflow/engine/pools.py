@@ -35,7 +35,6 @@ class ThreadPool:
         self._load = 0  # attempts that are waiting or being run
         self._lock = threading.Lock()
         self.abandoned: dict[int, Attempt] = {}
-        self._closed = False
 
     def begin(self, attempt: Attempt) -> None:
         """Run an attempt on a free thread."""
@@ -60,9 +59,13 @@ class ThreadPool:
         )
         return False
 
+    def given_up(self) -> list[Attempt]:
+        """The abandoned attempts whose threads haven't come back."""
+        with self._lock:
+            return list(self.abandoned.values())
+
     def close(self) -> None:
         """Let the threads end when their nodes do."""
-        self._closed = True
         for _ in self._threads:
             self._queue.put(None)
 
