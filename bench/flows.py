@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from everflow import flow, node, parallel, sequence, suspend
 
-__all__ = ["ANSWER", "CARD", "NAMES", "TAG"]
+__all__ = ["ANSWER", "CARD", "LEDGER", "NAMES", "TAG", "token"]
+
+LEDGER = "BENCH_LEDGER"  # the environment's name for the file that tells what was really run
 
 TAG = "go"
 ANSWER = True
@@ -43,6 +46,15 @@ async def awaited(number: int) -> int:
     return number
 
 
+@node
+def told(number: int) -> int:
+    """Leave a byte outside, so that repeats can be counted; the system adds it whole or not."""
+    ledger = os.open(os.environ[LEDGER], os.O_WRONLY | os.O_APPEND)
+    os.write(ledger, b"x")
+    os.close(ledger)
+    return number
+
+
 @node(inline=True)
 def ended(_: Any) -> int:
     return 1
@@ -54,7 +66,7 @@ FLOWS = [
     flow("bench_five_cards", sequence(*[inline_card] * 5)),
     flow("bench_five_threaded", sequence(*[threaded] * 5)),
     flow("bench_five_awaited", sequence(*[awaited] * 5)),
-    flow("bench_ten_threaded", sequence(*[threaded] * 10)),
+    flow("bench_ten_told", sequence(*[told] * 10)),
     flow("bench_wide", parallel(*[inline] * 1_000)),
     flow("bench_one", inline),
     flow("bench_asked", inline >> suspend(TAG, bool) >> ended),
@@ -62,3 +74,8 @@ FLOWS = [
     flow("bench_asked_at_once", parallel(*[suspend(TAG, bool)] * 2_000)),
 ]
 NAMES = [one.name_of_flow for one in FLOWS]
+
+
+def token(run: str, occurrence: int) -> str:
+    """The token of a question of these flows."""
+    return f"{run}.{TAG}.{occurrence}"

@@ -1,4 +1,4 @@
-"""A workload is measured as figures by name; a goal is what one should reach, a row of the table."""
+"""A workload is measured as figures by name, a goal is what one is to reach: a row of the table."""
 
 from __future__ import annotations
 

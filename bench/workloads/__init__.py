@@ -1,8 +1,16 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import rates
+from bench.workloads import beginnings, busy, questions, rates
 
 __all__ = ["WORKLOADS"]
 
-WORKLOADS: dict[str, Workload] = {one.name: one for one in (*rates.WORKLOADS,)}
+WORKLOADS: dict[str, Workload] = {
+    one.name: one
+    for one in (
+        *rates.WORKLOADS,
+        *busy.WORKLOADS,
+        *questions.WORKLOADS,
+        *beginnings.WORKLOADS,
+    )
+}

@@ -13,7 +13,7 @@ from everflow.engine.facade import Engine
 from everflow.errors import AnswerRefused, NoSuchRun, NotWaiting, StoreUnavailable
 from everflow.store import Message, Verdict
 from everflow.stores.memory import MemoryStore
-from tests.engine.support import PATIENT, World, plus_one, settle
+from tests.engine.support import PATIENT, JumpClock, World, plus_one, settle
 
 
 def asking(world: World, engine: Engine, many: int) -> list[Run[Any]]:
@@ -115,3 +115,21 @@ def test_answers_whose_commit_is_ambiguous_are_sent_again() -> None:
         (run,) = asking(world, engine, 1)
         assert engine.answer_all([(token(run), 1)]) == [Reply.ANSWERED]
         assert run.result(PATIENT) == 2
+
+
+class StandingClock(JumpClock):
+    """The machine's time doesn't go on, so nothing is done that waits for it."""
+
+    def boot(self) -> int:
+        return 0
+
+
+def test_an_answer_to_a_run_that_nobody_owns_is_applied_at_once(durable: World) -> None:
+    """The engine that accepted it claims the run then, and not at its next look around."""
+    with durable.engine() as engine:
+        (run,) = asking(durable, engine, 1)
+    durable.clock = StandingClock()
+    with durable.engine() as engine:
+        assert engine.join()
+        engine.answer(token(run), 1)
+        assert engine.run(run.id).result() == 2

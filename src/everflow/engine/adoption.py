@@ -95,8 +95,8 @@ class Adoption:
     # --- looking at the store
 
     def nudge(self) -> None:
-        """Somebody in this process wrote something for a run: look in this turn."""
-        self._nudged = True
+        """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
+        self._nudged = self._claiming = True
 
     def claim_soon(self) -> None:
         """This process started runs that nobody owns: claim in this turn."""

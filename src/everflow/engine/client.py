@@ -231,7 +231,7 @@ class Client:
         return self._reply(row, self._accept(self._answer(row, question, value, key, by)))
 
     def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
-        """Answer the question of each token, in few transactions; say what became of each, in order.
+        """Answer the question of each token, in few transactions; say what became of each.
 
         Raises as ``answer`` does for the first that can't be answered, and then accepts none; but
         for a run that ends meanwhile, of which is told after the others were accepted.
