@@ -51,6 +51,7 @@ def test_sequence_is_left_to_right_and_associative() -> None:
     """Output goes to input; empty is identity; nested equals flat (B004)."""
     assert Driver(sequence(inc, double)).start(1).run().value() == 4
     assert sequence() is identity
+    assert Driver(Sequence(())).start(5).value() == 5
     flat = Definition(Program(sequence(inc, double, inc)))
     for nested in (
         sequence(sequence(inc, double), inc),

@@ -10,6 +10,7 @@ from everflow.core.combine.control import exponential, fixed, retry, timeout, tr
 from everflow.core.combine.failure import failed, reason_of
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.sequence import identity, sequence
+from everflow.core.definition import from_data, to_data
 from everflow.core.faults import (
     Caught,
     ErrorData,
@@ -21,6 +22,8 @@ from everflow.core.faults import (
 )
 from everflow.core.node import node
 from everflow.core.ops import TimerOp, attempt_of, stable_key
+from everflow.core.program import Program
+from everflow.core.registry import Registry
 from everflow.errors import FlowTimeout, NoRetry, RetryAfter, ValueMismatch, WrongArgument
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import broken, first, inc, rescue, second, tolerant
@@ -170,8 +173,11 @@ def test_retry_on_some_errors_only(
     on: type[BaseException] | str | tuple[type[BaseException], ...], tried: bool
 ) -> None:
     """By class, base class, name or code (B025)."""
-    driver = Driver(retry(2, first, on=on)).start(1).error("first", Oops("x"))
+    limited = retry(2, first, on=on)
+    driver = Driver(limited).start(1).error("first", Oops("x"))
     assert bool(driver.nodes()) is tried
+    again = from_data(to_data(Program(limited)), Registry())
+    assert bool(Driver(again.flow).start(1).error("first", Oops("x")).nodes()) is tried
 
 
 def test_retry_on_a_timeout_of_the_engine() -> None:

@@ -10,7 +10,6 @@ from everflow.core.combine.control import retry, try_catch
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.faults import Failure, Settled
-from everflow.core.node import node
 from everflow.core.registry import Registry
 from everflow.errors import JournalMismatch, WrongArgument
 from everflow.testing.driver import Driver

@@ -74,8 +74,7 @@ class Registry:
                 f"two functions are named {name!r}",
                 hint='give one of them a name of its own: node(fn, name="...")',
             )
-        if name:
-            self.nodes[name] = node
+        self.nodes[name] = node
         for annotation in node.leaf.hints.values():
             self.types.add_from(annotation)
         self.version += 1

@@ -122,7 +122,8 @@ def exponential(
         raise WrongArgument(f"factor is at least 1, not {factor!r}")
     if not 0 <= jitter <= 1:
         raise WrongArgument(f"jitter is a share between 0 and 1, not {jitter!r}")
-    return Backoff(micros(first, "the first delay"), factor, micros(ceiling, "ceiling"), jitter)
+    longest = micros(ceiling, "ceiling")
+    return Backoff(micros(first, "the first delay"), float(factor), longest, float(jitter))
 
 
 class Retry(Flow[Any, Any]):
