@@ -22,7 +22,7 @@ _STEP = r"(?:[^/~!@]+|@[a-z]+)"
 _OP = re.compile(rf"\.(?:[~!]\d+)*(?:/{_STEP}(?:[~!]\d+)*)*(?:@\d+)?")
 
 
-def _claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - a claim
+def _claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - a claim reads best that way
     if not holds:
         raise AssertionError(f"{sentence}: {where}" if where else sentence)
 
