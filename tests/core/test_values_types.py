@@ -79,7 +79,6 @@ WALKED = (Draft, Key, Note, Article, Tree, Color, Level, Box, Stranger)
         (enum.Enum, set()),
         (msgspec.Struct, set()),
     ],
-    ids=str,
 )
 def test_an_annotation_registers_what_it_mentions(annotation: object, names: set[str]) -> None:
     """Generics, unions, fields, bounds: every value type in an annotation is found."""
@@ -175,7 +174,6 @@ class Made:
         dataclasses.make_dataclass("Own", [], bases=(Made,)),
         dataclasses.make_dataclass("Initialised", [("a", dataclasses.InitVar[int])]),
     ],
-    ids=str,
 )
 def test_what_cannot_be_restored_is_not_registered(kind: Any) -> None:
     """Plain classes, exceptions, classes with a __new__ or an InitVar are refused with a hint."""

@@ -13,6 +13,7 @@ import dataclasses
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -153,7 +154,7 @@ class DataclassKind(RecordKind):
             if field.default_factory is not dataclasses.MISSING:
                 self._defaults[field.name] = field.default_factory
             elif field.default is not dataclasses.MISSING:
-                self._defaults[field.name] = lambda value=field.default: value
+                self._defaults[field.name] = partial(_same, field.default)
         self.required = tuple(name for name in names if name not in self._defaults)
         self._post = hasattr(kind, "__post_init__")
 
@@ -171,6 +172,10 @@ class DataclassKind(RecordKind):
                 for key, value in fields.items():
                     put(made, key, value)
         return made
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 class StructKind(RecordKind):

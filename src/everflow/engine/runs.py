@@ -32,7 +32,7 @@ class Changes:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._count = 0
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], object]] = []
 
     def tell(self) -> None:
         """Some run's standing changed."""
@@ -42,7 +42,7 @@ class Changes:
         for listener in list(self._listeners):
             listener()
 
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Have a function called at every change; gives the function that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
