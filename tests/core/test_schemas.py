@@ -281,8 +281,9 @@ _json = st.recursive(
 @settings(max_examples=1500)
 @given(st.sampled_from(ASKED), _json)
 def test_what_the_check_takes_the_reader_takes(annotation: Any, value: Any) -> None:
-    """An answer that was accepted never fails its consumer."""
-    if check(value, schema_of(annotation)) is None:
+    """An answer that was accepted never fails its consumer; the check is stricter on sets alone."""
+    said = check(value, schema_of(annotation))
+    if said is None or "has a part twice" in said:  # of a set: refused to people, read from data
         Reader(annotation, TYPES)(json.dumps(value))
     else:
         with pytest.raises(ValueMismatch):

@@ -37,7 +37,6 @@ __all__ = [
 
 Fit = Callable[[Any], Any]
 _ARRAYS = (list, tuple, set, frozenset)
-_SETS = (set, frozenset)
 
 
 def told(annotation: Any) -> str:
@@ -104,18 +103,11 @@ def each(make: Callable[[Any], Any], takes: tuple[type, ...], item: Fit | None) 
                 raise unfit.inside(at_index(len(out))) from None
         wanted = kind if kind in takes else make
         try:
-            if kind is list and wanted in _SETS and _repeats(out):
-                raise Unfit("has a part twice")
             return out if type(out) is wanted else wanted(out)
         except TypeError as error:
             raise Unfit(f"a set can't hold it: {error}") from None
 
     return fit
-
-
-def _repeats(parts: list[Any]) -> bool:
-    """Whether a part is there twice, as JSON Schema's uniqueItems has it: 1 isn't true."""
-    return len({(type(part), part) for part in parts}) < len(parts)
 
 
 def fixed(items: list[Fit | None]) -> Fit:

@@ -74,7 +74,7 @@ _ARRAYS: dict[Any, tuple[Callable[[Any], Any], tuple[type, ...]]] = {
     collections.abc.Set: (set, (set, frozenset)),
 }
 _MAPS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
-_NATIVE_CONTAINERS = (list, tuple, dict)  # not sets: msgspec passes over what is in one twice
+_NATIVE_CONTAINERS = (list, set, frozenset, tuple, dict)
 
 
 class Plan(NamedTuple):
