@@ -77,7 +77,9 @@ def suspend(tag: str) -> Flow[Any, Any]: ...
 def suspend(tag: str, kind: type[T]) -> Flow[Any, T]: ...
 def suspend(tag: str, kind: Any = Any) -> Flow[Any, Any]:
     """Wait for an answer: the value in is the prompt, the answer (a ``kind``) the value out."""
-    return make_suspend(tag, _schema(kind))
+    made = make_suspend(tag, _schema(kind))
+    made.answers = kind
+    return made
 
 
 def ask(
@@ -96,7 +98,9 @@ def ask(
     passes, ``default`` is the answer, or ``DeadlineExpired`` is raised.
     """
     given = None if default is MISSING else _payload(default)
-    return make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
+    made = make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
+    made.answers = kind
+    return made
 
 
 def _schema(kind: Any) -> Any:

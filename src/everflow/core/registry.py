@@ -64,6 +64,7 @@ class Registry:
             record = getattr(inner, "record", None)
             if record is not None:
                 self.types.add(record)
+            self.types.add_from(getattr(inner, "answers", None))
 
     def add_node(self, node: Node[Any, Any]) -> None:
         """Register a node under its canonical name, and the types that it takes and gives."""

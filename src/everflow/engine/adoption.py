@@ -21,6 +21,7 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
+from everflow.engine.answers import as_asked, position_of_tag
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.dispatcher import Dispatcher
 from everflow.engine.loader import Blocked, Definitions, Loader
@@ -72,6 +73,7 @@ class Adoption:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store = parts.store
+        self._types = parts.definitions.registry.types
         self._loader = Loader(parts.store, parts.definitions)
         self._applying: set[int] = set()  # inbox ids in a draft that isn't committed
         self._without: set[str] = set()  # definitions that can't be run here
@@ -311,7 +313,7 @@ class Adoption:
             if isinstance(message, Answer):
                 op = cell.asked.get((message.tag, message.occurrence))
                 if op is not None:
-                    recorder.record(cell, Kind.ANSWER, op, message.payload, note=message.by)
+                    self._answered(cell, op, message)
             elif isinstance(message, Early):
                 self._apply_early(cell, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
@@ -325,11 +327,18 @@ class Adoption:
     def _apply_early(self, cell: Cell, message: Early) -> None:
         """An answer by tag: for the question if it is open by now, else kept for it."""
         asked = [op for (tag, _), op in cell.asked.items() if tag == message.tag]
-        recorder = self._parts.recorder
         if asked:
-            recorder.record(cell, Kind.ANSWER, asked[0], message.payload, note=message.by)
+            self._answered(cell, asked[0], message)
         elif cell.machine.outcome is None:
-            recorder.record(cell, Kind.EARLY, message.tag, message.payload, note=message.by)
+            program = cell.machine.program
+            position = position_of_tag(program, message.tag)
+            payload = as_asked(program, position, message.payload, self._types)
+            self._parts.recorder.record(cell, Kind.EARLY, message.tag, payload, note=message.by)
+
+    def _answered(self, cell: Cell, op: str, message: Answer | Early) -> None:
+        program, question = cell.machine.program, cell.machine.state.ops[op]
+        payload = as_asked(program, question.position, message.payload, self._types)
+        self._parts.recorder.record(cell, Kind.ANSWER, op, payload, note=message.by)
 
     def committed(self, draft: Draft) -> None:
         """A draft is on disk."""

@@ -42,6 +42,7 @@ class Suspend(Flow[Any, Any]):
     """The value in is the prompt, the answer the value out. Twin: an "awakeable" (Restate)."""
 
     kind = "suspend"
+    answers: Any = None  # the type of the answer where code is; no part of the definition
 
     def __init__(self, tag: str, schema: Any = None) -> None:
         self.tag, self.schema = tag, schema
@@ -71,6 +72,7 @@ class Ask(Keeping[T]):
     """All that a question to a person needs. Twin: a "human task" (BPMN)."""
 
     kind = "ask"
+    answers: Any = None  # the type of the answer where code is; no part of the definition
 
     def __init__(
         self,
@@ -230,7 +232,7 @@ class Missing:
 MISSING = Missing()
 
 
-def make_suspend(tag: str, schema: Any) -> Flow[Any, Any]:
+def make_suspend(tag: str, schema: Any) -> Suspend:
     """The flow behind ``suspend``; ``schema`` is JSON Schema data, or None for any answer."""
     return Suspend(check_label(tag, "tag"), schema)
 

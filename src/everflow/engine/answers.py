@@ -1,0 +1,38 @@
+"""Answers as they were asked for: plain JSON, typed at a prompt, becomes what the flow names.
+
+Whoever accepts an answer needs no code, only the question's schema. The run's owner has today's
+flow with its type, so the answer is journaled as a value of that type, and all that consume it get
+the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from everflow.core.program import Program
+from everflow.core.values import Reader, Types, encode
+from everflow.errors import ValueMismatch, ValueRefused
+
+__all__ = ["as_asked", "position_of_tag"]
+
+_PLAIN = (Any, object, None, bool, int, str)  # what JSON says already
+
+
+def as_asked(program: Program, position: str, payload: str, types: Types) -> str:
+    """The payload of an answer to the question at that position."""
+    site = program.sites.get(position)
+    kind = getattr(site.flow, "answers", None) if site is not None else None
+    if site is None or kind in _PLAIN:
+        return payload
+    if site.extra is None:
+        site.extra = Reader(kind, types)
+    try:
+        return encode(site.extra(payload), types)
+    except (ValueMismatch, ValueRefused):
+        return payload  # its schema took it: whether it fits is for its consumer to say
+
+
+def position_of_tag(program: Program, tag: str) -> str:
+    """Where a tag is asked; empty where the definition has it nowhere."""
+    sites = program.sites.values()
+    return next((site.position for site in sites if getattr(site.flow, "tag", "") == tag), "")
