@@ -41,6 +41,10 @@ EXITS = {
 }
 
 _BY_CODE = {
+    # Where a command raises one of these, it is about what was typed.
+    "wrong_argument": Exit.USAGE,
+    "value_refused": Exit.USAGE,
+    "value_mismatch": Exit.USAGE,
     "already_done": Exit.TOO_LATE,
     "cancelled": Exit.TOO_LATE,
     "failed": Exit.TOO_LATE,

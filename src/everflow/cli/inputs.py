@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Never
 
-from everflow.errors import AnswerRefused, ConfigurationError, WrongArgument
+from everflow.errors import AnswerRefused, CallerError, ConfigurationError
 
 __all__ = ["JSON", "TEXT", "answer_value", "labels", "moment", "read_value", "seconds", "user_name"]
 
@@ -42,13 +42,13 @@ def read_value(text: str | None) -> tuple[Any, str]:
     elif text.startswith("@"):
         source = _of_file(text[1:])
     if len(source) > LARGEST:
-        raise WrongArgument(f"the value is larger than {LARGEST:,} bytes")
+        raise CallerError(f"the value is larger than {LARGEST:,} bytes")
     try:
         return json.loads(source, parse_constant=_refuse_constant), JSON
     except (ValueError, RecursionError) as error:
         stripped = source.strip()
         if not stripped or stripped[0] in '{["' or isinstance(error, RecursionError):
-            raise WrongArgument(
+            raise CallerError(
                 f"the value isn't JSON: {error}",
                 hint="""put it in single quotes: '{"post": "swifts.md"}'""",
             ) from error
@@ -104,7 +104,7 @@ def labels(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not name or not equals:
-            raise WrongArgument(f"{pair!r:.80} isn't a label", hint="write NAME=VALUE")
+            raise CallerError(f"{pair!r:.80} isn't a label", hint="write NAME=VALUE")
         found[name] = value
     return found
 

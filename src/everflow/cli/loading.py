@@ -160,10 +160,12 @@ def _flow_in(module: ModuleType, place: str, attribute: str) -> Flow[Any, Any]:
 
 
 def provided(modules: Iterable[ModuleType]) -> dict[type[Any], Any]:
-    """The dependencies that the modules provide; ConfigurationError where two disagree."""
+    """What the modules provide, and those that nodes come from; ConfigurationError for a clash."""
     makers: dict[type[Any], Any] = {}
     homes: dict[type[Any], str] = {}
-    for module in dict.fromkeys(modules):
+    nodes = default_registry().nodes
+    named = (sys.modules.get(name.partition(":")[0]) for name in nodes)
+    for module in dict.fromkeys((*modules, *(known for known in named if known is not None))):
         for kind, maker in _provide_of(module).items():
             if kind in makers and makers[kind] is not maker:
                 raise ConfigurationError(

@@ -8,6 +8,7 @@ becomes an exit code. ``--help`` ends with examples.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
@@ -18,7 +19,7 @@ from everflow.cli.inputs import moment, seconds
 from everflow.cli.output import report
 from everflow.cli.settings import Here, here
 from everflow.clock import SystemClock
-from everflow.errors import EverflowError
+from everflow.errors import EverflowError, MissingDependency
 
 __all__ = ["BY", "Command", "as_length", "as_time", "command", "leave", "plain_command"]
 
@@ -64,6 +65,14 @@ class Command(click.Command):
 
     examples: str = ""
 
+    def under(self, name: str) -> Command:
+        """The same command under another name."""
+        other = copy(self)
+        other.name = name
+        other.examples = self.examples.replace(f" {self.name} ", f" {name} ")
+        other.short_help = f"The same as {self.name}."
+        return other
+
     def format_epilog(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's own signature
@@ -102,6 +111,8 @@ def _maker(
                 place: Here = here(store, modules, as_json=as_json)
                 body(place, **given)
             except EverflowError as error:
+                if isinstance(error, MissingDependency):
+                    error.hint = "write a dict provide = {Type: make_it} into the node's module"
                 report(error, as_json=as_json)
                 leave(of_error(error))
 

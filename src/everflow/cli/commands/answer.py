@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from everflow.cli.exits import of_reply
 from everflow.cli.inputs import answer_value, user_name
-from everflow.cli.options import BY, Command, command, leave
+from everflow.cli.options import BY, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
@@ -39,7 +37,26 @@ def _question(flows: Connection, place: str, tag: str | None) -> list[QuestionRo
     )
 
 
-def _answer(
+def _tell_of_waiting(here: Here) -> None:
+    words = shown_command(here, "worker", "FILE.py")
+    notes().line(f"it is kept for the next worker, as none is running: {words}", "dim")
+
+
+@command(
+    "answer",
+    """
+    everflow answer 01k3v9…xw3.approval.1 '{"approved": true}'
+    everflow answer 01k3v9…xw3 yes
+    everflow answer 01k3v9…xw3 @decision.json --tag approval --by Ines
+    """,
+    imports=False,
+)
+@click.argument("question", metavar="TOKEN|RUN")
+@click.argument("value", required=False)
+@click.option("--tag", metavar="TAG", help="Which question of a RUN that asks several.")
+@click.option("--key", metavar="TEXT", help="The same key again is the same answer.")
+@BY
+def answer(
     here: Here,
     *,
     question: str,
@@ -74,36 +91,7 @@ def _answer(
     leave(of_reply(reply))
 
 
-def _tell_of_waiting(here: Here) -> None:
-    words = shown_command(here, "worker", "FILE.py")
-    notes().line(f"it is kept for the next worker, as none is running: {words}", "dim")
-
-
-def _made(name: str, body: Any) -> Command:
-    """The command under one of its two names."""
-    made = command(
-        name,
-        f"""
-        everflow {name} 01k3v9…xw3.approval.1 '{{"approved": true}}'
-        everflow {name} 01k3v9…xw3 yes
-        everflow {name} 01k3v9…xw3 @decision.json --tag approval --by Ines
-        """,
-        imports=False,
-    )
-    for option in (
-        BY,
-        click.option("--key", metavar="TEXT", help="The same key again is the same answer."),
-        click.option("--tag", metavar="TAG", help="Which question of a RUN that asks several."),
-        click.argument("value", required=False),
-        click.argument("question", metavar="TOKEN|RUN"),
-    ):
-        body = option(body)
-    return made(body)
-
-
-answer = _made("answer", _answer)
-resume = _made("resume", _answer)
-resume.short_help = "The same as answer."
+resume = answer.under("resume")
 
 
 @command(

@@ -16,7 +16,7 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.version import version
 from everflow.engine.connect import Connection, connect
-from everflow.errors import ConfigurationError, WrongArgument
+from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
 
@@ -54,7 +54,7 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
     copies, which rest until they are adopted.
     """
     if bool(runs) == any(filters.values()):
-        raise WrongArgument(
+        raise CallerError(
             "export takes either RUNs or filters", hint="name runs, or say --all, or --flow NAME"
         )
     with connected(here) as flows:
@@ -157,7 +157,7 @@ def adopt(here: Here, *, runs: tuple[str, ...], whole: bool) -> None:
     They are queued, and a worker takes them.
     """
     if bool(runs) == whole:
-        raise WrongArgument("adopt takes either RUNs or --all")
+        raise CallerError("adopt takes either RUNs or --all")
     with connected(here) as flows:
         rows = [flows.client.row(run) for run in runs]
         if whole:

@@ -16,7 +16,7 @@ from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, question_view, run_view, token_of
 from everflow.cli.words import ago, instant
 from everflow.engine.connect import Connection
-from everflow.errors import WrongArgument
+from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
 
 __all__ = ["list_", "status"]
@@ -153,7 +153,7 @@ def _count(here: Here, flows: Connection, query: RunQuery) -> None:
 def _list_questions(here: Here, flows: Connection, given: dict[str, Any]) -> None:
     filters = ("statuses", "flow", "pairs", "since", "before", "after", "count", "newest")
     if any(given[name] for name in filters):
-        raise WrongArgument("--questions goes with --tag and --limit alone")
+        raise CallerError("--questions goes with --tag and --limit alone")
     found = flows.store.questions(QuestionQuery(tag=given["tag"], limit=given["limit"]))
     if here.json:
         for question in found:

@@ -7,7 +7,6 @@ journals hold at that moment is kept, and must not be run again.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from everflow.cli.demo.editor import POSTS, Answered, Editor
 from everflow.cli.demo.tally import Line, Tally, begun, count, journal_of, recorded
 from everflow.cli.loading import find_flow
 from everflow.cli.settings import Here
+from everflow.clock import SystemClock
 from everflow.core.entries import Kind
 from everflow.engine.client import Reply
 from everflow.engine.connect import Connection
@@ -33,6 +33,11 @@ LOOK = 0.004  # seconds between looks at the ledger
 PATIENCE = 45.0  # seconds for the whole course
 EARLY = 8  # nodes begun before the first kill: a quarter of those before all posts are asked about
 HEADS = ("post", "status", "nodes", "last")
+
+
+def seconds_now() -> float:
+    """Seconds since some fixed point."""
+    return SystemClock().boot() / 1_000_000
 
 
 class DemoFailed(EverflowError):
@@ -51,12 +56,12 @@ class Play:
     crew: Crew
     posts: dict[str, str] = field(default_factory=dict)
     before: list[set[tuple[str, int]]] = field(default_factory=list)
-    begun_at: float = field(default_factory=time.monotonic)
+    begun_at: float = field(default_factory=seconds_now)
     painted: float = 0.0
 
     def note(self, text: str, style: str = "") -> None:
         """A line with the time since the beginning."""
-        self.board.note(f"{time.monotonic() - self.begun_at:5.1f} s  {text}", style)
+        self.board.note(f"{seconds_now() - self.begun_at:5.1f} s  {text}", style)
 
     def rows(self) -> list[RunRow]:
         """The runs as they stand."""
@@ -64,7 +69,7 @@ class Play:
 
     def paint(self) -> None:
         """Show how the posts stand, a few times a second."""
-        now = time.monotonic()
+        now = seconds_now()
         if now - self.painted < 0.1:  # noqa: PLR2004 - seconds
             return
         self.painted = now
@@ -100,7 +105,7 @@ def play(
         tally.demand(code == 0, f"the worker ended with {code}")
         for post, _, _, reply in editor.answered:
             tally.demand(reply is Reply.ANSWERED, f"an answer about {post} was {reply}")
-        return tally, editor.answered, time.monotonic() - course.begun_at
+        return tally, editor.answered, seconds_now() - course.begun_at
 
 
 def _until(course: Play, editor: Editor, enough: Callable[[list[Line]], bool]) -> None:
@@ -115,7 +120,7 @@ def _until(course: Play, editor: Editor, enough: Callable[[list[Line]], bool]) -
                 f"the worker ended by itself with {course.crew.ended}",
                 hint=f"see {course.folder / LOG}",
             )
-        if time.monotonic() - course.begun_at > PATIENCE:
+        if seconds_now() - course.begun_at > PATIENCE:
             raise DemoFailed(
                 f"not finished after {PATIENCE:.0f} s", hint=f"see {course.folder / LOG}"
             )

@@ -1,0 +1,69 @@
+"""Flows for the command line's tests."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from everflow import NodeRun, ask, flow, need, node, parallel, sleep, suspend
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the editor says."""
+
+    approved: bool
+    note: str = ""
+
+
+class Greeting:
+    """Something that is provided."""
+
+    word = "Hello"
+
+
+provide = {Greeting: Greeting}
+
+
+@node
+def greeted(name: str, *, greeting: Greeting = need(Greeting)) -> str:
+    """Say hello."""
+    return f"{greeting.word} {name}"
+
+
+@node
+def broken(value: int) -> int:
+    """Fail."""
+    raise ValueError(f"no {value} \x1b[31mhere")
+
+
+@node
+def slow(path: str, run: NodeRun) -> str:
+    """Say that it began, and wait until it is let go."""
+    with Path(path, "begun").open("a") as file:
+        file.write(f"{run.idempotency_key}\n")
+    go = Path(path, "go")
+    wait(go.exists)
+    return "went"
+
+
+def wait(holds: Callable[[], bool]) -> None:
+    """Look until it holds, for ten seconds at most."""
+    pause = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        pause.wait(0.01)
+    raise TimeoutError
+
+
+greet = flow("cli.greet", greeted)
+fails = flow("cli.fails", broken)
+approve = flow("cli.approve", greeted >> ask("approval", Verdict))
+sure = flow("cli.sure", greeted >> ask("sure", bool))
+named = flow("cli.named", greeted >> ask("name", str))
+two = flow("cli.two", parallel(suspend("left"), suspend("right")))
+sleepy = flow("cli.sleepy", sleep(timedelta(days=2)) >> greeted)
+gated = flow("cli.gated", slow)
+unnamed = greeted >> greeted

@@ -1,0 +1,109 @@
+"""Help that teaches, documents that tell the same, and a quick start."""
+
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from everflow.cli.exits import EXITS
+from everflow.cli.options import Command
+from everflow.cli.root import Program, everflow
+from tests.cli.conftest import Cli
+from tests.house.source import ROOT
+
+COMMANDS = {name: made for name, made in everflow.commands.items() if isinstance(made, Command)}
+DOCUMENT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+SECTIONS = {
+    part.split("\n", 1)[0]: part
+    for part in re.split(r"^## everflow ", DOCUMENT, flags=re.MULTILINE)[1:]
+}
+SHARED = DOCUMENT.split("\n## everflow ", 1)[0]
+
+
+def options(command: click.Command) -> set[str]:
+    """The long names of a command's options."""
+    found = (param for param in command.params if isinstance(param, click.Option))
+    return {name for param in found for name in param.opts if name.startswith("--")}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_teaches_itself(cli: Cli, name: str) -> None:
+    """Its help says what it does, explains each option, and ends with examples."""
+    shown = cli(name, "--help").stdout
+    assert f"everflow {name}" in shown.split("Examples:")[1]
+    for param in COMMANDS[name].params:
+        if isinstance(param, click.Option) and not isinstance(param.type, click.IntRange):
+            assert param.help or isinstance(param.type, click.Choice), f"{name} {param.opts}"
+
+
+def test_the_program_lists_each_command_once() -> None:
+    """In sections, none left out."""
+    listed = [made.name for _, group in Program.sections for made in group]
+    assert sorted(str(name) for name in listed) == sorted(COMMANDS)
+    assert sorted(everflow.commands) == sorted(COMMANDS)
+
+
+def test_exit_codes_are_in_the_help_and_in_the_document(cli: Cli) -> None:
+    """Each with the same words."""
+    shown = " ".join(cli("--help").stdout.split())
+    for code, words in EXITS.items():
+        assert f"{int(code)} {words}" in shown
+        assert f"| {int(code)} | {words} |" in DOCUMENT
+
+
+def test_the_document_has_each_command() -> None:
+    """A heading for each, and no other."""
+    assert sorted(SECTIONS) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_document_has_each_option_and_no_other(name: str) -> None:
+    """Those of the command in its section, the shared ones at the top."""
+    section = SECTIONS[name]
+    known = options(COMMANDS[name])
+    told = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section))
+    if name == "resume":
+        return
+    assert told <= known
+    missing = known - told - set(re.findall(r"--[a-z][\w-]*", SHARED))
+    assert not missing
+
+
+def test_help_needs_no_rich() -> None:
+    """Rich is imported where something is shown, since it doubles the start-up."""
+    code = (
+        "import sys\nfrom everflow.cli.root import everflow\n"
+        "everflow(['--help'], standalone_mode=False)\n"
+        "assert 'rich' not in sys.modules and 'jinja2' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("missing", ["click", "rich"])
+def test_a_missing_extra_is_a_sentence(missing: str) -> None:
+    """Without click or Rich the command says what to install, and nothing else."""
+    code = (
+        "import sys, importlib.util as util\n"
+        "real = util.find_spec\n"
+        f"util.find_spec = lambda name, *rest: None if name == {missing!r} else real(name, *rest)\n"
+        "from everflow.cli import main\nmain()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 2
+    assert "pip install 'everflow[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("nothing",), ("run",), ("list", "--status", "odd"), ("list", "--x")]
+)
+def test_wrong_usage_has_code_2(cli: Cli, words: tuple[str, ...]) -> None:
+    """A wrong command, argument or option."""
+    assert cli(*words).exit_code == 2

@@ -1,0 +1,137 @@
+"""`status`, `list`, `show` and `graph`."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import FLOWS, Cli
+
+
+@pytest.fixture
+def runs(told: Any) -> list[str]:
+    """Three runs: one done, one failed, one that asks."""
+    return [
+        str(told("run", f"{FLOWS}:greet", "a", "--label", "n=1", "--key", "k")["run"]),
+        str(told("run", f"{FLOWS}:fails", "1", "--label", "n=2", code=1)["run"]),
+        str(told("run", f"{FLOWS}:approve", "c", code=3)["run"]),
+    ]
+
+
+def ids(view: Any) -> list[str]:
+    """The runs of a list."""
+    rows = view if isinstance(view, list) else [view]
+    return [row["run"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), [0, 1, 2]),
+        (("--newest",), [2, 1, 0]),
+        (("--status", "done"), [0]),
+        (("--status", "done", "--status", "failed"), [0, 1]),
+        (("--flow", "cli.approve"), [2]),
+        (("--tag", "approval"), [2]),
+        (("--tag", "nothing"), []),
+        (("--label", "n=2"), [1]),
+        (("--since", "1h"), [0, 1, 2]),
+        (("--since", "2100-01-01"), []),
+        (("--before", "1h"), []),
+        (("--before", "2100-01-01T00:00+00:00"), [0, 1, 2]),
+        (("--limit", "2"), [0, 1]),
+        (("--flow", "'; --"), []),
+    ],
+)
+def test_runs_are_listed_by_filters(
+    told: Any, runs: list[str], words: tuple[str, ...], expected: list[int]
+) -> None:
+    """Each filter alone, in the order of their start."""
+    assert ids(told("list", *words)) == [runs[number] for number in expected]
+
+
+def test_the_next_page_follows_the_last_run(cli: Cli, told: Any, runs: list[str]) -> None:
+    """A full page says how one goes on."""
+    first = cli("list", "--limit", "2")
+    assert f"--after {runs[1]}" in first.stderr
+    assert ids(told("list", "--after", runs[1])) == [runs[2]]
+
+
+def test_runs_are_counted(cli: Cli, told: Any, runs: list[str]) -> None:
+    """By status."""
+    assert told("list", "--count") == {"done": 1, "failed": 1, "suspended": 1}
+    assert "suspended" in cli("list", "--count").stdout
+
+
+def test_open_questions_are_listed(cli: Cli, told: Any, runs: list[str]) -> None:
+    """With token, prompt and schema; other filters don't go with it."""
+    question = told("list", "--questions")
+    assert question["token"] == f"{runs[2]}.approval.1"
+    assert f"{runs[2]}.approval.1" in cli("list", "--questions", "--tag", "approval").stdout
+    assert cli("list", "--questions", "--flow", "x").exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("list",), ("list", "--questions"), ("list", "--count")])
+def test_an_empty_store_says_so(cli: Cli, told: Any, words: tuple[str, ...]) -> None:
+    """Nothing on the output, a word beside, code 0."""
+    run = told("start", f"{FLOWS}:greet", "a")["run"]
+    told("cancel", run)
+    result = cli(*words, *(("--status", "done") if len(words) == 1 else ()))
+    assert result.exit_code == 0
+
+
+def test_status_tells_how_a_run_ended(cli: Cli, told: Any, runs: list[str]) -> None:
+    """Result, error, and question, each with its place; the code says it when waited for."""
+    assert told("status", runs[0])["result"] == "Hello a"
+    assert told("status", runs[1])["error"]["position"] != ""
+    assert told("status", runs[2])["questions"][0]["tag"] == "approval"
+    assert [cli("status", run, "--wait", "1").exit_code for run in runs] == [0, 1, 3]
+    assert [cli("status", run).exit_code for run in runs] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("words", [("--wait", "soon"), ("--wait", "-1")])
+def test_a_length_of_time_is_checked(cli: Cli, runs: list[str], words: tuple[str, ...]) -> None:
+    """Numbers with s, m, h or d."""
+    assert cli("status", runs[0], *words).exit_code == 2
+
+
+def test_a_journal_is_shown_as_a_timeline(cli: Cli, told: Any, runs: list[str]) -> None:
+    """Each entry with its node; --full shows the error's trace."""
+    shown = cli("show", runs[1]).stdout
+    assert "broken failed" in shown
+    assert "Traceback" not in shown
+    assert 'raise ValueError(f"no' in cli("show", runs[1], "--full").stdout
+    view = told("show", runs[0])
+    assert [entry["kind"] for entry in view["entries"]] == ["start", "result"]
+    assert view["entries"][1]["value"] == "Hello a"
+    part = told("show", runs[0], "--first", "1", "--limit", "1")
+    assert [entry["seq"] for entry in part["entries"]] == [1]
+
+
+def test_control_characters_never_reach_a_terminal(cli: Cli, told: Any) -> None:
+    """Names, keys, values and errors are written out, in tables as in errors."""
+    nasty = "\x1b[31m\x07\u202e\x9b[bold]"
+    view = told("run", f"{FLOWS}:approve", json.dumps(nasty), "--key", nasty, code=3)
+    for words in (("list",), ("status", view["run"]), ("show", view["run"]), ("status", nasty)):
+        output = cli(*words).output
+        assert not set(output) & set("\x1b\x07\u202e\x9b")
+    assert "[bold]" in cli("show", view["run"]).stdout
+    assert "\\x1b[31mhere" in cli("run", f"{FLOWS}:fails", "1").stderr
+
+
+@pytest.mark.parametrize("form", ["text", "mermaid", "dot"])
+def test_flows_and_runs_are_drawn(cli: Cli, told: Any, runs: list[str], form: str) -> None:
+    """A flow by its name, a run by its id with marks where it stands."""
+    flow = cli("graph", f"{FLOWS}:approve", "--format", form)
+    run = cli("graph", runs[2], "--format", form)
+    assert (flow.exit_code, run.exit_code) == (0, 0)
+    assert "approval" in flow.stdout
+    assert flow.stdout != run.stdout
+    assert told("graph", runs[2], "--format", form)["picture"] in run.stdout
+
+
+def test_a_registered_name_is_drawn_too(cli: Cli, runs: list[str]) -> None:
+    """The name of a flow whose module is imported."""
+    assert cli("graph", "cli.two", "--import", FLOWS).exit_code == 0
+    result = cli("graph", "cli.nothing", "--import", FLOWS)
+    assert result.exit_code == 2
