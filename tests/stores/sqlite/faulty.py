@@ -59,12 +59,12 @@ class Disk(apsw.VFS):
             raise apsw.FullError("no room")
         raise apsw.IOError("the disk failed")
 
-    def xOpen(  # noqa: N802 - the file layer's own name
+    def xOpen(  # noqa: N802 - the file layer's name
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
         return File(self, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - as above
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - the file layer's name
         self.strike("delete", lambda: super(Disk, self).xDelete(filename, syncdir), lambda: None)
 
 
@@ -75,14 +75,14 @@ class File(apsw.VFSFile):
         super().__init__("", name, flags)
         self._disk = disk
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - as above
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the file layer's name
         def write(part: bytes) -> None:
             super(File, self).xWrite(part, offset)
 
         self._disk.strike("write", lambda: write(data), lambda: write(data[: len(data) // 2]))
 
-    def xSync(self, flags: int) -> None:  # noqa: N802 - as above
+    def xSync(self, flags: int) -> None:  # noqa: N802 - the file layer's name
         self._disk.strike("sync", lambda: None, lambda: None)  # no power is lost here
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - as above
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - the file layer's name
         self._disk.strike("truncate", lambda: super(File, self).xTruncate(newsize), lambda: None)

@@ -37,12 +37,12 @@ class Recorder(apsw.VFS):
         """The user was told that this is written."""
         self.deeds.append(Deed("told", "", number))
 
-    def xOpen(  # noqa: N802 - the file layer's own name
+    def xOpen(  # noqa: N802 - the file layer's name
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
         return File(self, name, flags)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - as above
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - the file layer's name
         self.deeds.append(Deed("delete", Path(filename).name))
         super().xDelete(filename, syncdir)
 
@@ -58,14 +58,14 @@ class File(apsw.VFSFile):
         self._name = Path(full).name
         self._deeds = recorder.deeds
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - as above
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the file layer's name
         self._deeds.append(Deed("write", self._name, offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802 - as above
+    def xSync(self, flags: int) -> None:  # noqa: N802 - the file layer's name
         self._deeds.append(Deed("sync", self._name))
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - as above
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - the file layer's name
         self._deeds.append(Deed("truncate", self._name, newsize))
         super().xTruncate(newsize)
 

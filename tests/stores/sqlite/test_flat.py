@@ -77,6 +77,7 @@ VERBS: dict[str, Callable[[World], object]] = {
     "load": lambda w: w.store.load([w.rows[0].no]),
     "entries": lambda w: w.store.entries(w.rows[0].no, [0]),
     "journal": lambda w: w.store.journal(w.rows[0].no),
+    "asked": lambda w: w.store.asked([("one", "t", 0)]),
     "find": lambda w: w.store.find("one"),
     "find_key": lambda w: w.store.find_key("f", "k"),
     "rows": lambda w: w.store.rows([w.rows[0].no]),

@@ -123,25 +123,27 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     FROM json_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')
-    FROM json_each(NEW.runs) AS new
+    FROM (SELECT NEW.runs AS doc WHERE changes() <> NEW.many) AS given
+    CROSS JOIN json_each(given.doc) AS new
     WHERE
-        changes() <> NEW.many
-        AND NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
+        NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
         AND NOT EXISTS (
             SELECT 1 FROM main.run WHERE flow = new.value ->> 2 AND key = new.value ->> 6
         );
 
     -- All were new and numbered: the usual case, and the quick one.
     INSERT INTO entry (run, seq, body, sum)
-    SELECT value ->> 0, 0, value ->> 10, value ->> 11
-    FROM json_each(NEW.runs) WHERE changes() = NEW.many AND NOT NEW.unnumbered;
+    SELECT new.value ->> 0, 0, new.value ->> 10, new.value ->> 11
+    FROM (SELECT NEW.runs AS doc WHERE changes() = NEW.many AND NOT NEW.unnumbered) AS given
+    CROSS JOIN json_each(given.doc) AS new;
 
     -- Else a first entry is missing for those alone whose run came to be just now: where the base
     -- is still 0 nothing was ever pruned.
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
-    FROM json_each(NEW.runs) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
-    WHERE changes() = 0 AND run.base = 0;
+    FROM (SELECT NEW.runs AS doc WHERE changes() = 0) AS given
+    CROSS JOIN json_each(given.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
+    WHERE run.base = 0;
 END;
 
 CREATE TEMP VIEW acceptance (answers, cancels, messages) AS SELECT '', '', '' WHERE 0;
