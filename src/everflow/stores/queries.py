@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.resources import files
+from pkgutil import get_data
 from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)[ \t]*\n", re.MULTILINE)
@@ -28,8 +28,15 @@ def parse(text: str) -> dict[str, str]:
 
 
 def read_text(dialect: str, file: str) -> str:
-    """A whole ``.sql`` file of that dialect, such as a schema."""
-    return (files("everflow.stores") / "sql" / dialect / file).read_text(encoding="utf-8")
+    """A whole ``.sql`` file of that dialect, such as a schema.
+
+    By ``pkgutil``, because ``importlib.resources`` imports zip files, temporary files and more: a
+    fourteenth of the time that importing Everflow takes.
+    """
+    found = get_data("everflow.stores", f"sql/{dialect}/{file}")
+    if found is None:
+        raise FileNotFoundError(f"Everflow was installed without its file sql/{dialect}/{file}")
+    return found.decode()
 
 
 def read_queries(dialect: str, *names: str) -> Mapping[str, str]:
