@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import time
@@ -33,6 +34,11 @@ class Scene:
     def many(self, full: int, quick: int) -> int:
         """How many of something: the issue's number, or a small one to try the benchmark out."""
         return quick if self.quick else full
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a process whose modules are compiled once, as installed ones are."""
+        cache = {"PYTHONPYCACHEPREFIX": str(self.folder / "cache"), "PYTHONDONTWRITEBYTECODE": ""}
+        return os.environ | cache | more
 
     def store(self) -> Path:
         """The path of a store that isn't there yet."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -36,14 +35,15 @@ def killed(scene: Scene) -> Figures:
     Both by ``everflow worker``, from its start to its end; so the restart counts.
     """
     many = scene.many(1_000, 40)
-    whole, _ = _undisturbed(scene, many)
+    _python(scene, "import everflow.cli.commands.worker, bench.flows")  # compiled once for all
+    whole = _undisturbed(scene, many)
     path, ledger = _prepared(scene, many)
     begun = time.perf_counter()
-    with _worker(path, ledger) as first:
+    with _worker(scene, path, ledger) as first:
         _until(ledger, many * NODES // 2)
         first.send_signal(signal.SIGKILL)
         first.wait()
-    with _worker(path, ledger) as second:
+    with _worker(scene, path, ledger) as second:
         if second.wait(PATIENCE):
             raise AssertionError(f"the second worker ended with {second.returncode}")
     seconds = time.perf_counter() - begun
@@ -52,12 +52,12 @@ def killed(scene: Scene) -> Figures:
     return {"whole": whole, "killed": seconds, "beyond": seconds - whole, "repeats": repeats}
 
 
-def _undisturbed(scene: Scene, many: int) -> tuple[float, Path]:
+def _undisturbed(scene: Scene, many: int) -> float:
     path, ledger = _prepared(scene, many)
-    with _worker(path, ledger) as worker:
+    with _worker(scene, path, ledger) as worker:
         seconds = clock(lambda: worker.wait(PATIENCE))
     _check(path, many)
-    return seconds, path
+    return seconds
 
 
 def _prepared(scene: Scene, many: int) -> tuple[Path, Path]:
@@ -70,11 +70,11 @@ def _prepared(scene: Scene, many: int) -> tuple[Path, Path]:
     return path, ledger
 
 
-def _worker(path: Path, ledger: Path) -> subprocess.Popen[bytes]:
+def _worker(scene: Scene, path: Path, ledger: Path) -> subprocess.Popen[bytes]:
     worker = ["worker", "bench.flows", "--until-idle", "--store", str(path)]
     return subprocess.Popen(
         [sys.executable, "-m", "everflow.cli", *worker],
-        env=os.environ | {LEDGER: str(ledger)},
+        env=scene.environment(**{LEDGER: str(ledger)}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -100,23 +100,24 @@ def opening(scene: Scene) -> Figures:
     path = scene.store()
     with Engine(path) as engine:
         resting(engine, scene.many(100_000, 300))
-    seconds = [float(_python(OPENING, str(path))) for _ in range(3)]
+    seconds = [float(_python(scene, OPENING, str(path))) for _ in range(3)]
     return {"seconds": median(seconds)}
 
 
 def importing(scene: Scene) -> Figures:
     """``import everflow`` over bare Python, one after the other in turns."""
-    del scene
+    _python(scene, "import everflow")
     bare, whole = [], []
     for _ in range(9):
-        bare.append(clock(lambda: _python("pass")))
-        whole.append(clock(lambda: _python("import everflow")))
+        bare.append(clock(lambda: _python(scene, "pass")))
+        whole.append(clock(lambda: _python(scene, "import everflow")))
     return {"bare": median(bare), "whole": median(whole), "over": median(whole) - median(bare)}
 
 
-def _python(code: str, *args: str) -> str:
+def _python(scene: Scene, code: str, *args: str) -> str:
+    command = [sys.executable, "-c", code, *args]
     ended = subprocess.run(
-        [sys.executable, "-c", code, *args], stdout=subprocess.PIPE, text=True, check=True
+        command, env=scene.environment(), stdout=subprocess.PIPE, text=True, check=True
     )
     return ended.stdout
 
