@@ -326,7 +326,12 @@ class Client:
         return key if key is not None else new_key(self._random)
 
     def _send_messages(self, messages: Sequence[Message]) -> list[Verdict]:
-        verdicts = self.store.accept(messages)
+        try:
+            verdicts = self.store.accept(messages)
+        except StoreUnavailable:
+            if self._unclear is not None:
+                self._unclear()
+            raise
         if self._nudge is not None:
             self._nudge()
         return verdicts

@@ -164,7 +164,7 @@ class Engine:
             owner=self._next_number,
             started=self._started,
             nudge=lambda: worker.post(scheduler.adoption.nudge),
-            unclear=lambda: worker.post(scheduler.adoption.look_for_lost),
+            unclear=lambda: worker.post(scheduler.doubt),
         )
         worker.start()
 

@@ -30,7 +30,7 @@ from everflow.engine.noderun import Progress
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.timers import Timers
-from everflow.errors import EverflowError, Fenced, FlowError, StoreError
+from everflow.errors import EverflowError, Fenced, FlowError, StoreError, StoreUnavailable
 from everflow.store import OUTCOMES, Batch, QuestionClosed, Status, Store
 
 __all__ = ["Changed", "Committer", "Scheduler"]
@@ -91,6 +91,7 @@ class Scheduler:
         self._sent = False
         self._delay = FIRST_DELAY
         self._retry_at = 0
+        self._doubted = False  # a caller's write failed, and none went through since
         self._deposed = False  # fenced, and not enlisted anew so far
         self.draining = False  # begin nothing more: the engine is closing
 
@@ -266,18 +267,20 @@ class Scheduler:
             if not self.recorder.draft:
                 return
             draft = self.recorder.take()
-            owner = self.ownership
-            batch = draft.batch(owner.worker, owner.epoch, owner.number + 1, self.clock.now())
+            batch = self._batch_of(draft)
             if not batch:
                 self._written(draft, [])
                 return
-            self._pending = draft, batch
-            self._sent = False
+            self._pending, self._sent = (draft, batch), False
         if not self._sent:
             self._sent = True
             here = not (self.dispatcher.has_inline or self._posts)
             assert self.committer is not None
             self.committer.commit(self._pending[1], here=here)
+
+    def _batch_of(self, draft: Draft) -> Batch:
+        owner = self.ownership
+        return draft.batch(owner.worker, owner.epoch, owner.number + 1, self.clock.now())
 
     def committed(self, refused: list[int]) -> None:
         """The pending batch is on disk."""
@@ -327,7 +330,18 @@ class Scheduler:
         self._retry_at = self.system_clock.boot() + self._delay
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
+    def doubt(self) -> None:
+        """A caller's write failed: pause until a write goes through, if only an empty batch.
+
+        Else the deadline of a question would pass while nobody can answer it.
+        """
+        self.adoption.look_for_lost()
+        if self.trouble is None:
+            self._in_trouble(StoreUnavailable("a caller's write to it failed"))
+            self._doubted = True
+
     def _healed(self) -> None:
+        self._doubted = False
         if self.trouble is not None:
             _log.warning("the store is back, the runs go on")
         self.trouble = None
@@ -342,10 +356,13 @@ class Scheduler:
             return False
         if self._deposed:
             self._fenced()
-        elif self._pending is not None:
-            self._commit()
-        else:
+        elif self._pending is None and not self._doubted:
             self._healed()
+        else:
+            if self._pending is None:
+                empty = Draft()
+                self._pending, self._sent = (empty, self._batch_of(empty)), False
+            self._commit()
         return self.trouble is None
 
     def _fenced(self) -> None:
