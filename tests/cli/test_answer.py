@@ -13,7 +13,7 @@ def asked(told: Any) -> Any:
     """Starts a run of a flow and executes it until it asks; its id."""
 
     def run(flow: str) -> str:
-        return str(told("run", f"{FLOWS}:{flow}", "you", code=3)["run"])
+        return str(told("run", f"{FLOWS}:{flow}", "you", code=3)["id"])
 
     return run
 
@@ -76,7 +76,7 @@ def test_an_answer_without_a_value_is_refused(cli: Cli, asked: Any) -> None:
 
 def test_several_questions_need_a_tag(cli: Cli, told: Any) -> None:
     """Which one is named by its tag or token; nothing is guessed."""
-    run = told("run", f"{FLOWS}:two", code=3)["run"]
+    run = told("run", f"{FLOWS}:two", code=3)["id"]
     result = cli("answer", run, "1")
     assert result.exit_code == 2
     assert f"{run}.left.1" in result.stderr
@@ -114,7 +114,7 @@ def test_a_run_is_cancelled(cli: Cli, told: Any, asked: Any) -> None:
 
 def test_a_cancel_that_comes_too_late_is_told(cli: Cli, told: Any) -> None:
     """A finished run stays as it is: code 6."""
-    run = told("run", f"{FLOWS}:greet", "a")["run"]
+    run = told("run", f"{FLOWS}:greet", "a")["id"]
     result = cli("cancel", run)
     assert result.exit_code == 6
     assert told("status", run)["status"] == "done"

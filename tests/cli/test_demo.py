@@ -59,7 +59,7 @@ def test_every_run_is_done_by_its_own_journal(played: Played, cli: Cli) -> None:
     assert Counter(row["status"] for row in rows) == {"done": 6}
     answers = Counter[str]()
     for row in rows:
-        view = json.loads(cli("show", row["run"], "--json", *store).stdout)
+        view = json.loads(cli("show", row["id"], "--json", *store).stdout)
         ends = [entry["op"] for entry in view["entries"] if entry["kind"] == "result"]
         assert len(ends) == len(set(ends))
         answers[row["key"]] = sum(1 for entry in view["entries"] if entry["kind"] == "answer")

@@ -13,8 +13,8 @@ from tests.cli.conftest import FLOWS, Cli
 def runs(told: Any) -> list[str]:
     """A finished run and one that asks."""
     return [
-        str(told("run", f"{FLOWS}:greet", "a")["run"]),
-        str(told("run", f"{FLOWS}:sure", "b", code=3)["run"]),
+        str(told("run", f"{FLOWS}:greet", "a")["id"]),
+        str(told("run", f"{FLOWS}:sure", "b", code=3)["id"]),
     ]
 
 

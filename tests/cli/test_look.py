@@ -12,16 +12,16 @@ from tests.cli.conftest import FLOWS, Cli
 def runs(told: Any) -> list[str]:
     """Three runs: one done, one failed, one that asks."""
     return [
-        str(told("run", f"{FLOWS}:greet", "a", "--label", "n=1", "--key", "k")["run"]),
-        str(told("run", f"{FLOWS}:fails", "1", "--label", "n=2", code=1)["run"]),
-        str(told("run", f"{FLOWS}:approve", "c", code=3)["run"]),
+        str(told("run", f"{FLOWS}:greet", "a", "--label", "n=1", "--key", "k")["id"]),
+        str(told("run", f"{FLOWS}:fails", "1", "--label", "n=2", code=1)["id"]),
+        str(told("run", f"{FLOWS}:approve", "c", code=3)["id"]),
     ]
 
 
 def ids(view: Any) -> list[str]:
     """The runs of a list."""
     rows = view if isinstance(view, list) else [view]
-    return [row["run"] for row in rows]
+    return [row["id"] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_open_questions_are_listed(cli: Cli, told: Any, runs: list[str]) -> None
 @pytest.mark.parametrize("words", [("list",), ("list", "--questions"), ("list", "--count")])
 def test_an_empty_store_says_so(cli: Cli, told: Any, words: tuple[str, ...]) -> None:
     """Nothing on the output, a word beside, code 0."""
-    run = told("start", f"{FLOWS}:greet", "a")["run"]
+    run = told("start", f"{FLOWS}:greet", "a")["id"]
     told("cancel", run)
     result = cli(*words, *(("--status", "done") if len(words) == 1 else ()))
     assert result.exit_code == 0
@@ -112,10 +112,10 @@ def test_control_characters_never_reach_a_terminal(cli: Cli, told: Any) -> None:
     """Names, keys, values and errors are written out, in tables as in errors."""
     nasty = "\x1b[31m\x07\u202e\x9b[bold]"
     view = told("run", f"{FLOWS}:approve", json.dumps(nasty), "--key", nasty, code=3)
-    for words in (("list",), ("status", view["run"]), ("show", view["run"]), ("status", nasty)):
+    for words in (("list",), ("status", view["id"]), ("show", view["id"]), ("status", nasty)):
         output = cli(*words).output
         assert not set(output) & set("\x1b\x07\u202e\x9b")
-    assert "[bold]" in cli("show", view["run"]).stdout
+    assert "[bold]" in cli("show", view["id"]).stdout
     assert "\\x1b[31mhere" in cli("run", f"{FLOWS}:fails", "1").stderr
 
 

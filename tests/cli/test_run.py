@@ -42,10 +42,10 @@ def test_a_run_that_asks_rests_with_its_question(cli: Cli, told: Any) -> None:
     view = told("run", f"{FLOWS}:approve", "you", code=3)
     assert view["status"] == "suspended"
     (question,) = view["questions"]
-    assert question["token"] == f"{view['run']}.approval.1"
+    assert question["token"] == f"{view['id']}.approval.1"
     assert question["prompt"] == "Hello you"
     assert "approved" in json.dumps(question["schema"])
-    shown = cli("show", view["run"]).stdout
+    shown = cli("show", view["id"]).stdout
     assert f"""everflow answer {question["token"]} '{{"approved": true}}'""" in shown
 
 
@@ -63,7 +63,7 @@ def test_the_same_key_is_the_same_run(told: Any) -> None:
     """A second start with the key gives the first one's result."""
     first = told("run", f"{FLOWS}:greet", "a", "--key", "k")
     again = told("run", f"{FLOWS}:greet", "b", "--key", "k")
-    assert (again["run"], again["result"]) == (first["run"], "Hello a")
+    assert (again["id"], again["result"]) == (first["id"], "Hello a")
 
 
 def test_a_long_wait_is_left_to_a_worker(told: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_started_run_waits_for_a_worker(cli: Cli, told: Any) -> None:
     assert told("status", run)["status"] == "queued"
     assert cli("worker", FLOWS, "--until-idle").exit_code == 0
     assert told("status", run, "--wait", "5")["result"] == "Hello a"
-    assert told("list", "--label", "by=test")["run"] == run
+    assert told("list", "--label", "by=test")["id"] == run
 
 
 def test_a_value_that_the_first_node_refuses_is_told(cli: Cli) -> None:

@@ -38,7 +38,7 @@ def test_a_worker_ends_orderly_at_a_signal(
     spawn: Spawn, told: Any, folder: Path, number: signal.Signals
 ) -> None:
     """What is begun is ended and recorded, nothing new is begun, and the code is 0."""
-    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["run"]
+    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["id"]
     worker = spawn("worker", FLOWS)
     until(lambda: begun(folder), "the node begins")
     worker.send_signal(number)
@@ -54,7 +54,7 @@ def test_a_worker_ends_orderly_at_a_signal(
 
 def test_a_second_signal_ends_it_at_once(spawn: Spawn, told: Any, folder: Path) -> None:
     """The node is still running; the run goes on with the next worker."""
-    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["run"]
+    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["id"]
     worker = spawn("worker", FLOWS)
     until(lambda: begun(folder), "the node begins")
     worker.terminate()
@@ -70,7 +70,7 @@ def test_a_second_signal_ends_it_at_once(spawn: Spawn, told: Any, folder: Path) 
 
 def test_a_killed_worker_loses_nothing(spawn: Spawn, told: Any, folder: Path) -> None:
     """B020: SIGKILL in the middle; the next worker runs the node again, with the same key."""
-    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["run"]
+    run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["id"]
     worker = spawn("worker", FLOWS)
     until(lambda: begun(folder), "the node begins")
     worker.kill()
@@ -84,7 +84,7 @@ def test_a_killed_worker_loses_nothing(spawn: Spawn, told: Any, folder: Path) ->
 
 def test_two_workers_share_a_store(spawn: Spawn, told: Any, cli: Cli) -> None:
     """Each run is executed once, by one of them."""
-    runs = [told("start", f"{FLOWS}:greet", str(n) + "x")["run"] for n in range(MANY)]
+    runs = [told("start", f"{FLOWS}:greet", str(n) + "x")["id"] for n in range(MANY)]
     workers = [spawn("worker", FLOWS, "--json") for _ in range(2)]
     for worker in workers:
         assert worker.stdout is not None
@@ -118,11 +118,11 @@ def test_a_worker_takes_what_another_process_starts(spawn: Spawn, told: Any) -> 
     worker = spawn("worker", FLOWS, "--json")
     assert worker.stdout is not None
     assert "cli.greet" in json.loads(worker.stdout.readline())["flows"]
-    run = told("start", f"{FLOWS}:sure", "a")["run"]
+    run = told("start", f"{FLOWS}:sure", "a")["id"]
     assert told("status", run, "--wait", "20", code=3)["status"] == "suspended"
     told("answer", run, "yes")
     assert told("status", run, "--wait", "20")["result"] == ["Hello a", True]
-    other = told("start", f"{FLOWS}:sure", "b")["run"]
+    other = told("start", f"{FLOWS}:sure", "b")["id"]
     told("status", other, "--wait", "20", code=3)
     told("cancel", other)
     assert told("status", other, "--wait", "20", code=1)["status"] == "cancelled"
@@ -156,7 +156,7 @@ def test_the_command_line_beside_an_application(told: Any, folder: Path) -> None
     try:
         assert application.stdout is not None
         first, second = application.stdout.readline().split()
-        assert {row["run"] for row in told("list", "--status", "suspended")} == {first, second}
+        assert {row["id"] for row in told("list", "--status", "suspended")} == {first, second}
         told("answer", f"{first}.sure.1", "yes")
         assert application.stdout.readline() == "('Hello a', True)\n"
         told("cancel", second)

@@ -46,7 +46,7 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
 
 def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:
     """What came of a run: its result alone on the output, all else beside."""
-    status, run = view["status"], view["run"]
+    status, run = view["status"], view["id"]
     if status == "done":
         screen.lines(pretty(view["result"]))
         notes.line(f"run {run} is done", "dim")

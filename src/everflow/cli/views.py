@@ -52,7 +52,7 @@ def plain_value(payload: str) -> Any:
 def run_view(row: RunRow) -> View:
     """A run as a list shows it."""
     return {
-        "run": row.id,
+        "id": row.id,
         "flow": row.flow,
         "status": str(row.status),
         "until": row.until,

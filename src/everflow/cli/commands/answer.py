@@ -10,7 +10,7 @@ from everflow.cli.options import BY, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.views import schema_at
+from everflow.cli.views import run_view, schema_at
 from everflow.engine.client import Reply, split_token
 from everflow.engine.connect import Connection
 from everflow.store import QuestionQuery, QuestionRow
@@ -115,7 +115,7 @@ def cancel(here: Here, *, run: str, by: str | None) -> None:
         row = flows.run(run).row()
         waits = row.ended is None and nobody_works(flows)
     if here.json:
-        emit({"run": row.id, "status": str(row.status), "cancelling": row.cancel})
+        emit(run_view(row))
         return
     screen().line("cancelled" if row.ended else "accepted: the run's worker ends it")
     if waits:

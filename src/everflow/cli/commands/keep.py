@@ -116,7 +116,7 @@ def import_(here: Here, *, file: str, adopt: bool, replace: bool) -> None:
     whole file is checked before anything is written. The store is made if it isn't there.
     """
     try:
-        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - below
+        source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - the statement below closes it
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
     with source, connect(here.store, config=here.config, create=True) as flows:

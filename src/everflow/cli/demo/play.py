@@ -70,7 +70,7 @@ class Play:
     def paint(self) -> None:
         """Show how the posts stand, a few times a second."""
         now = seconds_now()
-        if now - self.painted < 0.1:  # noqa: PLR2004 - seconds
+        if now - self.painted < 0.1:  # noqa: PLR2004 - a tenth of a second
             return
         self.painted = now
         shown = []
