@@ -10,7 +10,7 @@ Every flow twin in other systems: a ``Flow`` is an "arrow" (Haskell), a "pipe" (
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, Concatenate, Generic, Protocol, Self, TypeVar, overload
 
 from everflow.core.faults import ErrorData
@@ -124,6 +124,7 @@ class Flow(Generic[In_contra, Out_co]):
     """A definition: from a value to a value. Compose flows by functions and ``>>``."""
 
     kind: ClassVar[str] = ""
+    passes: ClassVar[str] = ""  # the child that stands in for a flow without a frame
     has_defaults: bool = False
     label: str | None = None
     name_of_flow: str = ""
@@ -173,6 +174,10 @@ class Flow(Generic[In_contra, Out_co]):
 
     def child_closed(self, m: Moves, frame: Any, op: str, error: ErrorData | None) -> None:
         """An op of a cancelled child is closed; ``error`` is one that the cancel didn't cause."""
+
+    def going(self, frame: Any, site: Site) -> Iterable[tuple[str, str]]:
+        """The keys and paths under which children and ops of one's own may go on."""
+        return [(key, f"{frame.path}/{key}") for key in site.kids]
 
     def catches(self, frame: Any, key: str) -> bool:
         """Whether an error under child ``key`` would be caught here rather than go outward."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
 from everflow.core.mismatch import mismatch
-from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp
+from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
 from everflow.core.state import Cancelled, Outcome
@@ -187,10 +187,9 @@ class Machine(Stepper):
             self._go_on(op.id, tag, kept)
             return
         op.asking = True
-        name = f"{op.id}@{len(op.answers) + 1}"
         self.open(
             QuestionOp(
-                id=name,
+                id=question_of(op),
                 position=op.position,
                 parent=op.parent,
                 key=op.key,

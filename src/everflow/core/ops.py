@@ -24,6 +24,7 @@ __all__ = [
     "child_of",
     "input_of",
     "position_of",
+    "question_of",
     "stable_key",
 ]
 
@@ -100,6 +101,11 @@ def attempt_of(op: str) -> int:
     """Which attempt of the innermost retry around it the op belongs to; 1 outside any."""
     found = _ATTEMPTS.findall(op)
     return int(found[-1]) if found else 1
+
+
+def question_of(op: NodeOp) -> str:
+    """The id of the question that a node asks next by ``wait_for``."""
+    return f"{op.id}@{len(op.answers) + 1}"
 
 
 def child_of(op: str, parent: str) -> str:

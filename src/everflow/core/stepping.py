@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
 from everflow.core.frames import AnyFrame, holds_budget
-from everflow.core.ops import NodeOp, Op, child_of
+from everflow.core.ops import NodeOp, Op, child_of, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Built, Ref, oversize
 from everflow.core.state import Cancelled, Done, Failed, State
@@ -88,15 +88,19 @@ class Stepper:
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
         """Cancel one child, or all; give the ids of the ops that the world must close first."""
-        root = frame.path if child is None else f"{frame.path}/{child}"
-        begin = tuple(root + mark for mark in _MARKS)
         waiting: dict[str, None] = {}
-        for op in list(self.state.ops.values()):
-            if (op.id == root or op.id.startswith(begin)) and self._stop(op):
-                op.guarded = op.guarded or self._is_guarded(op, frame)
+        ops, frames = self._extent(frame, child)
+        for op, guarded in ops:
+            if self._stop(op):
+                op.guarded = op.guarded or guarded
                 op.parent, op.key = frame.path, child_of(op.id, frame.path)
                 waiting[op.id] = None
-        self._forget(root, begin, frame.path)
+        for gone in frames:
+            if holds_budget(gone):
+                self.state.budgets -= 1
+            del self.state.frames[gone.path]
+        if self._work:
+            self._forget(frame.path if child is None else f"{frame.path}/{child}", frame.path)
         return waiting
 
     def occurrence(self, tag: str) -> int:
@@ -185,23 +189,49 @@ class Stepper:
         self.drop(op.id)
         return False
 
-    def _is_guarded(self, op: NodeOp, until: AnyFrame) -> bool:
-        """Whether something between the op and the frame that cancels it would catch its error."""
-        frames, key = self.state.frames, op.key
-        frame = frames[op.parent]
-        while frame.path != until.path:
-            if self._flow_of(frame).catches(frame, key):
-                return True
-            key, frame = frame.key, frames[frame.parent]
-        return False
+    def _extent(
+        self, root: AnyFrame, child: str | None
+    ) -> tuple[list[tuple[Op, bool]], list[AnyFrame]]:
+        """What goes on under a frame, or under one child of it: the ops and the frames.
 
-    def _forget(self, root: str, begin: tuple[str, ...], owner: str) -> None:
-        """Take the frames and what was noted of a cancelled extent away; ``owner`` itself stays."""
-        frames = self.state.frames
-        for path in [p for p in frames if p != owner and (p == root or p.startswith(begin))]:
-            if holds_budget(frames[path]):
-                self.state.budgets -= 1
-            del frames[path]
+        With each op stands whether something in between would catch its error. It takes as long as
+        the extent is large, not the run: a thousand timeouts in one run may expire.
+        """
+        ops: list[tuple[Op, bool]] = []
+        frames: list[AnyFrame] = []
+        below = [(root, False)]
+        while below:
+            frame, guarded = below.pop()
+            site = self.sites[frame.position]
+            if frame is not root:
+                frames.append(frame)
+            if frame is not root or child is None:
+                closing = (self.state.ops.get(name) for name in getattr(frame, "closing", ()))
+                ops += [(op, guarded) for op in closing if op is not None]
+            for key, path in site.flow.going(frame, site):
+                if frame is root and child not in {None, key}:
+                    continue
+                caught = guarded or (frame is not root and site.flow.catches(frame, key))
+                inner = self._standing(site.kids.get(key), path)
+                if inner in self.state.frames:
+                    below.append((self.state.frames[inner], caught))
+                elif inner in self.state.ops:
+                    op = self.state.ops[inner]
+                    ops.append((op, caught))
+                    if type(op) is NodeOp and op.asking:
+                        ops.append((self.state.ops[question_of(op)], caught))
+        return ops, frames
+
+    def _standing(self, site: Site | None, path: str) -> str:
+        """Where a child stands that may be a flow without a frame of its own."""
+        while site is not None and site.flow.passes:
+            path = f"{path}/{site.flow.passes}"
+            site = site.kids[site.flow.passes]
+        return path
+
+    def _forget(self, root: str, owner: str) -> None:
+        """Take away what was noted of a cancelled extent."""
+        begin = tuple(root + mark for mark in _MARKS)
         self._work[:] = [
             item
             for item in self._work

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -137,6 +137,9 @@ class Loop(Flow[Any, Any]):
         m.push(frame)
         m.enter(site.kids["body"], f"{path}~1/body", path, "body", value)
 
+    def going(self, frame: LoopFrame, site: Site) -> Iterable[tuple[str, str]]:
+        return [(key, f"{frame.path}~{frame.round}/{key}") for key in site.kids]
+
     def child_done(self, m: Moves, frame: LoopFrame, key: str, value: Ref) -> None:
         site = m.sites[frame.position]
         if key == "body":
@@ -156,6 +159,7 @@ class UnlessFailed(Flow[Any, Any]):
     """Passes failures by. Twin: railway-oriented ``bind``."""
 
     kind = "unless_failed"
+    passes = "body"
 
     def __init__(self, body: Flow[Any, Any]) -> None:
         self.body = body

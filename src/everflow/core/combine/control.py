@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -158,6 +158,10 @@ class Retry(Flow[Any, Any]):
         m.push(RetryFrame(site.position, path, parent, key, attempt=1, input=value))
         m.enter(site.kids["body"], f"{path}!1/body", path, "body", value)
 
+    def going(self, frame: RetryFrame, site: Site) -> Iterable[tuple[str, str]]:
+        attempt = f"{frame.path}!{frame.attempt}"
+        return [("body", f"{attempt}/body"), ("@backoff", f"{attempt}/@backoff")]
+
     def catches(self, frame: RetryFrame, key: str) -> bool:
         return frame.attempt < self.most
 
@@ -271,6 +275,9 @@ class Timeout(Flow[Any, Any]):
         timer = f"{path}/@within"
         m.open(TimerOp(timer, site.position, path, "@within", _NULL, m.seq, due))
         m.enter(site.kids["body"], f"{path}/body", path, "body", value)
+
+    def going(self, frame: TimeoutFrame, site: Site) -> Iterable[tuple[str, str]]:
+        return [(key, f"{frame.path}/{key}") for key in ("@within", "body")]
 
     def child_done(self, m: Moves, frame: TimeoutFrame, key: str, value: Ref) -> None:
         if key == "body":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, overload
 
@@ -111,6 +111,9 @@ class Parallel(Flow[Any, Any]):
         if error is not None and self.join == "all":
             frame.errors.setdefault(child_of(op, frame.path), error)
         self._join(m, frame)
+
+    def going(self, frame: ParallelFrame, site: Site) -> Iterable[tuple[str, str]]:
+        return [(key, f"{frame.path}/{key}") for key in frame.waiting]
 
     def catches(self, frame: ParallelFrame, key: str) -> bool:
         return self.join == "settled"

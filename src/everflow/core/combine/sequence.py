@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, overload
 
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
@@ -43,6 +43,10 @@ class Sequence(Flow[Any, Any]):
         m.push(SequenceFrame(site.position, path, parent, key))
         name, first = site.order[0]
         m.enter(first, f"{path}/{name}", path, name, value)
+
+    def going(self, frame: SequenceFrame, site: Site) -> Iterable[tuple[str, str]]:
+        name, _ = site.order[frame.index]
+        return [(name, f"{frame.path}/{name}")]
 
     def child_done(self, m: Moves, frame: SequenceFrame, key: str, value: Ref) -> None:
         order = m.sites[frame.position].order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -142,6 +142,9 @@ class Ask(Keeping[T]):
             token = Literal(f'"{token_of(m.run, self.tag, number)}"')
             question = record_of("Question", value=frame.input, token=token, deadline=moment)
             m.enter(notify, f"{path}/notify", path, "notify", question)
+
+    def going(self, frame: AskFrame, site: Site) -> Iterable[tuple[str, str]]:
+        return [(key, f"{frame.path}/{key}") for key in ("@question", "@deadline", *site.kids)]
 
     def child_done(self, m: Moves, frame: AskFrame, key: str, value: Ref) -> None:
         if key == "show":
