@@ -30,7 +30,8 @@ def test_a_question_is_answered_by_its_token(told: Any, asked: Any, name: str) -
     run = asked("approve")
     reply = told(name, f"{run}.approval.1", '{"approved": true}')
     assert reply["reply"] == "answered"
-    assert done(told, run)["result"] == ["Hello you", {"approved": True}]
+    prompt, decision = done(told, run)["result"]
+    assert (prompt, decision["approved"]) == ("Hello you", True)
 
 
 @pytest.mark.parametrize(("word", "meant"), [("yes", True), ("no", False), ("true", True)])
