@@ -57,8 +57,12 @@ def reify(error: BaseException, types: Types, position: str = "") -> ErrorData:
         after = max(round(error.seconds * 1_000_000), 0)
         error = error.error if isinstance(error.error, BaseException) else error
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-12)
-    code = error.code if isinstance(error, EverflowError) else ""
-    message = error.message if isinstance(error, EverflowError) else error
+    code = ""
+    message: object = error
+    if isinstance(error, EverflowError):
+        inside = f" at {error.path} of the value" if error.path else ""
+        code = error.code
+        message = f"{error.message}{inside}"
     return ErrorData(
         type=type(error).__name__,
         message=_text(message, LONGEST_MESSAGE),
