@@ -346,9 +346,12 @@ class Adoption:
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
-            due = change.due
-            if due is not None and (self._row_due is None or due < self._row_due):
-                self._row_due = due
+            self.rests(change.due)
+
+    def rests(self, due: int | None) -> None:
+        """A run of this worker rests until then; it may leave memory."""
+        if due is not None and (self._row_due is None or due < self._row_due):
+            self._row_due = due
 
     def outcome_refused(self, no: int) -> None:
         """A cancel was accepted before the outcome: the run takes that first."""

@@ -308,6 +308,7 @@ class Scheduler:
             if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
                 self.cells.drop(cell.row.no)
             elif cell.resting and not cell.touched:
+                self.adoption.rests(cell.row.due)
                 self.cells.rest(cell)
         self.adoption.committed(draft)
         for react in draft.after:
