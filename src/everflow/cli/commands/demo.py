@@ -61,7 +61,7 @@ def _view(folder: Path, tally: Tally, took: float) -> dict[str, Any]:
         "outcomes": tally.outcomes,
         "results": tally.results,
         "begun": tally.begun,
-        "twice": [key for key, _ in tally.twice],
+        "twice": [{"node": node, "post": post} for node, post in tally.twice],
         "broken": tally.broken,
     }
 
@@ -72,7 +72,12 @@ def _tell(folder: Path, tally: Tally, answered: list[Answered], took: float) -> 
     output.table(
         ("post", "outcome", "decided by", "where"),
         [
-            (post, end["status"], _by(answered, post, asked[post]), end["url"] or "a mail")
+            (
+                post,
+                end["status"],
+                _by(answered, post, asked[post]),
+                end["url"].rpartition("/")[2] or "a mail",
+            )
             for post, end in tally.outcomes.items()
         ],
     )
@@ -82,8 +87,8 @@ def _tell(folder: Path, tally: Tally, answered: list[Answered], took: float) -> 
         f"{tally.results} nodes ran to a recorded result; {len(tally.twice)} of them were begun"
         " twice, because a kill came before their result was recorded."
     )
-    for key, _ in tally.twice:
-        output.line(f"  twice: {key.partition(':')[2]} of {key.partition(':')[0]}", "dim")
+    for node, post in tally.twice:
+        output.line(f"  twice: {node} of {post}", "dim")
     if tally.broken:
         for sentence in tally.broken:
             output.line(f"BROKEN: {sentence}", "bold red")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import mailbox
-from collections import Counter
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -44,12 +43,16 @@ class Line(NamedTuple):
 
 @dataclass
 class Tally:
-    """How it went. ``results``: nodes whose result is recorded; ``twice``: attempts begun twice."""
+    """How it went.
+
+    ``results``: nodes whose result is recorded. ``twice``: the attempts that were begun more than
+    once, as (node, post).
+    """
 
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: int = 0
     begun: int = 0
-    twice: list[tuple[str, int]] = field(default_factory=list)
+    twice: list[tuple[str, str]] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
     def with_status(self, status: str) -> list[str]:
@@ -101,20 +104,26 @@ def count(
         ends = [entry.op for entry in journal_of(flows, row) if entry.kind in _CLOSING]
         tally.results += len(ends)
         tally.demand(len(ends) == len(set(ends)), f"{post} has two results of one attempt")
-    _check_ledger(tally, begun(folder), before)
+    _check_ledger(tally, begun(folder), posts, before)
     _check_site(tally, folder)
     _check_mail(tally, folder)
     return tally
 
 
-def _check_ledger(tally: Tally, lines: list[Line], before: list[set[tuple[str, int]]]) -> None:
+def _check_ledger(
+    tally: Tally, lines: list[Line], posts: dict[str, str], before: list[set[tuple[str, int]]]
+) -> None:
     tally.begun = len(lines)
-    times = Counter(line.one for line in lines)
-    tally.twice = [one for one, number in times.items() if number > 1]
     pids = list(dict.fromkeys(line.pid for line in lines))
-    for one in tally.twice:
-        by = [line.pid for line in lines if line.one == one]
-        tally.demand(len(by) == len(set(by)), f"{one[0]} ran twice in one worker")
+    first: dict[tuple[str, int], Line] = {}
+    by: dict[tuple[str, int], list[int]] = {}
+    for line in lines:
+        first.setdefault(line.one, line)
+        by.setdefault(line.one, []).append(line.pid)
+    for one, workers in by.items():
+        if len(workers) > 1:
+            tally.twice.append((first[one].node, posts[first[one].run]))
+        tally.demand(len(workers) == len(set(workers)), f"{one[0]} ran twice in one worker")
     for number, known in enumerate(before):
         later = {line.one for line in lines if line.pid in pids[number + 1 :]}
         tally.demand(
