@@ -65,6 +65,19 @@ def test_the_lowest_index_error_is_raised_with_the_others_attached() -> None:
     assert [other.message for other in driver.failure().others] == ["three"]
 
 
+def test_attached_errors_stay_few_however_deep_joins_nest() -> None:
+    """They stand in one flat row, the first sixteen of them (B006)."""
+    inner = parallel(*[first] * 20)
+    driver = Driver(parallel(inner, inner)).start(1).error("./1/9", "one")
+    while driver.outcome is None:
+        op = driver.stopping()[0]
+        driver.error(op, f"error of {op}")
+    assert driver.failure().message == "error of ./0/0"
+    assert driver.failure().others[0].message == "error of ./1/0"
+    assert len(driver.failure().others) == 16
+    assert not any(other.others for other in driver.failure().others)
+
+
 def test_an_error_that_would_have_been_caught_does_not_count() -> None:
     """Neither inside try_catch, nor with an attempt left, nor in a settled join (B006)."""
     for guarded in (

@@ -12,6 +12,8 @@ from zlib import crc32
 
 import msgspec
 
+from everflow.errors import UnknownFrame
+
 __all__ = ["FORMAT", "Entry", "Kind", "body_of", "decode_body", "row_of"]
 
 FORMAT = 1
@@ -85,10 +87,13 @@ def row_of(no: int, entry: Entry) -> tuple[int, int, str, int]:
 
 
 def decode_body(body: str) -> Entry:
-    """The entry of a body; msgspec.DecodeError or ValueError when it isn't one of this format."""
+    """The entry of a body; ValueError when it isn't one, UnknownFrame for one of another format."""
     row = _decoder.decode(body)
     if row.format != FORMAT:
-        raise ValueError(f"an entry of format {row.format}; this release reads {FORMAT}")
+        raise UnknownFrame(
+            f"the journal has an entry of format {row.format}; this release reads {FORMAT}",
+            hint="the run loses nothing and goes on where the release that wrote it is installed",
+        )
     payload = bytes(row.payload).decode()
     return Entry(
         row.seq, row.at, row.kind, row.op, payload, row.node, row.input, row.ticks, row.note

@@ -48,6 +48,8 @@ class Machine(Stepper):
         react(self, entry)
         if self._work:
             self._settle()
+        if self._withdrawn:
+            self._withdraw()
 
     def commands(self) -> list[Op]:
         """The outstanding ops, in the order in which they were opened: a function of the state.

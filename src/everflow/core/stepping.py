@@ -29,7 +29,18 @@ _MARKS = "/~!@"  # what follows a path in the paths of all that is under it
 class Stepper:
     """A run's state and its transitions' moves (``flow.Moves``), without the entries' side."""
 
-    __slots__ = ("_work", "closed", "now", "opened", "program", "run", "seq", "sites", "state")
+    __slots__ = (
+        "_withdrawn",
+        "_work",
+        "closed",
+        "now",
+        "opened",
+        "program",
+        "run",
+        "seq",
+        "sites",
+        "state",
+    )
 
     def __init__(self, program: Program, state: State | None = None) -> None:
         self.program = program
@@ -41,6 +52,7 @@ class Stepper:
         self.opened: list[Op] = []
         self.closed: list[Op] = []
         self._work: list[tuple[Any, ...]] = []
+        self._withdrawn = False
 
     # --- the transitions' side: see flow.Moves
 
@@ -81,8 +93,8 @@ class Stepper:
     def drop(self, op_id: str) -> None:
         """Close an op by consequence."""
         op = self.state.ops.pop(op_id)
-        if op.since == self.seq:  # opened by this very entry: the world needn't hear of it
-            self.opened = [other for other in self.opened if other is not op]
+        if op.since == self.seq:
+            self._withdrawn = True  # opened by this very entry: the world needn't hear of it
         else:
             self.closed.append(op)
 
@@ -159,6 +171,12 @@ class Stepper:
                     flow.child_failed(self, frame, item[2], item[3])
                 else:
                     flow.child_closed(self, frame, item[2], item[3])
+
+    def _withdraw(self) -> None:
+        """Leave out of ``opened`` what the same entry opened and closed."""
+        ops = self.state.ops
+        self.opened = [op for op in self.opened if op.id in ops]
+        self._withdrawn = False
 
     def _tell_done(self, parent: str, key: str, value: Ref) -> None:
         """Tell a parent at once what an entry ended: nothing is noted before it."""

@@ -152,8 +152,7 @@ class Parallel(Flow[Any, Any]):
             m.leave(frame, self._value(frame.results, site))
             return
         errors = [frame.errors[key] for key, _ in site.order if key in frame.errors]
-        first, others = errors[0], tuple(errors[1 : ATTACHED + 1])
-        m.throw(frame, msgspec.structs.replace(first, others=others) if others else first)
+        m.throw(frame, _attached(errors[0], errors[1:]))
 
     def _value(self, results: Mapping[str, Ref], site: Site) -> Ref:
         items = tuple(results[key] for key, _ in site.order)
@@ -163,6 +162,14 @@ class Parallel(Flow[Any, Any]):
         if self.form == "dict":
             return dict_of(keys, items)
         return record_of(self.form, **dict(zip(keys, items, strict=True)))
+
+
+def _attached(first: ErrorData, rest: list[ErrorData]) -> ErrorData:
+    """An error with the others, theirs among them in one flat row: nesting can't grow it."""
+    others = list(first.others)
+    for error in rest:
+        others += [msgspec.structs.replace(error, others=()), *error.others]
+    return msgspec.structs.replace(first, others=tuple(others[:ATTACHED]))
 
 
 _NULL = LiteralRef("null")
