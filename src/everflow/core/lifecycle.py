@@ -49,6 +49,7 @@ STEPS = (
     Step(Status.WAITING, Status.HANDED_OFF, "a peer takes it over"),
     Step(Status.PAUSED, Status.QUEUED, "it is adopted"),
     Step(Status.BLOCKED, Status.RUNNING, "what it needs is there"),
+    Step(Status.BLOCKED, Status.QUEUED, "an operator adopts it"),
     Step(Status.BLOCKED, Status.CANCELLING, "a cancel is applied"),
     Step(Status.BLOCKED, Status.HANDED_OFF, "a peer takes it over"),
     Step(Status.CANCELLING, Status.CANCELLED, "everything open is closed"),

@@ -267,12 +267,28 @@ class Adoption:
     ) -> None:
         parts = self._parts
         parts.cells.add(cell)
+        fresh = cell.machine.seq == 0
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
-        fresh = cell.machine.seq == 0
-        suspect = suspect and cell.nodes > 0
-        held: list[NodeOp] = []  # what is on disk and may begin; what arrivals open waits for a commit
+        held = self._take_up(cell, fresh=fresh)
+        asks = fresh and cell.questions > 0
+        if suspect and held:
+            cell.changed |= asks
+            self._suspects.append((cell, held))
+        elif asks:  # its questions are to be on disk before whoever is told of them
+            parts.recorder.draft.releases += [(cell, op) for op in held]
+        else:
+            for op in held:
+                parts.dispatcher.ready(cell, op)
+        for arrival in arrivals:
+            if arrival.id not in self._applying and not cell.dropped:
+                self._apply(cell, arrival)
+
+    def _take_up(self, cell: Cell, *, fresh: bool) -> list[NodeOp]:
+        """See to what a run waits for; give the nodes that are on disk and may begin."""
+        parts = self._parts
+        held: list[NodeOp] = []
         for op in cell.machine.commands():
             if type(op) is TimerOp:
                 parts.timers.add(cell, op)
@@ -281,15 +297,9 @@ class Adoption:
                     parts.recorder.open_question(cell, op)
             elif type(op) is NodeOp and op.stopping:
                 parts.stop(cell, op)
-            elif type(op) is NodeOp and not op.asking and suspect:
-                held.append(op)
             elif type(op) is NodeOp and not op.asking:
-                parts.dispatcher.ready(cell, op)
-        if suspect:
-            self._suspects.append((cell, held))
-        for arrival in arrivals:
-            if arrival.id not in self._applying and not cell.dropped:
-                self._apply(cell, arrival)
+                held.append(op)
+        return held
 
     def _move(self, cell: Cell, moved: Definition) -> None:
         """Go on under today's settings of the same shape; the journal says from where on."""
@@ -379,6 +389,7 @@ class Adoption:
         no = row.no
         if missing:
             self._without.add(row.definition)
+        if missing or until == "operator":
             worker = self._parts.ownership.worker
             draft.after.append(lambda: self._store.release(worker, [no]))
         if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason) or not missing:

@@ -211,9 +211,10 @@ class Store(Protocol):
         """
 
     def adopt(self, nos: Sequence[int]) -> list[bool]:
-        """Let paused runs go on: queued, without a reason. False for a run that isn't paused.
+        """Let runs go on that were set aside: queued, without until and reason, and no deaths.
 
-        ``origin`` stays, to tell where the run came from.
+        Those are paused ones, and ones blocked until the operator that no living worker owns. False
+        for any other. ``origin`` stays, to tell where the run came from.
         """
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:

@@ -94,14 +94,16 @@ class Keeping(Tables):
 
     @locked
     def adopt(self, nos: Sequence[int]) -> list[bool]:
-        """Queue paused runs."""
+        """Queue runs that were set aside."""
         return [no in self._runs and self._adopt(self._runs[no]) for no in nos]
 
     def _adopt(self, run: RunRow) -> bool:
-        if run.status is not Status.PAUSED:
+        aside = run.status is Status.BLOCKED and run.until == "operator"
+        if run.status is not Status.PAUSED and (not aside or self._lives(run.owner)):
             return False
         run.status = Status.QUEUED
-        run.reason = ""
+        run.until = run.reason = ""
+        run.deaths = 0
         self._version += 1
         return True
 

@@ -89,15 +89,15 @@ class Keeping(Desk):
         db.execute(QUERIES["install_inbox"], {"no": no, "messages": as_json(messages)})
 
     def adopt(self, nos: Sequence[int]) -> list[bool]:
-        """Queue paused runs."""
+        """Queue runs that were set aside."""
         values = {"nos": as_json(nos)}
         with self._pen.transaction() as db:
-            paused = self._decoded(str(db.execute(QUERIES["paused"], values).get), set[int])
-            db.execute(QUERIES["adopt"], values)
+            aside = self._decoded(str(db.execute(QUERIES["aside"], values).get), set[int])
+            db.execute(QUERIES["adopt"], {"nos": as_json(sorted(aside))})
         adopted = []
         for no in nos:
-            adopted.append(no in paused)
-            paused.discard(no)
+            adopted.append(no in aside)
+            aside.discard(no)
         return adopted
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:

@@ -215,6 +215,18 @@ class KeepingRules(Hooks):
         assert store.adopt([paused.no]) == [True]
         assert store.rows([paused.no]) == [structs.replace(paused, status=Status.QUEUED, reason="")]
 
+    def test_a_run_that_was_set_aside_is_adopted(self, store: Store) -> None:
+        """Once no living worker owns it; it begins with no deaths, and can be claimed."""
+        scribe = Scribe(store)
+        row = scribe.run("a", Status.BLOCKED, until="operator", reason="deadly", deaths=3)
+        assert store.adopt([row.no]) == [False]
+        store.release(scribe.id, [row.no])
+        assert store.adopt([row.no]) == [True]
+        taken = store.claim(scribe.id, now=START, limit=1)
+        assert [(run.id, run.status, run.until, run.reason, run.deaths) for run in taken] == [
+            ("a", Status.QUEUED, "", "", 0)
+        ]
+
     @pytest.mark.parametrize("status", sorted(set(Status) - {Status.PAUSED}))
     def test_no_other_run_is_adopted(self, store: Store, status: Status) -> None:
         """False, and nothing changes; nor for a run that isn't there."""

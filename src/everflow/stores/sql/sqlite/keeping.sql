@@ -87,12 +87,19 @@ INSERT OR IGNORE INTO definition (hash, body)
 SELECT value ->> 0, value ->> 1 FROM json_each(:definitions)
 
 -- name: adopt
-UPDATE run SET status = 'queued', reason = ''
-WHERE status = 'paused' AND no IN (SELECT value FROM json_each(:nos))
+UPDATE run SET status = 'queued', until = '', reason = '', deaths = 0
+WHERE no IN (SELECT value FROM json_each(:nos))
 
--- name: paused
+-- name: aside
 SELECT coalesce(json_group_array(no), '[]') FROM run
-WHERE status = 'paused' AND no IN (SELECT value FROM json_each(:nos))
+WHERE
+    no IN (SELECT value FROM json_each(:nos))
+    AND (
+        status = 'paused'
+        OR status = 'blocked' AND until = 'operator' AND NOT EXISTS (
+            SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0
+        )
+    )
 
 -- name: prune
 DELETE FROM entry
