@@ -72,7 +72,7 @@ def body_of(entry: Entry) -> str:
     """The text of an entry. Ops and node names bear no character that JSON would escape."""
     # A look-up in a dict, since to format or to name a member of an enum takes 0.2 us each.
     kind = _TEXTS[entry.kind]
-    op = entry.op if kind != "early" else _text.encode(entry.op).decode()[1:-1]
+    op = entry.op if kind != _EARLY else _text.encode(entry.op).decode()[1:-1]
     note = _text.encode(entry.note).decode() if entry.note else '""'
     source = "null" if entry.input is None else entry.input
     return (
