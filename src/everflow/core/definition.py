@@ -57,9 +57,13 @@ class _Data(msgspec.Struct):
 
 
 class Definition:
-    """A program with its data: ``body`` is the text, ``hash`` its identity in a store."""
+    """A program with its data: ``body`` is the text, ``hash`` its identity in a store.
 
-    __slots__ = ("body", "hash", "program", "settings_hash", "shape_hash")
+    ``nodes``: the leaves, each position once. ``missing``: the names of those without a function
+    here.
+    """
+
+    __slots__ = ("body", "hash", "missing", "nodes", "program", "settings_hash", "shape_hash")
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -70,16 +74,9 @@ class Definition:
         self.body = _canonical.encode(_Data(FORMAT, program.name, rows)).decode()
         self.hash = f"{self.shape_hash[:32]}{self.settings_hash[:16]}"
 
-    @property
-    def nodes(self) -> list[Node[Any, Any]]:
-        """The leaves, each position once."""
-        flows = (site.flow for site in self.program.sites.values())
-        return [flow for flow in flows if isinstance(flow, Node)]
-
-    @property
-    def missing(self) -> list[str]:
-        """The names of nodes without a function here."""
-        return sorted({node.name for node in self.nodes if node.fn is None})
+        flows = (site.flow for site in program.sites.values())
+        self.nodes: list[Node[Any, Any]] = [flow for flow in flows if isinstance(flow, Node)]
+        self.missing = sorted({node.name for node in self.nodes if node.fn is None})
 
     @property
     def tags(self) -> set[str]:
