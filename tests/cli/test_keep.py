@@ -1,12 +1,15 @@
 """`export`, `import`, `adopt` and `backup`."""
 
 import gzip
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import FLOWS, Cli
+
+MOST_DEATHS = 6
 
 
 @pytest.fixture
@@ -94,7 +97,26 @@ def test_other_history_is_a_conflict(cli: Cli, told: Any, runs: list[str]) -> No
 def test_adopting_what_is_not_paused_is_told(cli: Cli, told: Any, runs: list[str]) -> None:
     """It is left as it is, with code 2."""
     assert told("adopt", runs[1], code=2) == {"adopted": [], "left": [runs[1]]}
-    assert "not paused" in cli("adopt", runs[1]).stderr
+    assert "neither paused nor set aside" in cli("adopt", runs[1]).stderr
+
+
+def test_a_run_that_kills_its_workers_is_adopted_once_it_is_mended(
+    told: Any, spawn: Any, folder: Path
+) -> None:
+    """Set aside after three deaths while it alone was running; all it needs then is `adopt`."""
+    (folder / "deadly").touch()
+    run = told("start", f"{FLOWS}:deadly", f'"{folder}"')["id"]
+    deaths = 0
+    while told("status", run)["status"] != "blocked" and deaths < MOST_DEATHS:
+        worker = spawn("worker", FLOWS, "--until-idle")
+        worker.communicate(timeout=30)
+        deaths += worker.returncode == -signal.SIGKILL
+    view = told("status", run)
+    assert (view["status"], view["until"]) == ("blocked", "operator")
+    (folder / "deadly").unlink()
+    assert told("adopt", "--all")["adopted"] == [run]
+    told("worker", FLOWS, "--until-idle")
+    assert told("status", run)["result"] == "mended"
 
 
 def test_a_backup_is_a_store(cli: Cli, told: Any, runs: list[str]) -> None:

@@ -1,5 +1,7 @@
 """Flows for the command line's tests."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +50,14 @@ def slow(path: str, run: NodeRun) -> str:
     return "went"
 
 
+@node
+def killing(path: str) -> str:
+    """Kill the worker, as long as it is deadly."""
+    if Path(path, "deadly").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "mended"
+
+
 def wait(holds: Callable[[], bool]) -> None:
     """Look until it holds, for ten seconds at most."""
     pause = threading.Event()
@@ -65,5 +75,6 @@ sure = flow("cli.sure", greeted >> ask("sure", bool))
 named = flow("cli.named", greeted >> ask("name", str))
 two = flow("cli.two", parallel(suspend("left"), suspend("right")))
 sleepy = flow("cli.sleepy", sleep(timedelta(days=2)) >> greeted)
+deadly = flow("cli.deadly", killing)
 gated = flow("cli.gated", slow)
 unnamed = greeted >> greeted

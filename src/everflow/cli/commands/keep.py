@@ -23,6 +23,7 @@ from everflow.stores.transfer import ImportReport, export_runs, import_runs
 __all__ = ["adopt", "backup", "export", "import_"]
 
 PAGE = 1_000
+_ASIDE = (str(Status.PAUSED), str(Status.BLOCKED))
 
 
 @command(
@@ -150,21 +151,23 @@ def _told(here: Here, report: ImportReport) -> None:
     imports=False,
 )
 @click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--all", "whole", is_flag=True, help="All paused runs.")
+@click.option("--all", "whole", is_flag=True, help="All paused runs, and all set aside.")
 def adopt(here: Here, *, runs: tuple[str, ...], whole: bool) -> None:
-    """Let paused runs go on: imported ones, and those that were set aside.
+    """Let paused runs go on: imported ones, and those set aside for killing their workers.
 
-    They are queued, and a worker takes them.
+    They are queued, and a worker takes them. A run that is neither is left as it is.
     """
     if bool(runs) == whole:
         raise CallerError("adopt takes either RUNs or --all")
     with connected(here) as flows:
         rows = [flows.client.row(run) for run in runs]
         if whole:
-            nos = _chosen(
-                flows, {"statuses": ["paused"], "flow": None, "pairs": (), "before": None}
-            )
-            rows = flows.store.rows(nos)
+            every = {"statuses": _ASIDE, "flow": None, "pairs": (), "before": None}
+            rows = [
+                row
+                for row in flows.store.rows(_chosen(flows, every))
+                if row.status is Status.PAUSED or row.until == "operator"
+            ]
         adopted = flows.store.adopt([row.no for row in rows])
         done = [row.id for row, went in zip(rows, adopted, strict=True) if went]
         left = [row.id for row, went in zip(rows, adopted, strict=True) if not went]
@@ -173,7 +176,7 @@ def adopt(here: Here, *, runs: tuple[str, ...], whole: bool) -> None:
     else:
         screen().line(f"{len(done):,} adopted")
         for run in left:
-            notes().line(f"not paused, left as it is: {run}", "yellow")
+            notes().line(f"neither paused nor set aside, left as it is: {run}", "yellow")
     if left:
         leave(Exit.USAGE)
 
