@@ -74,6 +74,12 @@ class Process:
         )
         self.pid = self._process.pid
 
+    def tell(self, line: str) -> None:
+        """Write a line to it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
     @property
     def lives(self) -> bool:
         """Whether it hasn't ended yet."""
