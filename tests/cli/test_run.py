@@ -1,6 +1,7 @@
 """`run` and `start`."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,34 @@ def test_the_time_to_stay_is_bounded(told: Any, folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\n")
     view = told("run", f"{FLOWS}:gated", json.dumps(str(folder)), "--timeout", "100ms", code=3)
     assert view["status"] in {"running", "queued"}
+
+
+def test_an_interrupted_run_goes_on_elsewhere(spawn: Any, told: Any, folder: Path) -> None:
+    """SIGINT ends the command with 130; the run is finished by the next worker."""
+    (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\n")
+    process = spawn("run", f"{FLOWS}:gated", json.dumps(str(folder)))
+    while not (folder / "begun").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert "goes on with the next worker" in errors
+    assert "Traceback" not in errors
+    (folder / "go").touch()
+    told("worker", FLOWS, "--until-idle")
+    assert told("list")["status"] == "done"
+
+
+def test_a_fault_of_our_own_has_its_own_code(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code 70, with the traceback that a report needs."""
+
+    def fault(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("everflow.cli.commands.run.find_flow", fault)
+    result = cli("run", f"{FLOWS}:greet", "a")
+    assert result.exit_code == 70
+    assert "RuntimeError: a fault" in result.stderr
 
 
 def test_a_started_run_waits_for_a_worker(cli: Cli, told: Any) -> None:

@@ -83,6 +83,15 @@ def test_a_foreign_store_is_refused(cli: Cli, folder: Path, content: bytes) -> N
     assert (folder / "everflow.db").read_bytes() == content
 
 
+@pytest.mark.parametrize("place", ["", ".", "no/such/folder/x.db", "a\0b"])
+def test_a_place_that_no_store_can_have_is_told(cli: Cli, folder: Path, place: str) -> None:
+    """Code 2 for an empty name, a folder, a folder that isn't there, and NUL."""
+    result = cli("run", f"{FLOWS}:greet", "a", "--store", place)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert not list(folder.iterdir())
+
+
 def test_an_unknown_kind_of_store_is_told(cli: Cli) -> None:
     """Code 2 for an address that nothing serves."""
     assert cli("list", "--store", "oracle://here").exit_code == 2

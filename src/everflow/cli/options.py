@@ -7,6 +7,7 @@ becomes an exit code. ``--help`` ends with examples.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from copy import copy
 from functools import wraps
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from everflow.cli.exits import Exit, of_error
+from everflow.cli.exits import EXITS, Exit, of_error
 from everflow.cli.inputs import moment, seconds
 from everflow.cli.output import report
 from everflow.cli.settings import Here, here
@@ -115,6 +116,15 @@ def _maker(
                     error.hint = "write a dict provide = {Type: make_it} into the node's module"
                 report(error, as_json=as_json)
                 leave(of_error(error))
+            except KeyboardInterrupt:
+                click.echo(f"everflow: {EXITS[Exit.INTERRUPTED]}", err=True)
+                leave(Exit.INTERRUPTED)
+            except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is, it is ours, and has its own code
+                traceback.print_exc()
+                click.echo(f"everflow: {EXITS[Exit.FAULT]}", err=True)
+                leave(Exit.FAULT)
 
         decorated: Callable[..., Any] = run
         for option in reversed(shared):

@@ -46,9 +46,13 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
         own, declared, config = _read(dict(table), file)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error.message}", hint=error.hint) from error
-    given = store or os.environ.get(VARIABLE)
+    chosen = store if store is not None else os.environ.get(VARIABLE) or own or DEFAULT_STORE
+    if not chosen or "\0" in chosen or Path(chosen).is_dir():
+        raise ConfigurationError(
+            f"{chosen!r} is no file for a store", hint="name a file: --store PATH/everflow.db"
+        )
     return Here(
-        store=given or own or DEFAULT_STORE,
+        store=chosen,
         modules=(*declared, *modules),
         path=tuple(dict.fromkeys((folder, file.parent))),
         config=config,
