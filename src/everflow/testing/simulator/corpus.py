@@ -100,10 +100,34 @@ def kept(pair: tuple[int, int]) -> int:
     return pair[0] * 10 + pair[1]
 
 
+@node(inline=True)
+def unspelled(pair: tuple[str, int]) -> int:
+    """What a long text and its answer come to."""
+    return read(pair[0]) + pair[1]
+
+
+@node(pure=True)
+def first_kept(pair: tuple[str, int]) -> int:
+    """The number that was read, of (text, number)."""
+    return pair[1]
+
+
 @node
 def counted(ends: tuple[Settled[int], ...]) -> int:
     """The sum of what went well; a thousand for each that didn't."""
     return sum(end.value if end.ok and end.value is not None else 1000 for end in ends)
+
+
+@node
+def spell(x: int) -> str:
+    """A text too long to be carried along by a reference."""
+    return f"{'so many: ' * 30}{x}"
+
+
+@node(inline=True)
+def read(text: str) -> int:
+    """The number at the text's end, and one more."""
+    return int(text.rpartition(" ")[2]) + 1
 
 
 @node(inline=True)
@@ -136,11 +160,16 @@ def corpus(registry: Registry) -> list[Subject]:
         "timed": (try_catch(timeout(minute, suspend("soon", int) >> thrice), rescue), ()),
         "napping": (up >> sleep(20) >> thrice >> sleep(3600) >> up, ()),
         "both": (parallel(suspend("left", int), ask("right", int) >> kept) >> total >> up, ()),
+        "wordy": (
+            spell >> parallel(read, timeout(minute, read), read.keep() >> first_kept) >> total,
+            (),
+        ),
+        "quoting": (up >> spell >> ask("said", int) >> unspelled >> thrice, ("said",)),
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
     }
     made = []
     for name, (body, early) in flows.items():
-        named = flow(name.replace(" ", "_"), body, registry=registry)
+        named: Flow[Any, Any] = flow(name.replace(" ", "_"), body, registry=registry)
         made.append(_subject(named, early))
     return made
 
@@ -170,11 +199,13 @@ class _Maker:
 
     def _leaf(self) -> Flow[Any, Any]:
         plain = (up, more, thrice, away, up, thrice, identity, sleep(20), const(50))
-        kind = self._dice.randrange(14)
+        kind = self._dice.randrange(15)
         if kind < len(plain):
             return plain[kind]
         if kind == 9:  # noqa: PLR2004 - one of the leaves
             return broken
+        if kind == 10:  # noqa: PLR2004 - one of the leaves
+            return spell >> read
         self._tags += 1
         tag = f"tag{self._tags}"
         self.tags.append(tag)

@@ -55,14 +55,19 @@ class FaultyStore:
         self._own = 0
         self._fault = Fault.NONE
         self._left = 0
+        self._writes = False
 
     def arm(self, fault: Fault, at: int) -> None:
-        """Have the ``at``-th call from now on go wrong."""
-        self._fault, self._left = fault, at
+        """Have the ``at``-th call from now on go wrong, or below 0 the ``-at``-th that writes."""
+        self._fault, self._left, self._writes = fault, abs(at), at < 0
 
     def disarm(self) -> None:
-        """Have nothing go wrong any more."""
+        """Have nothing go wrong any more; a process that was to die, and didn't, dies now."""
+        deadly = self._fault in {Fault.DIE_BEFORE, Fault.DIE_AFTER}
         self._fault = Fault.NONE
+        if deadly and not self.dead:
+            self.last = "the end of the step"
+            self._die()
 
     def version(self) -> int:
         """How often others wrote."""
@@ -112,7 +117,7 @@ class FaultyStore:
         return reply
 
     def _next(self, verb: str) -> Fault:
-        if self._fault is Fault.NONE or verb in SURE:
+        if self._fault is Fault.NONE or verb in SURE or (self._writes and verb not in WRITES):
             return Fault.NONE
         self.calls += 1
         self._left -= 1

@@ -20,7 +20,17 @@ from everflow.core.machine import Machine
 from everflow.core.ops import QuestionOp, TimerOp
 from everflow.core.program import Program
 from everflow.errors import FlowError
-from everflow.store import OUTCOMES, Answer, Arrival, Batch, Cancel, Early, RunRow, Status
+from everflow.store import (
+    OUTCOMES,
+    Answer,
+    Arrival,
+    Batch,
+    Cancel,
+    Early,
+    QuestionQuery,
+    RunRow,
+    Status,
+)
 from everflow.stores.memory import MemoryStore
 
 __all__ = ["Ledger", "Untrue", "claim"]
@@ -69,7 +79,7 @@ class Ledger:
         self.repeats = 0
         self.wall_was_set = False
         self._program_of = program_of
-        self._clock = clock
+        self.clock = clock
         self._most = config.max_unrecorded
         self._lease = round(config.lease_s * 1_000_000)
         self._beaten: dict[int, int] = {}  # living workers: boot time of their latest heartbeat
@@ -81,7 +91,7 @@ class Ledger:
 
     def beat(self, worker: int) -> None:
         """A worker's heart beats."""
-        self._beaten[worker] = self._clock.boot()
+        self._beaten[worker] = self.clock.boot()
         self.base.beat(worker)
 
     def died(self, worker: int) -> None:
@@ -90,7 +100,7 @@ class Ledger:
 
     def _check_deposed(self, worker: int) -> None:
         beaten = self._beaten.get(worker)
-        stood = self._lease if beaten is None else self._clock.boot() - beaten
+        stood = self._lease if beaten is None else self.clock.boot() - beaten
         claim(stood >= self._lease, "only a heart that stands for the lease is dead", worker)
 
     # --- effects
@@ -102,6 +112,7 @@ class Ledger:
         if since is not None:
             on_disk = since < len(self.journals.get(no, ()))
             claim(on_disk, "a node begins after the commit of what it depends on", where)
+            self._check_listed(no, since, where)
         if worker not in self.gone:
             claim(key not in self.closed, "a recorded attempt is never run again", where)
         before = self.begun[key]
@@ -116,6 +127,14 @@ class Ledger:
             self.flying[worker].add(key)
             held = len(self.flying[worker])
             claim(held <= self._most, "at most max_unrecorded nodes are in flight", where)
+
+    def _check_listed(self, no: int, since: int, where: str) -> None:
+        """Whoever is told of a question can answer it."""
+        for op in self.machines[no].state.ops.values():
+            if type(op) is QuestionOp and op.since <= since:
+                query = QuestionQuery(no=no, tag=op.tag, occurrence=op.occurrence, open_only=False)
+                listed = bool(self.base.questions(query))
+                claim(listed, "a question is listed before a node begins beside it", where)
 
     # --- writes
 
@@ -229,7 +248,7 @@ class Ledger:
             return
         claim(entry.at >= op.due, "no timer fires early", (no, entry, op.due))
         if not self.wall_was_set:
-            wall = self._clock.wall()
+            wall = self.clock.wall()
             claim(wall >= op.due, "no timer fires early", (no, entry, op.due, wall))
 
     def _check_arrivals(self) -> None:

@@ -91,6 +91,9 @@ class People:
         if not questions:
             return "there is nothing to answer"
         fresh = [q for q in questions if q.state == "open"]
+        late = [q for q in fresh if q.due is not None and q.due <= self._ledger.clock.wall()]
+        if late and dice.random() < 0.7:  # noqa: PLR2004 - a share
+            fresh = late
         if fresh and dice.random() < 0.7:  # noqa: PLR2004 - a share
             questions = fresh
         question = questions[pick % len(questions)]

@@ -27,7 +27,10 @@ class Fault(StrEnum):
 
 
 class Step(NamedTuple):
-    """One step: a verb of ``VERBS``, what it is for, what is drawn on, what goes wrong and when."""
+    """One step: a verb of ``VERBS``, what it is for, what is drawn on, what goes wrong and when.
+
+    ``at`` counts the store's calls in the step from 1; below 0 it counts those that write.
+    """
 
     verb: str
     pick: int
@@ -45,18 +48,19 @@ VERBS: Mapping[str, float] = {
     "answer": 9,
     "early": 2,
     "cancel": 1.5,
-    "jump": 5,
-    "set_wall": 1.5,
+    "jump": 6,
+    "set_wall": 2,
     "stall": 1.5,
+    "zombie": 2,
     "kill": 1.5,
-    "spawn": 2,
+    "spawn": 3,
     "retire": 0.7,
 }
 FAULTY = frozenset({"turn", "commit", "start", "answer", "early", "cancel", "spawn", "retire"})
 _FAULTS = (
     *(Fault.DIE_BEFORE, Fault.DIE_AFTER) * 3,
-    *(Fault.FAIL, Fault.LIE) * 2,
-    Fault.OUTAGE,
+    *(Fault.LIE,) * 3,
+    *(Fault.FAIL, Fault.OUTAGE),
 )
 
 
@@ -75,4 +79,4 @@ def draw(
     return plan
 
 
-_PLACES = (1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
+_PLACES = (-1, -1, -1, -1, -2, -2, -3, 1, 2, 3, 4, 5, 6, 8)

@@ -31,10 +31,10 @@ class Worker:
     """One process: scheduler, pool, committer and client over one ``FaultyStore``.
 
     ``holds`` is asked before each commit whether it is to wait for a ``flush``, as it would on the
-    committer's own thread.
+    committer's own thread, and ``meanwhile`` called before one that doesn't.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a process
         self,
         name: int,
         store: FaultyStore,
@@ -45,12 +45,14 @@ class Worker:
         *,
         performer: Performer,
         holds: Callable[[], bool],
+        meanwhile: Callable[[], None],
     ) -> None:
         self.name = name
         self.store = store
         self.stalled = 0
         self.queued: Batch | None = None
         self._holds = holds
+        self._meanwhile = meanwhile
         self._numbers = count(1)
         self.scheduler = Scheduler(
             cast("Store", store), registry, config, clock, host="simulated", pid=name
@@ -90,6 +92,7 @@ class Worker:
         if not here and self._holds():
             self.queued = batch
         else:
+            self._meanwhile()
             self._send(batch, self.scheduler.committed, self.scheduler.commit_failed)
 
     def flush(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from everflow.core.registry import Registry
 from everflow.engine.client import Client
 from everflow.engine.loader import Definitions
 from everflow.errors import StoreError
-from everflow.store import Store
+from everflow.store import RunQuery, Store
 from everflow.stores.memory import MemoryStore
 from everflow.testing.clock import JumpClock
 from everflow.testing.performing import Performer
@@ -32,7 +33,7 @@ JUMPS = (SECOND // 10, SECOND, 6 * SECOND, 60 * SECOND, 3_600 * SECOND)
 
 
 class World:
-    """``story`` tells what happened, a line a step."""
+    """``story`` tells what happened, a line a step; ``calm``: nobody comes between any more."""
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class World:
         self.clock = JumpClock()
         self.config = config
         self.story: list[str] = []
+        self.calm = False
+        self._frozen: Worker | None = None
         self.workers: list[Worker] = []
         self.deaths = self.troubles = 0
         self.registry = registry
@@ -74,6 +77,7 @@ class World:
             "jump": self._jump,
             "set_wall": self._set_wall,
             "stall": self._stall,
+            "zombie": self._zombie,
             "kill": self._kill,
             "spawn": self._spawn,
             "retire": self._retire,
@@ -108,12 +112,13 @@ class World:
                 self.config,
                 performer=self._performer,
                 holds=lambda: self._dice.random() < 0.5,  # noqa: PLR2004 - half of them
+                meanwhile=self._meanwhile,
             )
             worker.open(self._given)
+            store.disarm()
         except (Died, StoreError):
             self._count(store)
             return None
-        store.disarm()
         self.workers.append(worker)
         return worker
 
@@ -137,6 +142,7 @@ class World:
         store.arm(step.fault, step.at)
         try:
             told = do()
+            store.disarm()
         except Died:
             died = f"dies at {store.last}"
             self.bury(worker, seen=self._dice.random() < 0.5)  # noqa: PLR2004 - half of them
@@ -145,8 +151,6 @@ class World:
             raise
         except Exception as error:
             raise Untrue("a worker has no faults of its own", f"{error!r}") from error
-        finally:
-            store.disarm()
         fault = f", {step.fault} call {step.at}" if step.fault is not Fault.NONE else ""
         return f"worker {worker.name}{fault} {told}"
 
@@ -226,6 +230,20 @@ class World:
         finally:
             self._count(store)
 
+    def _meanwhile(self) -> None:
+        """Between a worker's look at the store and its commit somebody else may write."""
+        dice = self._dice
+        if self._frozen is not None:
+            self._while_frozen(self._frozen)
+        if self.calm or dice.random() < 0.7:  # noqa: PLR2004 - mostly nobody does
+            return
+        client = self.client(FaultyStore(self.base, self.ledger))
+        if dice.random() < 0.7:  # noqa: PLR2004 - answers are the more usual
+            told = self.people.answer(client, dice.getrandbits(16), dice)
+        else:
+            told = self.people.cancel(client, dice.getrandbits(16))
+        self.story.append(f"meanwhile: {told}")
+
     def client(self, store: FaultyStore) -> Client:
         """A client in a process that executes nothing."""
         dice = self._dice.randbytes
@@ -234,6 +252,10 @@ class World:
 
     def _jump(self, step: Step, dice: Random) -> str:
         by = dice.choice(JUMPS)
+        dues = [row.due for row in self.base.runs(RunQuery(limit=1000)) if row.due is not None]
+        ahead = dice.choice(dues) - self.earliest() if dues else 0
+        if ahead > 0 and dice.random() < 0.6:  # noqa: PLR2004 - mostly to where something happens
+            by = ahead
         self.clock.advance(by)
         return f"{by / SECOND} s"
 
@@ -249,6 +271,34 @@ class World:
             return "no worker"
         worker.stalled = dice.randrange(3, 25)
         return f"worker {worker.name} for {worker.stalled} steps"
+
+    def _zombie(self, step: Step, dice: Random) -> str:
+        """A worker stops with a batch in its hands, is taken for dead, and wakes up again."""
+        worker = self._pick(step)
+        if worker is None:
+            return "no worker"
+
+        def turn() -> str:
+            self._frozen = worker
+            worker.scheduler.turn()
+            worker.flush()
+            return "stopped and woke up"
+
+        told = self._within(worker, step, turn)
+        self._frozen = None
+        return told
+
+    def _while_frozen(self, frozen: Worker) -> None:
+        """Others live on while a worker stands still between its look and its commit."""
+        self._frozen = None
+        if len(self.workers) == 1:
+            self.spawn()
+        calm = Step("turn", 0, 0)
+        for _ in range(4):
+            for other in [worker for worker in self.workers if worker is not frozen]:
+                self.ledger.beat(other.id)
+                self._within(other, calm, partial(_turned, other))
+            self.clock.advance(round(self.config.lease_s * SECOND) // 2)
 
     def _kill(self, step: Step, dice: Random) -> str:
         worker = self._pick(step)
@@ -283,3 +333,8 @@ class World:
         if worker in self.workers:
             self.bury(worker, seen=False)
         return told
+
+
+def _turned(worker: Worker) -> str:
+    worker.scheduler.turn()
+    return "turns"

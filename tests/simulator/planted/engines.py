@@ -1,0 +1,187 @@
+"""Mistakes of an engine: what is begun when, what is recorded, what is forgotten."""
+
+from typing import Any
+
+import pytest
+
+from everflow.core.ops import NodeOp, Op, TimerOp
+from everflow.engine.adoption import Adoption
+from everflow.engine.cell import Cell
+from everflow.engine.dispatcher import Attempt, Dispatcher
+from everflow.engine.ownership import Ownership
+from everflow.engine.recorder import Draft, Recorder
+from everflow.engine.scheduler import Scheduler
+from everflow.engine.timers import Timers
+from everflow.errors import EverflowError
+from everflow.store import Arrival, Cancel, Early
+from tests.simulator.planted import bug
+
+
+@bug()
+def a_node_begins_before_its_commit(patch: pytest.MonkeyPatch) -> None:
+    """Nodes with effects begin as soon as the machine asks for them."""
+    real = Scheduler._opened
+
+    def opened(self: Scheduler, cell: Cell, op: Op) -> None:
+        if type(op) is NodeOp and not op.stopping:
+            self.dispatcher.ready(cell, op)
+        else:
+            real(self, cell, op)
+
+    patch.setattr(Scheduler, "_opened", opened)
+
+
+@bug()
+def a_deadline_beats_an_accepted_answer(patch: pytest.MonkeyPatch) -> None:
+    """The expiry is journaled without a look at the inbox."""
+
+    def expired(self: Scheduler, no: int, op: TimerOp) -> None:
+        cell = self.cells.get(no)
+        if cell is not None and cell.machine.state.ops.get(op.id) is op:
+            self.cells.wake(cell)
+            self.recorder.record(cell, "fired", op.id)
+
+    patch.setattr(Scheduler, "_expired", expired)
+
+
+@bug()
+def a_timer_fires_again_at_a_restart(patch: pytest.MonkeyPatch) -> None:
+    """Timers of a loaded run are due at once."""
+    real = Timers.due
+
+    def due(self: Timers) -> list[tuple[Cell, TimerOp]]:
+        self._heap = [(0, no, op) for _, no, op in self._heap]
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(self._clock, "until", lambda due, wall: 0, raising=False)
+            return real(self)
+
+    patch.setattr(Timers, "due", due)
+
+
+@bug()
+def a_running_run_is_not_written_down_as_running(patch: pytest.MonkeyPatch) -> None:
+    """A resting run that goes on stays resting in the store, so that nobody takes it over."""
+    real = Recorder._stand
+
+    def stand(self: Recorder, draft: Draft, cell: Cell) -> None:
+        if not cell.nodes or cell.machine.outcome is not None:
+            real(self, draft, cell)
+
+    patch.setattr(Recorder, "_stand", stand)
+
+
+@bug()
+def a_batch_grows_while_it_is_unclear(patch: pytest.MonkeyPatch) -> None:
+    """What came since a failed commit is put into the batch that is sent again."""
+    real = Scheduler.commit_failed
+
+    def commit_failed(self: Scheduler, error: EverflowError) -> None:
+        real(self, error)
+        if self._pending is not None:
+            _, batch = self._pending
+            batch.entries = batch.entries + self.recorder.draft.entries
+            batch.changes = batch.changes[:-1]
+
+    patch.setattr(Scheduler, "commit_failed", commit_failed)
+
+
+@bug()
+def nothing_bounds_what_is_in_flight(patch: pytest.MonkeyPatch) -> None:
+    """Nodes begin however many are unrecorded."""
+    real = Dispatcher.begin_pooled
+
+    def begin_pooled(self: Dispatcher) -> int:
+        self.unrecorded = 0
+        self._free = self._free or list(range(200, 300))
+        self.board = list(self.board) + [0] * (400 - len(self.board))
+        return real(self)
+
+    patch.setattr(Dispatcher, "begin_pooled", begin_pooled)
+
+
+@bug()
+def leases_are_kept_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    """A wall clock that is set forward kills every other worker."""
+    real = Ownership.watch
+
+    def watch(self: Ownership) -> bool:
+        clock: Any = self._clock
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(clock, "boot", clock.wall, raising=False)
+            self._next_watch = 0
+            return real(self)
+
+    patch.setattr(Ownership, "watch", watch)
+
+
+@bug()
+def a_cancel_is_dropped_by_its_owner(patch: pytest.MonkeyPatch) -> None:
+    """A cancel leaves the inbox and isn't journaled."""
+    real = Adoption._apply
+
+    def apply(self: Adoption, cell: Cell, arrival: Arrival) -> None:
+        if isinstance(arrival.message, Cancel) and cell.questions:
+            self._applying.add(arrival.id)
+            self._parts.recorder.draft.arrivals.append(arrival.id)
+            self._parts.recorder.touch(cell)
+        else:
+            real(self, cell, arrival)
+
+    patch.setattr(Adoption, "_apply", apply)
+
+
+@bug()
+def an_early_answer_is_dropped(patch: pytest.MonkeyPatch) -> None:
+    """An answer by tag for which no question is open is thrown away."""
+    real = Adoption._apply_early
+
+    def apply_early(self: Adoption, cell: Cell, message: Early) -> None:
+        if any(tag == message.tag for tag, _ in cell.asked):
+            real(self, cell, message)
+
+    patch.setattr(Adoption, "_apply_early", apply_early)
+
+
+@bug()
+def a_worker_looks_once(patch: pytest.MonkeyPatch) -> None:
+    """What others write is noticed at the first look only."""
+    real = Adoption.look
+
+    def look(self: Adoption) -> None:
+        self._version = self._store.version()
+        real(self)
+
+    patch.setattr(Adoption, "look", look)
+    patch.setattr("everflow.engine.adoption.CLAIM_EVERY", 10**15)
+
+
+@bug()
+def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
+    """The end of any attempt is recorded, also one that was begun under an older epoch."""
+
+    def attempt_ended(self: Scheduler, attempt: Attempt, end: Any) -> None:
+        self.dispatcher.finished(attempt)
+        cell = self.cells.get(attempt.no)
+        op = cell.machine.state.ops.get(attempt.op) if cell is not None else None
+        if cell is not None and end is not None:
+            self.recorder.record(cell, end.kind, attempt.op, end.payload, getattr(op, "node", ""))
+
+    patch.setattr(Scheduler, "attempt_ended", attempt_ended)
+
+
+@bug(within=300)
+def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Runs of a claim that was done but said to have failed are nobody's."""
+    patch.setattr(Adoption, "_find_lost", lambda self: setattr(self, "_lost", False))
+
+
+@bug(within=500)
+def a_suspect_begins_what_is_not_on_disk(patch: pytest.MonkeyPatch) -> None:
+    """A suspect run begins all that its machine asks for by then."""
+    real = Adoption._go_alone
+
+    def go_alone(self: Adoption, cell: Cell, ops: Any, boot: int) -> None:
+        asked = [op for op in cell.machine.commands() if type(op) is NodeOp and not op.asking]
+        real(self, cell, asked, boot)
+
+    patch.setattr(Adoption, "_go_alone", go_alone)

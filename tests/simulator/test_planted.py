@@ -1,0 +1,28 @@
+"""The simulator is itself under test: every planted bug is found, and found fast."""
+
+import pytest
+
+from everflow.testing.simulator import Report, Simulation
+from tests.simulator.planted import BUGS, Bug, engines, machines, stores
+
+MODULES = (engines, machines, stores)
+
+
+def found(bug: Bug) -> Report | None:
+    """The first seed's report in which some claim breaks."""
+    simulation = Simulation()
+    reports = (simulation.run(seed) for seed in range(bug.within))
+    return next((report for report in reports if report.untrue is not None), None)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a bounded number of seeds some claim breaks."""
+    bug.plant(monkeypatch)
+    report = found(bug)
+    assert report is not None, f"{bug.within} seeds don't find it"
+
+
+def test_there_are_enough_bugs() -> None:
+    """The list of bugs is the one of all modules, each once."""
+    assert len({bug.name for bug in BUGS}) == len(BUGS) >= 20
