@@ -115,6 +115,27 @@ def _place(driver: Driver, position: str) -> list[int]:
 
 
 @thorough
+@given(flow=flows(), data=st.data(), steps=st.integers(0, 12))
+def test_changed_counts_move_to_a_run_anywhere(
+    flow: Flow[Any, Any], data: st.DataObject, steps: int
+) -> None:
+    """Wherever a run stands it can go on under changed settings, and still be cancelled (B065)."""
+    driver = Driver(flow).start(1)
+    for _ in live(data, driver, steps):
+        pass
+    rows = msgspec.json.decode(to_data(driver.program))
+    for row in rows["rows"]:
+        _changed(row)
+    registry = Registry()
+    registry.add_parts(flow)
+    driver.move(from_data(msgspec.json.encode(rows).decode(), registry).flow)
+    for _ in live(data, driver, steps):
+        pass
+    close(driver)
+    assert driver.outcome == Cancelled()
+
+
+@thorough
 @given(flow=flows(), data=st.data())
 def test_the_same_entries_give_the_same_commands(flow: Flow[Any, Any], data: st.DataObject) -> None:
     """Two machines that are told the same ask for the same, in the same order."""

@@ -44,12 +44,12 @@ def _check_frames(machine: Machine) -> None:
     for path, frame in state.frames.items():
         _claim(frame.path == path, "a frame stands under its path", frame)
         _claim(position_of(path) == frame.position, "a path tells the position", frame)
-        if frame.parent:
-            parent = state.frames.get(frame.parent)
-            _claim(parent is not None, "a frame's parent exists", frame)
-            if parent is not None:
-                kids = machine.program.sites[parent.position].kids
-                _claim(frame.key in kids, "a parent knows its child by the key", frame)
+        parent = state.frames.get(frame.parent)
+        if parent is None:
+            _claim(not frame.parent, "a frame's parent exists", frame)
+        else:
+            kids = machine.program.sites[parent.position].kids
+            _claim(frame.key in kids, "a parent knows its child by the key", frame)
         _check_closing(state, frame)
     held = sum(map(holds_budget, state.frames.values()))
     _claim(state.budgets == held, "budgets are counted as often as frames hold one", held)
