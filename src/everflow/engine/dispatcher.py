@@ -106,6 +106,15 @@ class Dispatcher:
         return len(self._inline)
 
     @property
+    def may_begin(self) -> bool:
+        """Whether something waits for a place and there is one. A suspect's own ops count alone."""
+        if self.unrecorded >= self._config.max_unrecorded or not self._free:
+            return False
+        if self.alone is None:
+            return bool(self._pooled)
+        return any(cell is self.alone for cell, _, _ in self._pooled)
+
+    @property
     def has_inline(self) -> bool:
         """Whether there is something to be run in place."""
         return bool(self._inline)

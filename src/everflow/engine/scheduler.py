@@ -113,7 +113,7 @@ class Scheduler:
             return bool(self._posts)
         if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
             return True
-        return self.dispatcher.has_inline and not self.draining
+        return not self.draining and (self.dispatcher.has_inline or self.dispatcher.may_begin)
 
     @property
     def idle(self) -> bool:
@@ -291,7 +291,7 @@ class Scheduler:
         self.ownership.number = batch.number
         self._healed()
         self._written(draft, refused)
-        if self._changed is not None and batch.changes:
+        if self._changed is not None and (batch.changes or batch.arrivals):
             self._changed([(change.no, change.status) for change in batch.changes])
 
     def _written(self, draft: Draft, refused: list[int]) -> None:
