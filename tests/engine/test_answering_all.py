@@ -117,6 +117,20 @@ def test_answers_whose_commit_is_ambiguous_are_sent_again() -> None:
         assert run.result(PATIENT) == 2
 
 
+def test_those_who_wait_are_told_of_an_answer_that_leaves_the_run_waiting(world: World) -> None:
+    """Its row says suspended before and after; only that the answer is applied is new."""
+    flow = world.flow("three", sequence(*[suspend("go")] * 3))
+    with world.engine() as engine:
+        run = engine.start(flow, 0)
+        settle(run)
+        assert engine.join()
+        told = engine.changes.count
+        engine.resume(run, 1)
+        settle(run)
+        assert engine.join()
+        assert engine.changes.count > told
+
+
 class StandingClock(JumpClock):
     """The machine's time doesn't go on, so nothing is done that waits for it."""
 
