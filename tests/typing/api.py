@@ -15,7 +15,7 @@ from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.expressions import It, it
 from everflow.core.faults import Caught, Failure, Question, Settled
-from everflow.core.flow import Flow
+from everflow.core.flow import Flow, Keeping
 from everflow.core.node import Node, bind, node
 
 
@@ -172,6 +172,8 @@ timeout(1.5, count)  # type: ignore[arg-type]  # seconds or ticks?
 assert_type(suspend("x"), Flow[Any, Any])
 assert_type(suspend("x", int), Flow[Any, int])
 assert_type(node(write) >> ask("ok", bool, notify=mail), Flow[Brief, tuple[Draft, bool]])
+assert_type(ask("ok", bool | None), Keeping[Any])
+assert_type(suspend("x", int | None), Flow[Any, Any])
 assert_type(node(write) >> ask("ok", bool) >> tell, Flow[Brief, str])
 node(write) >> ask("ok", int) >> tell  # type: ignore[operator]  # the answer is an int
 ask("ok", bool, notify=count)  # type: ignore[arg-type]  # it gets a Question

@@ -75,6 +75,8 @@ def fail(reason: object = None) -> Flow[Any, Failure]:
 def suspend(tag: str) -> Flow[Any, Any]: ...
 @overload
 def suspend(tag: str, kind: type[T]) -> Flow[Any, T]: ...
+@overload
+def suspend(tag: str, kind: Any) -> Flow[Any, Any]: ...
 def suspend(tag: str, kind: Any = Any) -> Flow[Any, Any]:
     """Wait for an answer: the value in is the prompt, the answer (a ``kind``) the value out."""
     made = make_suspend(tag, _schema(kind))
@@ -82,15 +84,35 @@ def suspend(tag: str, kind: Any = Any) -> Flow[Any, Any]:
     return made
 
 
+@overload
 def ask(
     tag: str,
     kind: type[T],
     *,
-    notify: FlowLike[Question[Any], Any] | None = None,
-    show: FlowLike[Any, Any] | None = None,
+    notify: FlowLike[Question[Any], Any] | None = ...,
+    show: FlowLike[Any, Any] | None = ...,
+    within: timedelta | None = ...,
+    default: Any = ...,
+) -> Keeping[T]: ...
+@overload
+def ask(
+    tag: str,
+    kind: Any,
+    *,
+    notify: FlowLike[Question[Any], Any] | None = ...,
+    show: FlowLike[Any, Any] | None = ...,
+    within: timedelta | None = ...,
+    default: Any = ...,
+) -> Keeping[Any]: ...
+def ask(
+    tag: str,
+    kind: Any,
+    *,
+    notify: Any = None,
+    show: Any = None,
     within: timedelta | None = None,
-    default: T | Any = MISSING,
-) -> Keeping[T]:
+    default: Any = MISSING,
+) -> Keeping[Any]:
     """Ask a person: out comes (value, answer).
 
     ``show`` makes the prompt from the value. ``notify`` gets ``Question(value, token, deadline)``
