@@ -16,6 +16,8 @@ from everflow.store import Store
 
 __all__ = ["Ownership"]
 
+WATCH_EVERY = 500_000  # microseconds: a death on the same host shows at once, whatever the lease
+
 
 class Ownership:
     """``worker``, ``epoch`` and ``number`` (of the last batch) are what each batch bears."""
@@ -47,7 +49,7 @@ class Ownership:
         boot = self._clock.boot()
         if boot < self._next_watch:
             return False
-        self._next_watch = boot + self._lease // 5
+        self._next_watch = boot + min(self._lease // 5, WATCH_EVERY)
         freed = False
         for row in self._store.workers():
             if row.gone or row.id == self.worker:

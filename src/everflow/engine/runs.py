@@ -76,6 +76,8 @@ def settled(store: Store, row: RunRow) -> bool:
     """Whether a run waits for nothing but people, and all that was accepted for it is applied."""
     if row.status in OUTCOMES:
         return True
+    if row.status is Status.BLOCKED:
+        return not (row.cancel and row.until == "operator")
     return row.status in SETTLED and not (
         row.status is Status.SUSPENDED and any(found.arrivals for found in store.load([row.no]))
     )

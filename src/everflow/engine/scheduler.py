@@ -89,6 +89,7 @@ class Scheduler:
         self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
         self._sent = False
+        self._expiring: set[int] = set()  # runs of which a question is being closed
         self._delay = FIRST_DELAY
         self._retry_at = 0
         self._doubted = False  # a caller's write failed, and none went through since
@@ -248,15 +249,19 @@ class Scheduler:
     def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
         """Close a question whose deadline passed; journal that only if no answer was faster."""
         no = cell.row.no
+        self._expiring.add(no)
         draft = self.recorder.draft
         draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
         draft.after.append(lambda: self._expired(no, op))
 
     def _expired(self, no: int, op: TimerOp) -> None:
         self.adoption.take_arrivals()
+        self._expiring.discard(no)
         cell = self.cells.get(no)
-        if cell is not None and cell.machine.state.ops.get(op.id) is op:
-            self.cells.wake(cell)
+        if cell is None:
+            return
+        self.recorder.touch(cell)
+        if cell.machine.state.ops.get(op.id) is op:
             self.recorder.record(cell, Kind.FIRED, op.id)
 
     # --- commits
@@ -307,7 +312,7 @@ class Scheduler:
                 continue
             if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
                 self.cells.drop(cell.row.no)
-            elif cell.resting and not cell.touched:
+            elif cell.resting and not cell.touched and cell.row.no not in self._expiring:
                 self.adoption.rests(cell.row.due)
                 self.cells.rest(cell)
         self.adoption.committed(draft)
@@ -377,6 +382,7 @@ class Scheduler:
         self.recorder.draft = Draft()
         self._pending = None
         self._sent = False
+        self._expiring.clear()
         self.adoption.clear()
         self._deposed = True
         try:
