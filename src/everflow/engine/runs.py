@@ -78,9 +78,11 @@ def settled(store: Store, row: RunRow) -> bool:
         return True
     if row.status is Status.BLOCKED:
         return not (row.cancel and row.until == "operator")
-    return row.status in SETTLED and not (
-        row.status is Status.SUSPENDED and any(found.arrivals for found in store.load([row.no]))
-    )
+    if row.status is not Status.SUSPENDED:
+        return row.status in SETTLED
+    # read together: what was applied after the row was read is no longer among the arrivals
+    found = store.load([row.no])
+    return all(now.row.status is Status.SUSPENDED and not now.arrivals for now in found)
 
 
 def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
