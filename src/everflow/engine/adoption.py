@@ -21,20 +21,18 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
-from everflow.engine.answers import as_asked, position_of_tag
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.dispatcher import Dispatcher
+from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Definitions, Loader
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder, change_of
 from everflow.engine.timers import Timers
-from everflow.errors import FlowError, StoreUnavailable
+from everflow.errors import StoreUnavailable
 from everflow.store import (
     ACTIVE,
-    Answer,
     Arrival,
     Cancel,
-    Early,
     RunQuery,
     RunRow,
     Status,
@@ -73,9 +71,15 @@ class Adoption:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store = parts.store
-        self._types = parts.definitions.registry.types
+        self._inbox = Inbox(
+            parts.recorder,
+            parts.cells,
+            parts.definitions.registry.types,
+            take=self.take_arrivals,
+            again=self._read_again,
+            block=self.block,
+        )
         self._loader = Loader(parts.store, parts.definitions)
-        self._applying: set[int] = set()  # inbox ids in a draft that isn't committed
         self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
@@ -151,6 +155,11 @@ class Adoption:
             self._wake_due(now)
         if self._claiming:
             self._claim(now)
+        self._take_in()
+        self._see_to_suspects(boot)
+
+    def _take_in(self) -> None:
+        """Load what this worker came to own."""
         if self._lost:
             self._find_lost()
         while self._unloaded:
@@ -158,7 +167,6 @@ class Adoption:
             self._unloaded.popleft()
         if self._born:
             self._take_born()
-        self._see_to_suspects(boot)
 
     def take_arrivals(self) -> bool:
         """Apply the messages that came for this worker's runs; True when there may be more."""
@@ -170,8 +178,8 @@ class Adoption:
         for arrival in found:
             self._after = max(self._after, arrival.id)
             cell = self._parts.cells.get(arrival.no)
-            if cell is not None and arrival.id not in self._applying:
-                self._apply(cell, arrival)
+            if cell is not None:
+                self._inbox.apply(cell, arrival)
         return len(found) == FETCH
 
     def _wake_due(self, now: int) -> None:
@@ -282,8 +290,7 @@ class Adoption:
             for op in held:
                 parts.dispatcher.ready(cell, op)
         for arrival in arrivals:
-            if arrival.id not in self._applying and not cell.dropped:
-                self._apply(cell, arrival)
+            self._inbox.apply(cell, arrival)
 
     def _take_up(self, cell: Cell, *, fresh: bool) -> list[NodeOp]:
         """See to what a run waits for; give the nodes that are on disk and may begin."""
@@ -309,50 +316,11 @@ class Adoption:
         cell.definition, cell.row.definition = moved, moved.hash
         cell.changed = True
 
-    # --- the inbox
-
-    def _apply(self, cell: Cell, arrival: Arrival) -> None:
-        """Journal a message; its row goes in the same batch."""
-        recorder = self._parts.recorder
-        self._applying.add(arrival.id)
-        recorder.draft.arrivals.append(arrival.id)
-        self._parts.cells.wake(cell)
-        recorder.touch(cell)
-        message = arrival.message
-        try:
-            if isinstance(message, Answer):
-                op = cell.asked.get((message.tag, message.occurrence))
-                if op is not None:
-                    self._answered(cell, op, message)
-            elif isinstance(message, Early):
-                self._apply_early(cell, message)
-            elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
-                recorder.record(cell, Kind.CANCEL, note=message.by)
-                cell.changed = True  # it is cancelling now, whatever still runs
-        except FlowError as error:
-            recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
-            self._applying.discard(arrival.id)
-            self.block(cell, "code", str(error))
-
-    def _apply_early(self, cell: Cell, message: Early) -> None:
-        """An answer by tag: for the question if it is open by now, else kept for it."""
-        asked = [op for (tag, _), op in cell.asked.items() if tag == message.tag]
-        if asked:
-            self._answered(cell, asked[0], message)
-        elif cell.machine.outcome is None:
-            program = cell.machine.program
-            position = position_of_tag(program, message.tag)
-            payload = as_asked(program, position, message.payload, self._types)
-            self._parts.recorder.record(cell, Kind.EARLY, message.tag, payload, note=message.by)
-
-    def _answered(self, cell: Cell, op: str, message: Answer | Early) -> None:
-        program, question = cell.machine.program, cell.machine.state.ops[op]
-        payload = as_asked(program, question.position, message.payload, self._types)
-        self._parts.recorder.record(cell, Kind.ANSWER, op, payload, note=message.by)
+    # --- what was written
 
     def committed(self, draft: Draft) -> None:
         """A draft is on disk."""
-        self._applying.difference_update(draft.arrivals)
+        self._inbox.written(draft.arrivals)
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
@@ -370,6 +338,9 @@ class Adoption:
             cell.row.status, cell.row.outcome, cell.row.ended = Status.RUNNING, None, None
             cell.changed = True
             self._parts.recorder.touch(cell)
+        self._read_again()
+
+    def _read_again(self) -> None:
         self._after = 0
         self._nudged = True
 
@@ -458,7 +429,7 @@ class Adoption:
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""
-        self._applying.clear()
+        self._inbox.clear()
         self._suspects.clear()
         self._verdicts = 0
         self._born.clear()
