@@ -17,7 +17,7 @@ from everflow.errors import EverflowError
 if TYPE_CHECKING:
     from everflow.cli.terminal import Screen
 
-__all__ = ["emit", "notes", "report", "screen"]
+__all__ = ["emit", "notes", "report", "screen", "screens"]
 
 
 def emit(view: Any) -> None:
@@ -27,7 +27,8 @@ def emit(view: Any) -> None:
 
 
 @cache
-def _screens() -> tuple[Screen, Screen]:
+def screens() -> tuple[Screen, Screen]:
+    """The screens for results and for remarks, made once."""
     from everflow.cli.terminal import Screen  # noqa: PLC0415 - Rich would double the start-up
 
     return Screen(error=False), Screen(error=True)
@@ -35,12 +36,12 @@ def _screens() -> tuple[Screen, Screen]:
 
 def screen() -> Screen:
     """Where results for people go."""
-    return _screens()[0]
+    return screens()[0]
 
 
 def notes() -> Screen:
     """Where progress and remarks for people go."""
-    return _screens()[1]
+    return screens()[1]
 
 
 def report(error: EverflowError, *, as_json: bool) -> None:

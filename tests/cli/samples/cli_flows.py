@@ -51,6 +51,15 @@ def slow(path: str, run: NodeRun) -> str:
 
 
 @node
+def counting(name: str, run: NodeRun) -> str:
+    """Tell how far it is, long enough to be seen."""
+    run.heartbeat()
+    run.progress(0.5, "half [bold]way")
+    threading.Event().wait(0.4)
+    return name
+
+
+@node
 def killing(path: str) -> str:
     """Kill the worker, as long as it is deadly."""
     if Path(path, "deadly").exists():
@@ -75,6 +84,7 @@ sure = flow("cli.sure", greeted >> ask("sure", bool))
 named = flow("cli.named", greeted >> ask("name", str))
 two = flow("cli.two", parallel(suspend("left"), suspend("right")))
 sleepy = flow("cli.sleepy", sleep(timedelta(days=2)) >> greeted)
+counted = flow("cli.counted", counting)
 deadly = flow("cli.deadly", killing)
 gated = flow("cli.gated", slow)
 unnamed = greeted >> greeted

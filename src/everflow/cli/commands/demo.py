@@ -126,11 +126,17 @@ def _lead_on(folder: Path) -> None:
         output.line(f"  {path}{os.sep if (folder.parent / path).is_dir() else ''}  {what}")
     output.line()
     output.line("Try next")
-    for line in (
-        f"cd {shell_quoted(str(near))}",
-        "everflow list",
-        "everflow show RUN",
-        "everflow graph publish",
-        """everflow run publish '{"post": "swifts.md"}'""",
-    ):
+    for line in _next_commands(near):
         output.line(f"  {line}", "cyan")
+
+
+def _next_commands(folder: Path) -> list[str]:
+    """What to try in the folder; in a checkout by its own script, which has its own folder."""
+    run = """run publish '{"post": "swifts.md"}'"""
+    words = ("list", "show RUN", "graph publish", run)
+    if not Path("run.sh").is_file():
+        return [f"cd {shell_quoted(str(folder))}", *(f"everflow {word}" for word in words)]
+    there = f"--store {shell_quoted(str(folder / STORE))}"
+    flow = f"--import {shell_quoted(str(folder / 'flow.py'))}"
+    looks = [f"./run.sh everflow {word} {there}" for word in words[:2]]
+    return looks + [f"./run.sh everflow {word} {flow} {there}" for word in words[2:]]

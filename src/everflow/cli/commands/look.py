@@ -14,7 +14,7 @@ from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, question_view, run_view, token_of
-from everflow.cli.words import ago, instant
+from everflow.cli.words import ago
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
@@ -111,7 +111,10 @@ def list_(here: Here, **given: Any) -> None:
         return
     screen().table(
         ("run", "flow", "status", "started", "about"),
-        [(row.id, row.flow, str(row.status), ago(row.created, now), _about(row)) for row in rows],
+        [
+            (row.id, row.flow, str(row.status), ago(row.created, now), _about(row, now))
+            for row in rows
+        ],
     )
     if len(rows) == query.limit:
         notes().line(f"there may be more: --after {rows[-1].id}", "dim")
@@ -132,9 +135,9 @@ def _query(flows: Connection, given: dict[str, Any]) -> RunQuery:
     )
 
 
-def _about(row: RunRow) -> str:
+def _about(row: RunRow, now: int) -> str:
     words = [f"until {row.until}: {row.reason}" if row.until else row.reason]
-    words += [f"due {instant(row.due)}"] if row.due is not None else []
+    words += [f"due {ago(row.due, now)}"] if row.due is not None else []
     words += [f"key {row.key}"] if row.key else []
     words += [f"{name}={value}" for name, value in row.labels.items()]
     return ", ".join(word for word in words if word)
