@@ -59,7 +59,7 @@ def kills_always(where: str) -> str:
 
 @node(inline=True)
 def kills_in_place(where: str, run: NodeRun) -> str:
-    return kills_once(where, run)  # type: ignore[no-any-return]  # a node called as its function
+    return str(kills_once(where, run))
 
 
 @node
@@ -75,9 +75,7 @@ deadly_inline = flow("deadly_inline", effect >> kills_in_place >> effect, regist
 deadly = flow("deadly", effect >> kills_always, registry=registry)
 waits = flow("waits", effect >> suspend("go") >> effect, registry=registry)
 stuck = flow("stuck", parallel(hangs, effect), registry=registry)
-dated = flow(
-    "dated", ask("ok", bool, within=timedelta(days=3), default=False), registry=registry
-)
+dated = flow("dated", ask("ok", bool, within=timedelta(days=3), default=False), registry=registry)
 
 
 def opened(path: str, **settings: Any) -> Engine:
@@ -93,28 +91,35 @@ def start_all(path: str, name: str, ledger: str, count: int) -> list[Run[Any]]:
         return [flows.start(name, ledger) for _ in range(count)]
 
 
+def told(*words: str) -> None:
+    """Say something to the test."""
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
 def main(command: str, path: str, *rest: str) -> None:
     """What a process of the application does."""
     if command == "run":  # start runs and be killed by one of them, or go on for ever
         name, ledger, count = rest
         engine = opened(path)
         engine.open()
-        for run in [engine.start(name, ledger) for _ in range(int(count))]:
-            print(run.id, flush=True)
+        for _ in range(int(count)):
+            run: Run[Any] = engine.start(name, ledger)
+            told(run.id)
         Event().wait()
     elif command == "work":  # take what there is
         engine = opened(path)
         engine.open()
-        print("working", flush=True)
+        told("working")
         Event().wait()
     elif command == "vanish":  # be gone in the middle, once every run stands where it waits
         name, ledger, count = rest
         engine = opened(path)
         engine.open()
-        runs = [engine.start(name, ledger) for _ in range(int(count))]
+        runs: list[Run[Any]] = [engine.start(name, ledger) for _ in range(int(count))]
         for run in runs:
             run.wait(20)
-        print(*[run.id for run in runs], flush=True)
+        told(*[run.id for run in runs])
         os.kill(os.getpid(), 9)
 
 

@@ -54,6 +54,10 @@ def by_its_name(x: int) -> int:
     return 4 * x
 
 
+def plain_add(x: int, more: int) -> int:
+    return x + more
+
+
 @node(process=True)
 def add(x: int, more: int) -> int:
     return x + more
@@ -163,5 +167,3 @@ def ticks(n: int) -> list[int]:
 @node(process=True)
 def waits(x: int) -> int:
     return int(wait_for("go"))
-
-

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from everflow import Config, Engine, Flow, NodeRun, Registry, Run, flow, node
+from everflow import Config, Engine, Flow, Registry, Run, flow, node
 from everflow.clock import SystemClock
 from everflow.engine.connect import Connection
 from everflow.store import Store
@@ -99,8 +99,14 @@ def see_all(x: Any) -> Any:
     return x
 
 
-def key_of(run: NodeRun) -> str:
-    return run.idempotency_key
+def seen_by(world: World) -> Callable[[Any], Any]:
+    """A node's function that leaves its input in the world's list, and gives it."""
+
+    def sees(x: Any) -> Any:
+        world.seen.append(x)
+        return x
+
+    return sees
 
 
 def settle(run: Run[Any]) -> str:

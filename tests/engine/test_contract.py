@@ -181,7 +181,7 @@ def test_a_node_error_is_the_runs(world: World) -> None:
     flow = world.flow("f", plus_one >> breaks.named("look"))
     with world.engine() as engine:
         run = engine.start(flow, 1)
-        with pytest.raises(RunFailed, match="LookupError: not there at ./look"):
+        with pytest.raises(RunFailed, match=r"LookupError: not there at ./look"):
             run.result(PATIENT)
 
 

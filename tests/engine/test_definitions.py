@@ -10,10 +10,20 @@ from zlib import crc32
 
 import pytest
 
-from everflow import Flow, NodeRun, ask, const, retry, suspend
+from everflow import Flow, NodeRun, Run, ask, const, retry, suspend
 from everflow.core.entries import Kind, decode_body
 from everflow.errors import NameTaken, NoSuchFlow, RunBlocked, RunFailed
-from tests.engine.support import DAY, PATIENT, World, plus_one, see_all, settle, step, until
+from tests.engine.support import (
+    DAY,
+    PATIENT,
+    World,
+    plus_one,
+    see_all,
+    seen_by,
+    settle,
+    step,
+    until,
+)
 
 
 def kinds(engine: Any, run: str) -> list[str]:
@@ -78,7 +88,7 @@ def test_a_changed_shape_stays_with_the_runs_that_were_started_with_it(world: Wo
     with world.engine() as engine:
         engine.resume(run, 1)
         assert engine.run(run).result(PATIENT) == 2
-        new = engine.start("f", 1)
+        new: Run[Any] = engine.start("f", 1)
         settle(new)
         engine.resume(new, 1)
         assert new.result(PATIENT) == 4
@@ -113,7 +123,7 @@ def test_a_missing_node_blocks_and_the_run_goes_on_when_it_is_back(world: World)
         outside.resume(run, 21)
     with world.engine() as engine:
         assert settle(engine.run(run)) == "blocked"
-        with pytest.raises(RunBlocked, match="until code: .*has twice"):
+        with pytest.raises(RunBlocked, match=r"until code: .*has twice"):
             engine.run(run).result(PATIENT)
         build()  # its module is imported
         until(lambda: engine.run(run).status == "done")
@@ -190,7 +200,7 @@ def test_a_misfit_in_a_wide_run_parks_it_whole_and_nothing_is_recorded_twice(
     """Siblings' results in the same batch stay; what still ran is run again later."""
     from everflow import parallel
 
-    effect = step(lambda x: world.seen.append(x) or 1, name="effect", inline=True)
+    effect = step(seen_by(world), name="effect", inline=True)
 
     def bad(x: New) -> int:
         return 2
@@ -209,7 +219,7 @@ def test_a_misfit_in_a_wide_run_parks_it_whole_and_nothing_is_recorded_twice(
     build(good)
     with world.engine() as engine:
         until(lambda: engine.run(run).status == "done")
-        assert engine.run(run).result() == (1, 1, 3)
+        assert engine.run(run).result() == ("plain", "plain", 3)
     assert world.seen == ["plain", "plain"]
 
 
@@ -229,7 +239,7 @@ def test_an_unknown_frame_parks_the_run(memory: World) -> None:
     assert decode_body(base).kind == Kind.BASE
     edited = base.replace('"version":1', '"version":99', 1)
     assert edited != base
-    entries = memory.where._entries[row.no]  # type: ignore[union-attr]  # noqa: SLF001 - a release to come wrote it
+    entries = memory.where._entries[row.no]  # type: ignore[union-attr]  # noqa: SLF001 - nothing outside shows it
     entries[row.base] = (row.no, row.base, edited, crc32(edited.encode()))
     with memory.engine() as engine:
         engine.resume(run, 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from everflow import need, suspend
+from everflow import need, node, suspend
 from everflow.errors import ConfigurationError, MissingDependency
 from tests.engine.support import PATIENT, World, plus_one, settle, step
 
@@ -19,13 +19,13 @@ class Mailer:
         self.sent: list[Any] = []
 
 
-@step(name="send")
+@node(name="send")
 def send(x: int, *, mailer: Mailer = need(Mailer)) -> int:
     mailer.sent.append(x)
     return len(mailer.sent)
 
 
-@step(name="send_here", inline=True)
+@node(name="send_here", inline=True)
 def send_here(x: int, *, mailer: Mailer = need(Mailer)) -> int:
     mailer.sent.append(x)
     return len(mailer.sent)
@@ -34,7 +34,7 @@ def send_here(x: int, *, mailer: Mailer = need(Mailer)) -> int:
 def test_what_is_missing_is_told_when_the_engine_starts(world: World) -> None:
     """Before anything is run, naming the node, the type and the way out."""
     world.flow("f", plus_one >> send)
-    with pytest.raises(MissingDependency, match="(?s)send needs mailer: Mailer.*provide="):
+    with pytest.raises(MissingDependency, match=r"(?s)send needs mailer: Mailer.*provide="):
         world.engine().open()
 
 

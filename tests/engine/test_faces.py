@@ -22,7 +22,7 @@ from everflow.errors import (
 )
 from everflow.store import Batch, SideRow
 from everflow.stores.memory import MemoryStore
-from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
+from tests.engine.support import DAY, PATIENT, World, plus_one, seen_by, settle, step, until
 
 
 def test_the_async_face_does_all_that_the_sync_one_does(world: World) -> None:
@@ -137,7 +137,7 @@ def test_an_engine_may_be_closed_on_its_own_loop(memory: World) -> None:
 def test_closing_waits_for_what_is_begun(world: World) -> None:
     """For the grace; what ends in it is recorded, and nothing new is begun."""
     begun, go = threading.Event(), threading.Event()
-    second = step(lambda x: world.seen.append(x) or x, name="second")
+    second = step(seen_by(world), name="second")
 
     @step
     def held(x: int) -> int:
@@ -153,7 +153,7 @@ def test_closing_waits_for_what_is_begun(world: World) -> None:
         begun.wait(PATIENT)
         closing = threading.Thread(target=engine.close)
         closing.start()
-        until(lambda: engine._scheduler is not None and engine._scheduler.draining)  # noqa: SLF001 - nobody else sees it
+        until(lambda: engine._scheduler is not None and engine._scheduler.draining)  # noqa: SLF001 - nothing outside shows it
         go.set()
         closing.join(PATIENT)
     assert world.seen == ["held"]
@@ -230,7 +230,7 @@ def test_a_call_after_the_end_is_refused(world: World) -> None:
         engine.start(flow, 1)
     for call in (
         lambda: engine.start(flow, 1),
-        lambda: engine.runs(),
+        engine.runs,
         lambda: engine.join(1),
         lambda: engine.abandoned,
     ):

@@ -12,11 +12,11 @@ from tests.engine.support import DAY, PATIENT, World, plus_one, see_all, settle
 
 
 def cells(engine: Any) -> int:
-    return len(engine._scheduler.cells)  # noqa: SLF001 - nobody else is to know how many there are
+    return len(engine._scheduler.cells)  # noqa: SLF001 - nothing outside shows it
 
 
 def timers(engine: Any) -> int:
-    return len(engine._scheduler.timers._heap)  # noqa: SLF001 - as above
+    return len(engine._scheduler.timers._heap)  # noqa: SLF001 - nothing outside shows it
 
 
 def test_five_thousand_suspended_runs_leave_the_warm_ones_in_memory(memory: World) -> None:

@@ -40,7 +40,7 @@ def test_the_sync_face_is_refused_on_a_loop(memory: World) -> None:
     flow = memory.flow("f", plus_one)
 
     async def main() -> None:
-        with pytest.raises(NotOnThisThread, match="await engine.start"):
+        with pytest.raises(NotOnThisThread, match=r"await engine.start"):
             engine.start(flow, 1)
         with pytest.raises(NotOnThisThread):
             run.wait(PATIENT)
@@ -130,7 +130,7 @@ def test_a_fault_of_the_engine_stops_it_and_says_so(
     flow = memory.flow("f", plus_one)
     with memory.engine() as engine:
         engine.start(flow, 1).result(PATIENT)
-        worker: Any = engine._worker  # noqa: SLF001 - a fault can't be had from outside
+        worker: Any = engine._worker  # noqa: SLF001 - nothing outside shows it
 
         def breaks() -> None:
             raise ZeroDivisionError("planted")
@@ -159,7 +159,7 @@ def test_a_durable_engine_refuses_what_it_could_not_find_again(durable: World) -
     lambdas = durable.flow("lambda", plus_one >> (lambda x: x))
     locals_ = durable.flow("local", plus_one >> local)
     with durable.engine() as engine:
-        with pytest.raises(UnnamedLeaf, match="(?s)is a lambda.*name="):
+        with pytest.raises(UnnamedLeaf, match=r"(?s)is a lambda.*name="):
             engine.start(lambdas, 1)
         with pytest.raises(UnnamedLeaf, match="local to another function"):
             engine.start(locals_, 1)

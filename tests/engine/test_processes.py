@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -52,7 +51,7 @@ def test_bound_values_travel(memory: World) -> None:
 def test_what_no_other_process_can_find_parks_the_run(memory: World) -> None:
     """It waits for code that can be found; nothing of it is lost."""
     local = node(lambda x: x, name="only_here", process=True)
-    odd = node(partial(there.add.leaf.fn, more=3), name="odd", process=True)
+    odd = node(partial(there.plain_add, more=3), name="odd", process=True)
     with memory.engine() as engine:
         for found in (local, odd):
             run = engine.start(memory.flow(f"f {found.name}", found), 1)
@@ -164,13 +163,20 @@ def test_dependencies_are_made_in_the_process_once(memory: World, tmp_path: Path
     assert ledger.read_text() == "opened used used closed "
 
 
-@pytest.mark.parametrize("maker", [lambda: there.Ledger(), there.Ledger(), partial(there.Ledger)])
+def local_maker() -> Any:
+    return lambda: there.Ledger()  # noqa: PLW0108 - a lambda is the point
+
+
+MAKERS = [local_maker(), there.Ledger(), partial(there.Ledger)]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
 def test_a_maker_that_a_process_cannot_find_is_refused_at_the_start(
     memory: World, maker: object
 ) -> None:
     """At the engine's start, and at the start of a run of a flow that came later."""
     memory.flow("f", there.with_ledger)
-    with pytest.raises(ConfigurationError, match="with_ledger.*can't find its maker"):
+    with pytest.raises(ConfigurationError, match=r"with_ledger.*can't find its maker"):
         memory.engine(provide={there.Ledger: maker}).open()
     memory.deploy()
     with memory.engine(provide={there.Ledger: maker}) as engine:
@@ -204,10 +210,10 @@ def test_a_missing_dependency_of_a_process_is_told_first(memory: World) -> None:
 def test_a_maker_that_fails_in_the_process_is_the_attempts_error(memory: World) -> None:
     """A later attempt may find what it needs."""
     flow = memory.flow("f", there.needs_the_impossible)
-    with memory.engine(provide={there.Impossible: there.make_impossible}) as engine:
-        # the engine makes one for itself, which works here
-        with pytest.raises(RunFailed, match="the maker of Impossible failed.*not in a child"):
-            engine.start(flow, 1).result(PATIENT)
+    provide = {there.Impossible: there.make_impossible}  # which works in the engine itself
+    why = "the maker of Impossible failed.*not in a child"
+    with memory.engine(provide=provide) as engine, pytest.raises(RunFailed, match=why):
+        engine.start(flow, 1).result(PATIENT)
 
 
 def test_progress_heartbeats_and_logs_come_over(
@@ -261,11 +267,6 @@ def is_gone(pid: int) -> bool:
     except OSError:
         return True
     return state in "ZX"
-
-
-@dataclass
-class Local:
-    x: int
 
 
 def test_children_die_with_their_engine_and_hold_nothing_of_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from everflow import NodeRun, loop, node, parallel, retry, suspend, tick, timeout, try_catch
+from everflow import Flow, NodeRun, loop, node, parallel, retry, suspend, tick, timeout, try_catch
 from everflow.errors import RunFailed
 from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
 
@@ -129,7 +129,7 @@ def test_progress_without_a_listener_goes_nowhere(world: World) -> None:
 def test_the_deadline_is_that_of_the_nearest_timeout_to_end(world: World) -> None:
     """None outside any."""
     deadline = step(lambda x, run: run.deadline, name="deadline")
-    inner = timeout(timedelta(days=5), deadline)
+    inner: Flow[Any, Any] = timeout(timedelta(days=5), deadline)
     outer = timeout(timedelta(days=1), parallel(inner, deadline))
     flow = world.flow("f", parallel(outer, deadline))
     before = datetime.now(UTC)
@@ -141,7 +141,7 @@ def test_the_deadline_is_that_of_the_nearest_timeout_to_end(world: World) -> Non
 
 
 def test_ticks_are_allowed_up_to_the_budget(world: World) -> None:
-    """n ticks give what remains; the next one raises (B027, B028)."""
+    """N ticks give what remains; the next one raises (B027, B028)."""
     spend = step(lambda n: [tick() for _ in range(n)], name="spend")
     flow = world.flow("f", timeout(3, spend))
     with world.engine() as engine:
@@ -204,7 +204,7 @@ def test_an_expired_budget_is_not_swallowed_inside_its_extent(world: World) -> N
         for _ in range(n):
             try:
                 tick()
-            except Exception:  # noqa: BLE001 - the node insists
+            except Exception:  # noqa: BLE001 - as a user's code may have it
                 return "swallowed"
         return "fine"
 

@@ -18,7 +18,7 @@ def test_a_flow_is_started_by_its_name(world: World) -> None:
     world.flow("f", plus_one >> plus_one)
     with world.engine() as engine:
         assert engine.start("f", 1).result(PATIENT) == 3
-        with pytest.raises(NoSuchFlow, match="(?s)known are: f"):
+        with pytest.raises(NoSuchFlow, match=r"(?s)known are: f"):
             engine.start("g", 1)
 
 

@@ -13,7 +13,17 @@ from everflow import ask, parallel, suspend
 from everflow.errors import RunBlocked, StoreDamaged, StoreFull, StoreReadOnly, StoreUnavailable
 from everflow.store import Batch, SideRow
 from everflow.stores.memory import MemoryStore
-from tests.engine.support import DAY, PATIENT, World, plus_one, see_all, settle, step, until
+from tests.engine.support import (
+    DAY,
+    PATIENT,
+    World,
+    plus_one,
+    see_all,
+    seen_by,
+    settle,
+    step,
+    until,
+)
 
 
 class Shaky(MemoryStore):
@@ -60,7 +70,7 @@ def test_runs_pause_and_go_on_by_themselves(
     """No node is begun meanwhile, no run fails, and none needs anybody's help."""
     world, store = shaky
     go = threading.Event()
-    effect = step(lambda x: world.seen.append(x) or x, name="effect")
+    effect = step(seen_by(world), name="effect")
     flow = world.flow("f", step(lambda x: go.wait(PATIENT) and x, name="held") >> effect)
     with world.engine() as engine:
         runs = [engine.start(flow, n) for n in range(5)]
@@ -107,7 +117,7 @@ def test_an_ambiguous_call_is_sent_again(shaky: tuple[World, Shaky]) -> None:
         return rows
 
     with world.engine() as engine:
-        store.start = ambiguous  # type: ignore[method-assign]  # the seam of this test
+        store.start = ambiguous  # type: ignore[method-assign, assignment]  # the seam
         run = engine.start(flow, 1)
         assert settle(run) == "suspended"
         assert len(engine.runs()) == 1
@@ -212,7 +222,7 @@ def test_a_damaged_entry_blocks_its_run_alone(shaky: tuple[World, Shaky], inline
             engine.resume(one, 1)
         assert other.result(PATIENT) == 10_000
         until(lambda: run.status == "blocked")
-        with pytest.raises(RunBlocked, match="until store: .*a checksum doesn't hold"):
+        with pytest.raises(RunBlocked, match=r"until store: .*a checksum doesn't hold"):
             run.result(PATIENT)
 
 
@@ -228,8 +238,8 @@ def test_a_damaged_journal_blocks_its_run_alone(memory: World) -> None:
         for run in runs:
             outside.resume(run, 1)
     tables: Any = memory.where
-    no, seq, body, checksum = tables._entries[bad][0]  # noqa: SLF001 - bits flip without asking
-    tables._entries[bad][0] = (no, seq, body, checksum ^ 1)  # noqa: SLF001 - as above
+    no, seq, body, checksum = tables._entries[bad][0]  # noqa: SLF001 - nothing outside shows it
+    tables._entries[bad][0] = (no, seq, body, checksum ^ 1)  # noqa: SLF001 - nothing outside shows it
     with memory.engine() as engine:
         for run in (runs[0], runs[2], runs[3]):
             assert engine.run(run).result(PATIENT) == 2
@@ -246,7 +256,7 @@ def test_a_run_whose_definition_is_lost_is_blocked(memory: World) -> None:
     with memory.connect() as outside:
         outside.resume(run, 1)
     tables: Any = memory.where
-    tables._definitions.clear()  # noqa: SLF001 - lost by whatever means
+    tables._definitions.clear()  # noqa: SLF001 - nothing outside shows it
     memory.deploy()
     with memory.engine() as engine:
         until(lambda: engine.run(run).status == "blocked")
@@ -257,7 +267,8 @@ def test_closing_while_the_store_is_away_ends_in_time(shaky: tuple[World, Shaky]
     """What isn't recorded is run again by the next engine."""
     world, store = shaky
     go = threading.Event()
-    effect = step(lambda x: go.wait(PATIENT) and (world.seen.append(x) or x), name="effect")
+    sees = seen_by(world)
+    effect = step(lambda x: go.wait(PATIENT) and sees(x), name="effect")
     flow = world.flow("f", effect)
     with world.engine(grace_s=0.05) as engine:
         run = engine.start(flow, 1).id

@@ -11,9 +11,10 @@ import pytest
 
 from everflow import parallel, retry, sleep, timeout, try_catch
 from everflow.errors import RunCancelled, RunFailed
-from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
+from tests.engine.support import DAY, PATIENT, World, plus_one, seen_by, settle, step, until
 
 A_DAY = timedelta(days=1)
+code_of_error = step(lambda caught: caught.error.code, name="code_of_error", inline=True)
 
 
 class Held:
@@ -44,7 +45,7 @@ def test_an_async_node_is_cancelled_at_its_timeout(world: World) -> None:
             ended.append("cleaned up")
         return x
 
-    flow = world.flow("f", try_catch(timeout(A_DAY, waits), plus_one_of_error))
+    flow = world.flow("f", try_catch(timeout(A_DAY, waits), code_of_error))
     with world.engine() as engine:
         run = engine.start(flow, 1)
         begun.wait(PATIENT)
@@ -54,15 +55,10 @@ def test_an_async_node_is_cancelled_at_its_timeout(world: World) -> None:
         assert engine.late == 0
 
 
-@step(inline=True)
-def plus_one_of_error(caught: Any) -> str:
-    return str(caught.error.code)
-
-
 def test_a_thread_is_abandoned_its_slot_shown_and_its_result_dropped(world: World) -> None:
     """The run goes on at once; what the thread gives later is counted as late (B032)."""
     held = Held()
-    flow = world.flow("f", try_catch(timeout(A_DAY, held.node), plus_one_of_error))
+    flow = world.flow("f", try_catch(timeout(A_DAY, held.node), code_of_error))
     with world.engine() as engine:
         run = engine.start(flow, 1)
         held.begun.wait(PATIENT)
@@ -188,7 +184,7 @@ def test_an_async_node_may_end_in_spite_of_its_cancellation(world: World) -> Non
             return 99
         return x
 
-    flow = world.flow("f", try_catch(timeout(A_DAY, stubborn), plus_one_of_error))
+    flow = world.flow("f", try_catch(timeout(A_DAY, stubborn), code_of_error))
     with world.engine() as engine:
         run = engine.start(flow, 1)
         begun.wait(PATIENT)
@@ -217,7 +213,7 @@ def test_a_timeout_around_a_retry_ends_its_backoff(world: World) -> None:
 def test_a_queued_node_is_cancelled_before_it_begins(memory: World) -> None:
     """What waits for a thread is closed without ever being run."""
     held = Held()
-    second = step(lambda x: memory.seen.append(x), name="second")
+    second = step(seen_by(memory), name="second")
     flow = memory.flow("f", held.node)
     other = memory.flow("other", second)
     with memory.engine(threads=1) as engine:

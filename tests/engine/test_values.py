@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 
 from everflow import parallel, suspend
+from everflow.core.values import Reader, Types
 from everflow.errors import RunFailed, ValueMismatch, ValueRefused
 from tests.engine.support import PATIENT, World, plus_one, see_all, settle, step
 
@@ -186,9 +187,8 @@ def test_an_error_with_odd_parts_is_reduced_never_lost(world: World) -> None:
     assert error.data == [{"code": 7}, 1]
 
 
-def test_an_answer_of_another_type_than_recorded_is_told(world: World) -> None:
+def test_an_answer_of_another_type_than_recorded_is_told() -> None:
     """Reading a payload as something else names what was expected and found."""
+    read = Reader(int, Types())
     with pytest.raises(ValueMismatch, match="expected"):
-        from everflow.core.values import Reader, Types
-
-        Reader(int, Types())('"one"')
+        read('"one"')

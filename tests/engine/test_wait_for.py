@@ -34,7 +34,8 @@ def test_any_plain_value_is_an_answer(world: World) -> None:
     """None, False, 0, "" and [] included (B041)."""
     flow = world.flow("f", step(lambda x: [wait_for("a"), wait_for("b")], name="asks"))
     with world.engine() as engine:
-        for answers in [(None, False), (0, ""), ([], {})]:
+        pairs: list[tuple[Any, Any]] = [(None, False), (0, ""), ([], {})]
+        for answers in pairs:
             run = engine.start(flow, 1)
             for answer in answers:
                 settle(run)
@@ -68,7 +69,7 @@ def test_the_number_of_questions_is_limited(world: World) -> None:
         for _ in range(2):
             settle(run)
             engine.resume(run, 1)
-        with pytest.raises(RunFailed, match="TooManyQuestions.*asked 2 times"):
+        with pytest.raises(RunFailed, match=r"TooManyQuestions.*asked 2 times"):
             run.result(PATIENT)
 
 
@@ -79,7 +80,7 @@ def test_going_on_after_a_suspension_is_an_error(world: World) -> None:
     def swallows(x: int) -> int:
         try:
             wait_for("go")
-        except BaseException:  # noqa: BLE001 - that is the point
+        except BaseException:  # noqa: BLE001 - as a user's code may have it
             return 1
         return 2
 
@@ -87,7 +88,7 @@ def test_going_on_after_a_suspension_is_an_error(world: World) -> None:
     def raises_instead(x: int) -> int:
         try:
             wait_for("go")
-        except BaseException:  # noqa: BLE001 - that is the point
+        except BaseException:  # noqa: BLE001 - as a user's code may have it
             raise ValueError("hidden") from None
         return 2
 
@@ -105,7 +106,7 @@ def test_an_except_exception_lets_it_pass(world: World) -> None:
     def careful(x: int) -> Any:
         try:
             return wait_for("go")
-        except Exception:  # noqa: BLE001 - as user code has it
+        except Exception:  # noqa: BLE001 - as a user's code may have it
             return "eaten"
 
     flow = world.flow("f", careful)
@@ -196,7 +197,7 @@ def test_answers_are_fresh_each_time(world: World) -> None:
     def spoils(x: int) -> list[int]:
         first: list[int] = wait_for("a")
         first.append(9)
-        return first + wait_for("b")
+        return [*first, *wait_for("b")]
 
     flow = world.flow("f", spoils)
     with world.engine() as engine:
