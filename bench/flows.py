@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from everflow import flow, node, parallel, sequence, suspend
+from everflow import flow, identity, loop, node, parallel, sequence, suspend
 
-__all__ = ["ANSWER", "CARD", "LEDGER", "NAMES", "TAG", "token"]
+__all__ = ["CARD", "LEDGER", "NAMES", "TAG", "token"]
 
 LEDGER = "BENCH_LEDGER"  # the environment's name for the file that tells what was really run
 
 TAG = "go"
-ANSWER = True
 # 200 bytes of JSON, as a form or a message might be.
 CARD: dict[str, Any] = {
     "id": 48_213,
@@ -70,7 +69,7 @@ FLOWS = [
     flow("bench_wide", parallel(*[inline] * 1_000)),
     flow("bench_one", inline),
     flow("bench_asked", inline >> suspend(TAG, bool) >> ended),
-    flow("bench_asked_often", sequence(*[suspend(TAG, bool)] * 10_000)),
+    flow("bench_asked_often", loop(suspend(TAG, bool), until=identity)),
     flow("bench_asked_at_once", parallel(*[suspend(TAG, bool)] * 2_000)),
 ]
 NAMES = [one.name_of_flow for one in FLOWS]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import apsw
 
-from bench.flows import ANSWER, token
+from bench.flows import token
 from bench.goals import Goal, Workload
 from bench.scene import PATIENCE, Figures, Scene, clock, done
 from everflow import Engine, Run
@@ -25,7 +26,7 @@ def asked(scene: Scene) -> Figures:
     with Engine(scene.store()) as engine:
         warm: list[Run[object]] = engine.start_all("bench_asked", [1] * 200)
         done(engine)
-        engine.answer_all([(token(run.id, 1), ANSWER) for run in warm])
+        engine.answer_all([(token(run.id, 1), True) for run in warm])
         done(engine)
         runs: list[Run[object]] = []
 
@@ -34,7 +35,7 @@ def asked(scene: Scene) -> Figures:
             done(engine)
 
         def answer() -> None:
-            engine.answer_all([(token(run.id, 1), ANSWER) for run in runs])
+            engine.answer_all([(token(run.id, 1), True) for run in runs])
             done(engine)
 
         started, answered = clock(begin), clock(answer)
@@ -45,7 +46,7 @@ def asked(scene: Scene) -> Figures:
 
 
 def in_a_row(scene: Scene) -> Figures:
-    """One run that asks 10,000 times, one question after the other."""
+    """One run that asks 10,000 times, in a loop."""
     return _often(scene, "bench_asked_often", scene.many(10_000, 40), scene.many(100, 5))
 
 
@@ -55,34 +56,32 @@ def at_once(scene: Scene) -> Figures:
 
 
 def _often(scene: Scene, flow: str, questions: int, part: int) -> Figures:
-    """Milliseconds an answer, until the run rests again.
+    """Milliseconds an answer, until the run rests again: of a young run, and of an old one.
 
-    First ``part`` answers with the engine reopened each time, then as many warm; the rest warm but
-    the last, which are as the first.
+    The two take turns, so that a slow moment of the disk hits both: the young one's first answers
+    and the old one's last but few, warm, and then with the engine reopened before each.
     """
-    path = scene.store()
+    young, old = scene.store(), scene.store()
+    first, last = _asking(young, flow), _asking(old, flow)
+    with Engine(old) as engine:
+        _answered(engine, [next(last) for _ in range(questions - 2 * part - 1)])
+    seconds: dict[str, list[float]] = {}
+    with Engine(young) as one, Engine(old) as other:
+        for _ in range(part):
+            seconds.setdefault("first", []).extend(_answered(one, [next(first)]))
+            seconds.setdefault("last", []).extend(_answered(other, [next(last)]))
+    for _ in range(part):
+        seconds.setdefault("first reopened", []).extend(_reopened(young, next(first)))
+        seconds.setdefault("last reopened", []).extend(_reopened(old, next(last)))
+    return {name: 1_000 * sum(each) / len(each) for name, each in seconds.items()}
+
+
+def _asking(path: Path, flow: str) -> Iterator[str]:
+    """Start the run that asks; the tokens of its questions."""
     with Engine(path) as engine:
         run: Run[object] = engine.start(flow, 1)
         run.wait(PATIENCE)
-    places = [token(run.id, number) for number in range(1, questions + 1)]
-    end = questions - 1  # with the last answer the run ends, which costs less
-    cold_first = _reopened(path, places[:part])
-    with Engine(path) as engine:
-        engine.run(run.id).wait(PATIENCE)
-        warm_first = _answered(engine, places[part : 2 * part])
-        _answered(engine, places[2 * part : end - 2 * part])
-        warm_last = _answered(engine, places[end - 2 * part : end - part])
-    cold_last = _reopened(path, places[end - part : end])
-    return {
-        "first": _each(warm_first),
-        "last": _each(warm_last),
-        "first reopened": _each(cold_first),
-        "last reopened": _each(cold_last),
-    }
-
-
-def _each(seconds: Sequence[float]) -> float:
-    return 1_000 * sum(seconds) / len(seconds)
+    return (token(run.id, number) for number in count(1))
 
 
 def _answered(engine: Engine, places: Sequence[str]) -> list[float]:
@@ -90,18 +89,15 @@ def _answered(engine: Engine, places: Sequence[str]) -> list[float]:
     seconds = []
     for place in places:
         begun = time.perf_counter()
-        engine.answer(place, ANSWER)
+        engine.answer(place, False)  # with True the loop would end
         engine.run(place.split(".")[0]).wait(PATIENCE)
         seconds.append(time.perf_counter() - begun)
     return seconds
 
 
-def _reopened(path: Path, places: Sequence[str]) -> list[float]:
-    seconds = []
-    for place in places:
-        with Engine(path) as engine:
-            seconds += _answered(engine, [place])
-    return seconds
+def _reopened(path: Path, place: str) -> list[float]:
+    with Engine(path) as engine:
+        return _answered(engine, [place])
 
 
 def resting(engine: Engine, many: int) -> None:
