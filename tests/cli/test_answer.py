@@ -50,7 +50,7 @@ def test_a_plain_text_is_a_string(told: Any, asked: Any) -> None:
 
 
 def test_a_second_answer_is_told_so(told: Any, cli: Cli, asked: Any) -> None:
-    """B032: code 6 and the truth; the same key again is the same answer."""
+    """B049: code 6 and the truth; the same key again is the same answer."""
     run = asked("sure")
     token = f"{run}.sure.1"
     told("answer", token, "yes", "--key", "a")
@@ -104,7 +104,7 @@ def test_somebody_alone_is_told_how_it_goes_on(cli: Cli, asked: Any) -> None:
 
 
 def test_a_run_is_cancelled(cli: Cli, told: Any, asked: Any) -> None:
-    """B040: accepted at once, repeated without harm, and a late answer is told."""
+    """Accepted at once, repeated without harm, and a late answer is told."""
     run = asked("sure")
     assert told("cancel", run)["cancelling"]
     assert cli("cancel", run).exit_code == 0

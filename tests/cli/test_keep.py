@@ -22,7 +22,7 @@ def runs(told: Any) -> list[str]:
 
 
 def test_runs_go_from_store_to_store(cli: Cli, told: Any, runs: list[str]) -> None:
-    """B080: exported, imported paused, adopted, answered and finished elsewhere."""
+    """B082: exported, imported paused, adopted, answered and finished elsewhere."""
     assert told("export", *runs, "-o", "runs.jsonl")["exported"] == 2
     report = told("import", "runs.jsonl", "--store", "other.db")
     assert sorted(report["new"]) == sorted(runs)

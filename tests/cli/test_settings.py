@@ -13,7 +13,7 @@ TABLE = f'[tool.everflow]\nstore = "own.db"\nmodules = ["{FLOWS}"]\nthreads = 2\
 def test_pyproject_names_store_and_modules(
     cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B141: from any folder below; a flow is then known by its name."""
+    """From any folder below; a flow is then known by its name."""
     (folder / "pyproject.toml").write_text(TABLE)
     below = folder / "a" / "b"
     below.mkdir(parents=True)
@@ -53,7 +53,7 @@ def test_option_then_environment_then_pyproject(
 def test_a_wrong_setting_is_told_with_its_file(
     cli: Cli, folder: Path, table: str, said: str
 ) -> None:
-    """B140: code 2, file, setting, and what is near."""
+    """Code 2, file, setting, and what is near."""
     (folder / "pyproject.toml").write_text(f"[tool.everflow]\n{table}\n")
     result = cli("list")
     assert result.exit_code == 2

@@ -69,7 +69,7 @@ def test_a_second_signal_ends_it_at_once(spawn: Spawn, told: Any, folder: Path) 
 
 
 def test_a_killed_worker_loses_nothing(spawn: Spawn, told: Any, folder: Path) -> None:
-    """B020: SIGKILL in the middle; the next worker runs the node again, with the same key."""
+    """B080: SIGKILL in the middle; the next worker runs the node again, with the same key."""
     run = told("start", f"{FLOWS}:gated", json.dumps(str(folder)))["id"]
     worker = spawn("worker", FLOWS)
     until(lambda: begun(folder), "the node begins")
@@ -114,7 +114,7 @@ def test_a_worker_without_flows_is_told(cli: Cli, folder: Path) -> None:
 
 
 def test_a_worker_takes_what_another_process_starts(spawn: Spawn, told: Any) -> None:
-    """B043: started, answered, cancelled and listed by others while it works."""
+    """Started, answered, cancelled and listed by others while it works."""
     worker = spawn("worker", FLOWS, "--json")
     assert worker.stdout is not None
     assert "cli.greet" in json.loads(worker.stdout.readline())["flows"]
@@ -150,10 +150,9 @@ with Engine("everflow.db", provide=cli_flows.provide) as engine:
 def test_the_command_line_beside_an_application(told: Any, folder: Path) -> None:
     """An application runs the engine while the command line lists, answers and cancels."""
     script = APPLICATION.format(samples=str(Path(FLOWS).parent))
-    application = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script], cwd=folder, stdout=subprocess.PIPE, text=True
-    )
-    try:
+    ) as application:
         assert application.stdout is not None
         first, second = application.stdout.readline().split()
         assert {row["id"] for row in told("list", "--status", "suspended")} == {first, second}
@@ -161,7 +160,4 @@ def test_the_command_line_beside_an_application(told: Any, folder: Path) -> None
         assert application.stdout.readline() == "('Hello a', True)\n"
         told("cancel", second)
         assert application.communicate(timeout=30)[0] == "cancelled\n"
-        assert told("status", second)["status"] == "cancelled"
-    finally:
-        application.kill()
-        application.wait()
+    assert told("status", second)["status"] == "cancelled"
