@@ -11,9 +11,10 @@ import signal
 import sys
 from pathlib import Path
 
-from everflow import Config, Engine, Flow, NodeRun, RunQuery, Status, flow, need, node
+from everflow import Config, Engine, Flow, NodeRun, Registry, RunQuery, Status, flow, need, node
 from tests.faults.outside import Ledger, until
 
+REGISTRY = Registry()  # of its own: its flows need a ledger
 CONFIG = Config(alone_deaths=3)
 
 
@@ -48,12 +49,12 @@ def live_inline(x: int, *, run: NodeRun, ledger: Ledger = need(Ledger)) -> int:
 
 
 INNOCENT: dict[str, Flow[int, int]] = {
-    "thread": flow("innocent", live >> live),
-    "inline": flow("innocent-inline", live_inline >> live_inline),
+    "thread": flow("innocent", live >> live, registry=REGISTRY),
+    "inline": flow("innocent-inline", live_inline >> live_inline, registry=REGISTRY),
 }
 DEADLY: dict[str, Flow[int, int]] = {
-    "thread": flow("deadly", live >> strike >> live),
-    "inline": flow("deadly-inline", live_inline >> strike_inline >> live_inline),
+    "thread": flow("deadly", live >> strike >> live, registry=REGISTRY),
+    "inline": flow("deadly-inline", live_inline >> strike_inline >> live_inline, registry=REGISTRY),
 }
 
 
@@ -64,7 +65,8 @@ def _is_over(engine: Engine) -> bool:
 
 def main(store: str, ledger_path: str) -> None:
     ledger = Ledger(Path(ledger_path))
-    with Engine(store, provide={Ledger: lambda: ledger}, config=CONFIG) as engine:
+    given = {Ledger: lambda: ledger}
+    with Engine(store, provide=given, registry=REGISTRY, config=CONFIG) as engine:
         until(lambda: _is_over(engine), 100.0, 0.02)
 
 

@@ -22,6 +22,7 @@ from everflow import (
     Engine,
     EverflowError,
     NodeRun,
+    Registry,
     RunQuery,
     Status,
     ask,
@@ -34,6 +35,7 @@ from everflow.errors import EngineClosed
 from tests.faults.outside import Ledger, until
 
 MAX_UNRECORDED, BATCH = 8, 20
+REGISTRY = Registry()  # of its own: its flows need a ledger
 CONFIG = Config(max_unrecorded=MAX_UNRECORDED, batch=BATCH)
 EFFECTS = 5  # nodes of an errand that leave a line
 
@@ -74,7 +76,9 @@ def deliver(parts: tuple[int, int], *, run: NodeRun, ledger: Ledger = need(Ledge
 
 
 errand = flow(
-    "errand", fetch >> weigh >> parallel(send, pack) >> total >> ask("go", int) >> deliver
+    "errand",
+    fetch >> weigh >> parallel(send, pack) >> total >> ask("go", int) >> deliver,
+    registry=REGISTRY,
 )
 
 
@@ -119,7 +123,8 @@ def _quietly(engine: Engine, ledger: Ledger, work: object) -> None:
 
 def main(store: str, ledger_path: str, how: str) -> None:
     ledger = Ledger(Path(ledger_path))
-    with Engine(store, provide={Ledger: lambda: ledger}, config=CONFIG) as engine:
+    given = {Ledger: lambda: ledger}
+    with Engine(store, provide=given, registry=REGISTRY, config=CONFIG) as engine:
         work = [_answer] if how == "finish" else [_answer, _start]
         for each in work:
             Thread(target=_quietly, args=(engine, ledger, each), daemon=True).start()

@@ -10,10 +10,11 @@ import os
 import sys
 from pathlib import Path
 
-from everflow import Config, Engine, NodeRun, flow, need, node
+from everflow import Config, Engine, NodeRun, Registry, flow, need, node
 from tests.faults.outside import Ledger, until
 
 LEASE = 1.0  # seconds
+REGISTRY = Registry()  # of its own: its flows need a ledger
 CONFIG = Config(lease_s=LEASE)
 
 
@@ -31,12 +32,13 @@ def seal(pid: int, *, run: NodeRun, ledger: Ledger = need(Ledger)) -> int:
     return pid
 
 
-holding = flow("holding", hold >> seal)
+holding = flow("holding", hold >> seal, registry=REGISTRY)
 
 
 def main(store: str, ledger_path: str) -> None:
     ledger = Ledger(Path(ledger_path))
-    with Engine(store, provide={Ledger: lambda: ledger}, config=CONFIG):
+    given = {Ledger: lambda: ledger}
+    with Engine(store, provide=given, registry=REGISTRY, config=CONFIG):
         print("ready", flush=True)  # noqa: T201 - the parent reads it
         sys.stdin.read()
 

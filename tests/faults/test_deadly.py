@@ -11,7 +11,7 @@ import pytest
 from everflow import RunQuery, Status, connect
 from everflow.core.entries import Kind, decode_body
 from everflow.engine.connect import Connection
-from tests.faults.deadly import CONFIG, DEADLY, INNOCENT
+from tests.faults.deadly import CONFIG, DEADLY, INNOCENT, REGISTRY
 from tests.faults.outside import Ledger, Process
 
 INNOCENTS = 1000
@@ -43,7 +43,7 @@ def test_only_the_run_that_kills_its_worker_is_set_aside(
 ) -> None:
     """A thousand others finish, none of them set aside, and the reason names the node (B067)."""
     Ledger(tmp_path / "ledger").close()
-    with connect(tmp_path / "store.db", create=True) as client:
+    with connect(tmp_path / "store.db", registry=REGISTRY, create=True) as client:
         guilty = begin(client, place, deadly)
         deaths = supervise(tmp_path, 30)
         assert deaths <= deadly * (CONFIG.alone_deaths + 1) + 1

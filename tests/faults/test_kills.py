@@ -11,16 +11,15 @@ import pytest
 
 from everflow import RunQuery, Status
 from everflow.core.entries import Kind, decode_body
-from everflow.core.registry import default_registry
 from everflow.engine.runs import outcome_of
 from everflow.store import RunRow
 from everflow.stores.sqlite import SQLiteStore
-from tests.faults.errands import BATCH, EFFECTS, MAX_UNRECORDED, expected
+from tests.faults.errands import BATCH, EFFECTS, MAX_UNRECORDED, REGISTRY, expected
 from tests.faults.outside import Ledger, Process, until
 
 
 def _value(store: SQLiteStore, row: RunRow) -> list[int]:
-    value: list[int] = outcome_of(store, row, default_registry().types)
+    value: list[int] = outcome_of(store, row, REGISTRY.types)
     return value
 
 

@@ -12,7 +12,7 @@ import pytest
 from everflow import Run, Status, connect
 from everflow.core.entries import Kind, decode_body
 from everflow.engine.connect import Connection
-from tests.faults.holding import LEASE, holding
+from tests.faults.holding import LEASE, REGISTRY, holding
 from tests.faults.outside import Ledger, Process, until
 
 
@@ -86,7 +86,7 @@ def zombies(tmp_path: Path) -> Iterator[Zombies]:
 
 def haunt(zombies: Zombies, rounds: int) -> None:
     """So many rounds; the workers are well at the end."""
-    with connect(zombies.store) as client:
+    with connect(zombies.store, registry=REGISTRY) as client:
         for number in range(rounds):
             zombies.round(client, number)
     for worker in zombies.workers.values():
