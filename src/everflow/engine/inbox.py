@@ -89,6 +89,7 @@ class Inbox:
     def _journal(self, cell: Cell, arrival: Arrival, asked: Question | None = None) -> None:
         recorder, message = self._recorder, arrival.message
         recorder.draft.arrivals.append(arrival.id)
+        self._cells.wake(cell)
         recorder.touch(cell)
         try:
             if isinstance(message, Answer):
