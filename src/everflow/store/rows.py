@@ -279,11 +279,12 @@ class RunQuery(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class QuestionQuery(msgspec.Struct, kw_only=True, frozen=True):
-    """Filters over questions; ``open_only`` leaves out the closed ones."""
+    """Filters over questions; ``open_only`` leaves out the closed ones. ``after`` pages."""
 
     no: int | None = None
     tag: str | None = None
     occurrence: int | None = None
+    after: tuple[int, str, int] | None = None  # only those opened after this (no, tag, occurrence)
     open_only: bool = True
     limit: int = 100
 

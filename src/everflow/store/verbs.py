@@ -174,7 +174,7 @@ class Store(Protocol):
         """How many runs by status, without zeros; ``limit`` and ``after`` don't count."""
 
     def questions(self, query: QuestionQuery) -> list[QuestionRow]:
-        """In the order of their opening."""
+        """In the order of their opening. After a question that isn't there comes nothing."""
 
     def definition(self, hash: str) -> str | None:  # noqa: A002 - the word for it in every layer
         """The body that was given with that hash; the first one given stays."""

@@ -113,9 +113,14 @@ class Reading(Tables):
     @locked
     def questions(self, query: QuestionQuery) -> list[QuestionRow]:
         """The questions that a query asks for."""
+        if query.after is not None and query.after not in self._questions:
+            return []
+        opened = iter(self._questions.items())
+        if query.after is not None:
+            next(place for place, _ in opened if place == query.after)
         found = (
             self._today(question)
-            for question in self._questions.values()
+            for _, question in opened
             if query.no in {None, question.no}
             and query.tag in {None, question.tag}
             and query.occurrence in {None, question.occurrence}

@@ -111,6 +111,7 @@ class Reading(Desk):
             "no": query.no,
             "tag": query.tag,
             "occurrence": query.occurrence,
+            "past": None if query.after is None else as_json(query.after),
             "open": query.open_only or None,
         }
         return self._ask_filtered("questions", list[QuestionRow], _given(filters), query.limit)

@@ -133,6 +133,12 @@ tag = :tag
 -- name: filter_occurrence
 occurrence = :occurrence
 
+-- name: filter_past
+id > (
+    SELECT q.id FROM question AS q
+    WHERE q.run = :past ->> 0 AND q.tag = :past ->> 1 AND q.occurrence = :past ->> 2
+)
+
 -- name: filter_open
 state = 'open'
 
