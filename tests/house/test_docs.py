@@ -90,6 +90,7 @@ def _run(document: Document, folder: Path) -> None:
                 assert not wrong, f"{where}\n{wrong}"
 
 
+@pytest.mark.timeout(240)  # the tutorial is some forty processes
 @pytest.mark.parametrize("document", _RUNNABLE, ids=lambda document: document.path)
 def test_what_a_document_shows_runs(document: Document, tmp_path: Path) -> None:
     """Every marked block of a document runs, in order, in an empty folder."""
