@@ -91,6 +91,7 @@ class Adoption:
         self._next_look = 0
         self._next_claim = 0
         self._row_due: int | None = None
+        self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
         self._nudged = True
         self._claiming = True
@@ -189,6 +190,7 @@ class Adoption:
         if cold:
             self._load(cold)
         self._due_again = bool(due)
+        self._woken = now
         self._row_due = now + CLAIM_EVERY if due else self._store.next_due(worker)
 
     def _claim(self, now: int) -> None:
@@ -275,7 +277,7 @@ class Adoption:
     ) -> None:
         parts = self._parts
         parts.cells.add(cell)
-        fresh = cell.machine.seq == 0
+        fresh = cell.machine.seq == 0 and cell.row.status in ACTIVE
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
@@ -328,7 +330,11 @@ class Adoption:
 
     def rests(self, due: int | None) -> None:
         """A run of this worker rests until then; it may leave memory."""
-        if due is not None and (self._row_due is None or due < self._row_due):
+        if due is None:
+            return
+        if due <= self._woken:  # by a wall clock that is ahead: its time is still to come
+            due = self._woken + CLAIM_EVERY
+        if self._row_due is None or due < self._row_due:
             self._row_due = due
 
     def outcome_refused(self, no: int) -> None:

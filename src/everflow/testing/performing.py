@@ -29,9 +29,7 @@ class Performer:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         try:
-            return self._loop.run_until_complete(
-                callee.perform_async(attempt.payload, attempt.run)
-            )
+            return self._loop.run_until_complete(callee.perform_async(attempt.payload, attempt.run))
         except asyncio.CancelledError:
             return None
 
