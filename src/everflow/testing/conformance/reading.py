@@ -249,17 +249,18 @@ class QueryRules(Hooks):
         scribe.write(opened=[opened(one, "t", 1), opened(two, "u")])
         store.accept([answer(one)])
 
-        def after(no: int, tag: str, occurrence: int, **query: object) -> list[tuple[str, str]]:
-            asked = QuestionQuery(after=(no, tag, occurrence))
+        def after(place: tuple[int, str, int], **query: object) -> list[tuple[str, str]]:
+            asked = QuestionQuery(after=place)
             found = store.questions(structs.replace(asked, **query))
             return [(q.run, q.tag) for q in found]
 
-        assert after(one.no, "t", 0) == [("b", "t"), ("a", "t"), ("b", "u")]
-        assert after(one.no, "t", 0, limit=2) == [("b", "t"), ("a", "t")]
-        assert after(one.no, "t", 0, no=two.no) == [("b", "t"), ("b", "u")]
-        assert after(one.no, "t", 1, tag="t") == []
-        assert after(two.no, "u", 0) == []
-        assert after(two.no, "u", 7) == []
+        first = (one.no, "t", 0)
+        assert after(first) == [("b", "t"), ("a", "t"), ("b", "u")]
+        assert after(first, limit=2) == [("b", "t"), ("a", "t")]
+        assert after(first, no=two.no) == [("b", "t"), ("b", "u")]
+        assert after((one.no, "t", 1), tag="t") == []
+        assert after((two.no, "u", 0)) == []
+        assert after((two.no, "u", 7)) == []
 
     def test_questions_are_filtered(self, store: Store) -> None:
         """By run, tag and occurrence; closed ones only when asked for."""
