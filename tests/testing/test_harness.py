@@ -9,6 +9,7 @@ from everflow import (
     Failure,
     NoRetry,
     Question,
+    Registry,
     Reply,
     Status,
     ask,
@@ -25,6 +26,9 @@ from everflow import (
 )
 from everflow.errors import MissingDependency, RunFailed, StillRunning, WrongArgument
 from everflow.testing import harness
+
+
+KIT = Registry()  # so that no engine of another test is asked for what these nodes need
 
 
 class Mailer:
@@ -59,12 +63,13 @@ post = flow(
     draft
     >> ask("approval", bool, notify=invite, within=timedelta(days=2), default=False)
     >> branch(it[1], publish, shelve),
+    registry=KIT,
 )
 
 
 def test_a_deadline_passes_by_a_jump() -> None:
     """B053, B141: three days in no time."""
-    with harness(post, provide={Mailer: Mailer}) as h:
+    with harness(post, registry=KIT, provide={Mailer: Mailer}) as h:
         run = h.start("swifts")
         assert run.status is Status.SUSPENDED
         h.jump(days=3)
@@ -74,7 +79,7 @@ def test_a_deadline_passes_by_a_jump() -> None:
 def test_dependencies_are_the_tests_own() -> None:
     """What is given as an instance is used as it is."""
     mailer = Mailer()
-    with harness(post, provide={Mailer: mailer}) as h:
+    with harness(post, registry=KIT, provide={Mailer: mailer}) as h:
         run = h.start("tides")
         assert mailer.sent == [f"{run.id}.approval.1"]
         assert h.answer(mailer.sent[0], value=True) is Reply.ANSWERED
@@ -84,14 +89,14 @@ def test_dependencies_are_the_tests_own() -> None:
 
 def test_a_missing_dependency_is_told_before_anything_runs() -> None:
     """The error names the node and the type."""
-    with pytest.raises(MissingDependency, match="Mailer"), harness(post):
+    with pytest.raises(MissingDependency, match="Mailer"), harness(post, registry=KIT):
         pass
 
 
 def test_a_crash_loses_nothing() -> None:
     """B080: another worker goes on, and what was recorded isn't run again."""
     mailer = Mailer()
-    with harness(post, provide={Mailer: mailer}) as h:
+    with harness(post, registry=KIT, provide={Mailer: mailer}) as h:
         run = h.start("swifts")
         h.crash()
         h.answer(run, value=True)
@@ -101,11 +106,16 @@ def test_a_crash_loses_nothing() -> None:
 
 def test_nodes_are_replaced_by_node_or_name() -> None:
     """A stand-in takes the value alone and needs no name."""
-    with harness(post, provide={Mailer: Mailer}, replace={draft: lambda _: "a stand-in"}) as h:
+    with harness(
+        post, registry=KIT, provide={Mailer: Mailer}, replace={draft: lambda _: "a stand-in"}
+    ) as h:
         run = h.start("swifts")
         h.answer(run, value=True)
         assert run.result() == "online: a stand-in"
-    with pytest.raises(WrongArgument, match="no node"), harness(post, replace={"other:fn": len}):
+    with (
+        pytest.raises(WrongArgument, match="no node"),
+        harness(post, registry=KIT, replace={"other:fn": len}),
+    ):
         pass
 
 
@@ -149,11 +159,11 @@ def test_outcomes_are_told_as_by_an_engine() -> None:
     def breaks(_: str) -> Failure:
         raise NoRetry(LookupError("gone"))
 
-    with harness(post, provide={Mailer: Mailer}, replace={draft: breaks}) as h:
+    with harness(post, registry=KIT, provide={Mailer: Mailer}, replace={draft: breaks}) as h:
         run = h.start("x")
         with pytest.raises(RunFailed, match="LookupError: gone"):
             run.result()
-    with harness(post, provide={Mailer: Mailer}) as h:
+    with harness(post, registry=KIT, provide={Mailer: Mailer}) as h:
         run = h.start("x")
         with pytest.raises(StillRunning):
             run.result()
@@ -164,7 +174,7 @@ def test_outcomes_are_told_as_by_an_engine() -> None:
 
 def test_a_question_shows_its_prompt() -> None:
     """What a person would see."""
-    with harness(post, provide={Mailer: Mailer}) as h:
+    with harness(post, registry=KIT, provide={Mailer: Mailer}) as h:
         run = h.start("swifts")
         (question,) = h.questions(run)
         assert h.prompt(question) == "about swifts"

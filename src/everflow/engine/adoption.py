@@ -79,7 +79,7 @@ class Adoption:
             again=self._read_again,
             block=self.block,
         )
-        self._loader = Loader(parts.store, parts.definitions)
+        self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
@@ -116,7 +116,7 @@ class Adoption:
     @property
     def restless(self) -> bool:
         """Whether a look right now would find something to do."""
-        if self._nudged or self._unloaded or self._lost or self._born:
+        if self._nudged or self._unloaded or self._lost or self._may_bear:
             return True
         if self._claiming and self._room > 0:
             return True
@@ -125,7 +125,7 @@ class Adoption:
 
     @property
     def _room(self) -> int:
-        return min(self._parts.config.live_runs - len(self._parts.cells), CLAIM)
+        return min(self._parts.config.live_runs - self._parts.cells.going, CLAIM)
 
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
@@ -253,13 +253,22 @@ class Adoption:
         """A run that this process just started: its first entry is in the store."""
         self._born.append((row, definition, at, payload))
 
+    @property
+    def load(self) -> int:
+        """How many runs are in memory, or on their way there."""
+        return self._parts.cells.going + len(self._born)
+
+    @property
+    def _may_bear(self) -> bool:
+        few = self._parts.dispatcher.inline_waiting < self._parts.config.batch
+        return bool(self._born) and few and self._room > 0
+
     def _take_born(self) -> None:
         """Bring started runs into memory as fast as they are worked off.
 
         Later ones wait as they are: live runs go on first, and few are in memory at once.
         """
-        most = self._parts.config.batch
-        while self._born and self._parts.dispatcher.inline_waiting < most:
+        while self._may_bear:
             self._bear(*self._born.popleft())
 
     def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
@@ -281,6 +290,9 @@ class Adoption:
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
+        if any(isinstance(arrival.message, Cancel) for arrival in arrivals):
+            for arrival in arrivals:  # first of all: its code may be missing
+                self._inbox.apply(cell, arrival)
         held = self._take_up(cell, fresh=fresh)
         asks = fresh and cell.questions > 0
         if suspect and held:

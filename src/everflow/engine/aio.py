@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from everflow.core.flow import Flow
@@ -21,10 +21,19 @@ LOOK = 0.2  # seconds between looks when no change is told
 class AsyncRun(Generic[Out]):
     """One run, by its id."""
 
-    def __init__(self, id: str, client: Client, changes: Changes) -> None:  # noqa: A002 - its name
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - its name
+        alive: Callable[[], Client],
+        changes: Changes,
+    ) -> None:
         self.id = id
-        self._client = client
+        self._alive = alive
         self._changes = changes
+
+    @property
+    def _client(self) -> Client:
+        return self._alive()
 
     async def status(self) -> Status:
         """Where the run stands now."""
@@ -70,9 +79,14 @@ class AsyncRun(Generic[Out]):
 class AsyncEngine:
     """What ``async with Engine(...)`` gives."""
 
-    def __init__(self, client: Client, changes: Changes) -> None:
-        self._client = client
+    def __init__(self, alive: Callable[[], Client], changes: Changes) -> None:
+        self._alive = alive
         self._changes = changes
+
+    @property
+    def _client(self) -> Client:
+        """The calls; EngineClosed once the engine executes no more."""
+        return self._alive()
 
     async def start(
         self,
@@ -84,14 +98,14 @@ class AsyncEngine:
     ) -> AsyncRun[Out]:
         """Start a run; see ``Engine.start``."""
         row = await asyncio.to_thread(self._client.start, flow, value, key=key, labels=labels)
-        return AsyncRun(row.id, self._client, self._changes)
+        return AsyncRun(row.id, self._alive, self._changes)
 
     async def start_all(
         self, flow: Flow[In, Out] | str, values: Sequence[In]
     ) -> list[AsyncRun[Out]]:
         """Start a run for each value; see ``Engine.start_all``."""
         rows = await asyncio.to_thread(self._client.start_all, flow, values)
-        return [AsyncRun(row.id, self._client, self._changes) for row in rows]
+        return [AsyncRun(row.id, self._alive, self._changes) for row in rows]
 
     async def answer(
         self, token: str, value: Any, *, key: str | None = None, by: str = ""
@@ -123,7 +137,7 @@ class AsyncEngine:
     async def run(self, run: str) -> AsyncRun[Any]:
         """The handle of a run; NoSuchRun when there is none."""
         row = await asyncio.to_thread(self._client.row, run)
-        return AsyncRun(row.id, self._client, self._changes)
+        return AsyncRun(row.id, self._alive, self._changes)
 
     async def runs(self, query: RunQuery | None = None) -> list[RunRow]:
         """Runs by filters, a page at a time."""

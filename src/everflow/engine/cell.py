@@ -116,6 +116,11 @@ class Cells:
     def __len__(self) -> int:
         return len(self._cells)
 
+    @property
+    def going(self) -> int:
+        """How many of them have something to do."""
+        return len(self._cells) - len(self._resting)
+
     def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._cells.values()))
 

@@ -298,7 +298,7 @@ class Client:
         row = self.row(run)
         verdict = self._accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
         if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
-            self._refuse_if_ended(self.row(run))
+            self._reply(row, verdict)
 
     def _answer(
         self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str

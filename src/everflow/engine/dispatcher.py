@@ -8,6 +8,7 @@ the suspects are known.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, MutableSequence
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ from everflow.engine.cell import Cell
 from everflow.engine.noderun import NodeRun, Progress
 from everflow.errors import StoreDamaged, StoreError
 
+_log = logging.getLogger("everflow.engine")
 __all__ = ["Attempt", "Dispatcher", "Pool"]
 
 ALONE, INLINE, FIRST = 0, 1, 2  # slots of the flight board
@@ -154,6 +156,21 @@ class Dispatcher:
         """How many were abandoned since: they are in flight until a commit says that they are closed."""
         stopped, self._stopped = self._stopped, 0
         return stopped
+
+    def give_up(self, cell: Cell, op: NodeOp) -> bool:
+        """Wait no longer for the end of a stopped attempt. False when it has ended already."""
+        attempt = self._begun.get(cell.running.get(op.id, 0))
+        if attempt is None or cell.machine.state.ops.get(op.id) is not op:
+            return False
+        del cell.running[op.id]
+        self.finished(attempt)
+        self._stopped += 1
+        _log.warning(
+            "%s of run %s goes on although it was cancelled; its result will be thrown away",
+            attempt.callee.name,
+            attempt.run.id,
+        )
+        return True
 
     # --- running
 

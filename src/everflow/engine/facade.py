@@ -95,7 +95,7 @@ class Engine:
         """The async face; async nodes run on this loop."""
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.open, loop)
-        return AsyncEngine(self.client, self.changes)
+        return AsyncEngine(self._alive, self.changes)
 
     async def __aexit__(
         self,
@@ -135,7 +135,7 @@ class Engine:
             host=socket.gethostname(),
             pid=os.getpid(),
         )
-        worker = Worker(scheduler, self.config)
+        worker = Worker(scheduler, self.config, self.changes.tell)
 
         def tell(attempt: Any, end: Any) -> None:
             worker.post(scheduler.attempt_ended, attempt, end)
@@ -281,8 +281,8 @@ class Engine:
 
     # --- inside
 
-    def _guarded(self) -> Client:
-        """The client, if the caller may block here."""
+    def _alive(self) -> Client:
+        """The client, if the engine still executes."""
         client = self.client
         if os.getpid() != self._pid:
             raise EngineClosed(
@@ -293,7 +293,12 @@ class Engine:
         assert worker is not None
         if worker.fault is not None:
             raise EngineClosed(f"the engine stopped by a fault of its own: {worker.fault!r}")
-        if worker.is_mine or current.get() is not None:
+        return client
+
+    def _guarded(self) -> Client:
+        """The client, if the caller may block here."""
+        client, worker = self._alive(), self._worker
+        if (worker is not None and worker.is_mine) or current.get() is not None:
             raise NotOnThisThread(
                 "the engine was called from inside a node, which would wait for itself",
                 hint="return the value that another node is to act on, or use the flow",
@@ -321,7 +326,7 @@ class Engine:
         """The owner and number of a new run: none while there are too many in memory already."""
         scheduler = self._scheduler
         assert scheduler is not None
-        if len(scheduler.cells) >= self.config.live_runs:
+        if scheduler.load >= self.config.live_runs:
             return 0, 0
         worker = scheduler.ownership.worker
         return worker, worker * WORKER_SPAN + next(self._numbers)

@@ -8,7 +8,7 @@ nothing of it is lost.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,9 @@ from everflow.core.journal import fold
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
-from everflow.errors import FlowError, StoreDamaged, UnresolvedName
-from everflow.store import Arrival, Loaded, RunRow, Store
+from everflow.engine.dependencies import check_needs
+from everflow.errors import ConfigurationError, FlowError, StoreDamaged, UnresolvedName
+from everflow.store import Arrival, Cancel, Loaded, RunRow, Store
 
 __all__ = ["Blocked", "Definitions", "Fresh", "Loader"]
 
@@ -92,9 +93,12 @@ class Blocked:
 class Loader:
     """Loads runs by their numbers."""
 
-    def __init__(self, store: Store, definitions: Definitions) -> None:
+    def __init__(
+        self, store: Store, definitions: Definitions, given: Mapping[type[Any], Any]
+    ) -> None:
         self._store = store
         self._definitions = definitions
+        self._given = given
 
     def load(self, nos: Sequence[int]) -> list[Fresh | Blocked]:
         """Load runs in one query; a damaged one among them doesn't keep the others."""
@@ -123,12 +127,8 @@ class Loader:
         today = self._definitions.today(row.flow)
         same_shape = today is not None and today.hash[:SHAPE] == row.definition[:SHAPE]
         target = today if same_shape and today is not None else current
-        if target.missing:
-            raise UnresolvedName(
-                f"no module imported here has {', '.join(target.missing[:5])}",
-                flow=row.flow,
-                hint="import the module that defines it; the run goes on by itself then",
-            )
+        if not any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals):
+            self._check_code(target)  # a cancel needs no code
         bodies = [body for _, _, body, _ in loaded.entries]
         first = decode_body(bodies[0])
         begun = first.note if first.kind == Kind.BASE else first.node
@@ -144,3 +144,17 @@ class Loader:
             cell.base_size = len(bodies[0])
         return Fresh(cell, loaded.arrivals, moved)
 
+    def _check_code(self, definition: Definition) -> None:
+        """All functions and dependencies of a definition are here, else UnresolvedName."""
+        if definition.missing:
+            raise UnresolvedName(
+                f"no module imported here has {', '.join(definition.missing[:5])}",
+                flow=definition.program.name,
+                hint="import the module that defines it; the run goes on by itself then",
+            )
+        try:
+            check_needs([definition], self._given)
+        except ConfigurationError as error:
+            raise UnresolvedName(
+                error.message, flow=definition.program.name, position=error.position, hint=error.hint
+            ) from error

@@ -153,11 +153,11 @@ class Run(Generic[Out]):
         return cast(Out, outcome_of(self._store, row, self._types))
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
-        if self._guard is not None:
-            self._guard()
         end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)
         patience = LOOK
         while True:
+            if self._guard is not None:
+                self._guard()
             seen = self._changes.count if self._changes is not None else 0
             row = self.row()
             if enough(row):

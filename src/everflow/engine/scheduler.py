@@ -90,6 +90,7 @@ class Scheduler:
         self._pending: tuple[Draft, Batch] | None = None
         self._sent = False
         self._expiring: set[int] = set()  # runs of which a question is being closed
+        self._graces: deque[tuple[int, Cell, NodeOp]] = deque()  # cancelled, until when
         self._delay = FIRST_DELAY
         self._retry_at = 0
         self._doubted = False  # a caller's write failed, and none went through since
@@ -106,6 +107,11 @@ class Scheduler:
         """Enlist as a worker. ``given`` is what nodes need, by type."""
         self.dispatcher.given.update(given)
         self.dispatcher.board = self.ownership.enlist(self.clock.now())
+
+    @property
+    def load(self) -> int:
+        """How many runs are in memory, or about to be: what is posted counts."""
+        return self.adoption.load + len(self._posts)
 
     @property
     def busy(self) -> bool:
@@ -133,6 +139,8 @@ class Scheduler:
         due = self.timers.next_in()
         if due is not None and due < least:
             least = due
+        if self._graces:
+            least = min(least, max(self._graces[0][0] - self.system_clock.boot(), 0))
         if self.trouble is not None:
             return max(min(least, self._retry_at - self.system_clock.boot()), 1_000)
         return least
@@ -154,6 +162,7 @@ class Scheduler:
             self._in_trouble(error)
             return
         self._fire()
+        self._end_graces()
         try:
             most = self.config.batch * (1 if self._pending is None else 2)
             room = most - len(self.recorder.draft.entries)
@@ -199,6 +208,17 @@ class Scheduler:
             return
         if self.dispatcher.stop(cell, op):
             self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
+        else:
+            end = self.system_clock.boot() + round(self.config.grace_s * 1_000_000)
+            self._graces.append((end, cell, op))
+
+    def _end_graces(self) -> None:
+        """Give up async nodes that were cancelled and go on all the same: their ends come late."""
+        boot = self.system_clock.boot()
+        while self._graces and self._graces[0][0] <= boot:
+            _, cell, op = self._graces.popleft()
+            if not cell.dropped and self.dispatcher.give_up(cell, op):
+                self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
 
     def attempt_ended(self, attempt: Attempt, end: Ended | None) -> None:
         """A pool tells the end of an attempt; None says that it was cancelled."""
@@ -244,7 +264,13 @@ class Scheduler:
             if op.key == "@deadline" and type(question) is QuestionOp:
                 self._expire(cell, op, question)
             else:
-                self.recorder.record(cell, Kind.FIRED, op.id)
+                self._record_firing(cell, op)
+
+    def _record_firing(self, cell: Cell, op: TimerOp) -> None:
+        try:
+            self.recorder.record(cell, Kind.FIRED, op.id)
+        except FlowError as error:
+            self.adoption.block(cell, "code", str(error))
 
     def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
         """Close a question whose deadline passed; journal that only if no answer was faster."""
@@ -255,14 +281,16 @@ class Scheduler:
         draft.after.append(lambda: self._expired(no, op))
 
     def _expired(self, no: int, op: TimerOp) -> None:
-        self.adoption.take_arrivals()
+        more = True
+        while more:  # a long inbox is read to its end: the answer may stand there
+            more = self.adoption.take_arrivals()
         self._expiring.discard(no)
         cell = self.cells.get(no)
         if cell is None:
             return
         self.recorder.touch(cell)
         if cell.machine.state.ops.get(op.id) is op:
-            self.recorder.record(cell, Kind.FIRED, op.id)
+            self._record_firing(cell, op)
 
     # --- commits
 

@@ -22,12 +22,19 @@ __all__ = ["Worker"]
 _log = logging.getLogger("everflow.engine")
 
 
+def _nothing() -> None:
+    """Nobody is to be told of a fault."""
+
+
 class Worker:
     """Runs a scheduler until it is closed."""
 
-    def __init__(self, scheduler: Scheduler, config: Config) -> None:
+    def __init__(
+        self, scheduler: Scheduler, config: Config, failed: Callable[[], None] = _nothing
+    ) -> None:
         self._scheduler = scheduler
         self._config = config
+        self._failed = failed
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._committer = ThreadedCommitter(
@@ -93,6 +100,7 @@ class Worker:
                     wake.wait(scheduler.sleep_us() / 1_000_000)
         except BaseException as error:
             self.fault = error
+            self._failed()
             _log.critical("the scheduler stopped by a fault of its own", exc_info=error)
             raise
 
@@ -101,7 +109,7 @@ class Worker:
         scheduler = self._scheduler
         pause = min(self._config.lease_s / 5, self._config.watchdog_s)
         held: NodeOp | None = None
-        while not self._closing.wait(pause):
+        while not self._closing.wait(pause) and self.fault is None:  # then others take over
             try:
                 scheduler.store.beat(scheduler.ownership.worker)
             except EverflowError as error:
