@@ -28,6 +28,7 @@ __all__ = [
     "read_outcome",
     "restore",
     "snapshot",
+    "state_of",
     "take",
 ]
 
@@ -99,8 +100,18 @@ def base_entry(machine: Machine, at: int, definition: str = "") -> Entry:
 def restore(program: Program, payload: str) -> State:
     """The state of a snapshot, checked against the program.
 
-    Raises UnknownFrame for what a newer release wrote, StoreDamaged for text that isn't a snapshot
-    at all, UnresolvedName and JournalMismatch where the program lacks what the run stands on.
+    Raises what ``state_of`` does, and UnresolvedName and JournalMismatch where the program lacks
+    what the run stands on.
+    """
+    state = state_of(payload)
+    _check_fit(program, state)
+    return state
+
+
+def state_of(payload: str) -> State:
+    """The state of a snapshot, for those who only look at it.
+
+    Raises UnknownFrame for what a newer release wrote, StoreDamaged for text that isn't a snapshot.
     """
     try:
         version = _version_decoder.decode(payload).version
@@ -110,7 +121,7 @@ def restore(program: Program, payload: str) -> State:
                 hint="the run loses nothing and goes on where the release that wrote it, or a newer"
                 " one, is installed",
             )
-        state = _state_decoder.decode(payload)
+        return _state_decoder.decode(payload)
     except msgspec.ValidationError as error:
         raise UnknownFrame(
             f"the run's snapshot holds what this release doesn't know: {error}",
@@ -118,8 +129,6 @@ def restore(program: Program, payload: str) -> State:
         ) from error
     except (ValueError, RecursionError) as error:
         raise StoreDamaged(f"the run's snapshot can't be read: {error}") from error
-    _check_fit(program, state)
-    return state
 
 
 def _check_fit(program: Program, state: State) -> None:

@@ -23,13 +23,13 @@ from everflow.core.values import Reader, encode, parse, untagged
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.inputs import durable_names, input_reader
 from everflow.engine.intake import Group
+from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
 from everflow.errors import (
     AlreadyDone,
     AmbiguousAnswer,
     AnswerRefused,
     NoSuchFlow,
-    NoSuchRun,
     NotAFlow,
     NotWaiting,
     RunCancelled,
@@ -43,7 +43,6 @@ from everflow.store import (
     Early,
     Message,
     NewRun,
-    QuestionQuery,
     QuestionRow,
     RunRow,
     Status,
@@ -86,7 +85,7 @@ def split_token(token: str) -> tuple[str, str, int]:
     return parts[0], parts[1], int(parts[2])
 
 
-class Client:
+class Client(Keeper):
     """Starts, answers, cancels and looks. ``owner`` gives (worker, next run number) or zeros.
 
     ``admit`` raises for a definition that can't be run here.
@@ -107,7 +106,7 @@ class Client:
         nudge: Callable[[], None] | None = None,
         unclear: Callable[[], None] | None = None,
     ) -> None:
-        self.store = store
+        super().__init__(store, nudge)
         self.registry = registry
         self.clock = clock
         self.definitions = Definitions(store, registry)
@@ -117,7 +116,6 @@ class Client:
         self._admit = admit
         self._owner = owner
         self._started = started
-        self._nudge = nudge
         self._unclear = unclear
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, Reader | None] = {}  # definitions that may be started
@@ -270,7 +268,7 @@ class Client:
         """
         row = self.row(run)
         self._refuse_if_ended(row)
-        found = self.store.questions(QuestionQuery(no=row.no, tag=tag))
+        found = self.open_questions(row.no, tag)
         if len(found) == 1:
             answer = self._answer(row, found[0], value, key, by)
             return self._reply(row, self._accept(answer))
@@ -374,20 +372,3 @@ class Client:
             raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
         if row.status is Status.FAILED:
             raise RunFailed("the run has failed", run=row.id, flow=row.flow)
-
-    # --- looking
-
-    def row(self, run: str) -> RunRow:
-        """A run's row; NoSuchRun when there is none of that id."""
-        found = self.store.find(run) if isinstance(run, str) else None
-        if found is None:
-            raise NoSuchRun(
-                f"there is no run {run!r:.80} in {self.store.info().place}",
-                hint="`everflow list` shows the runs there are",
-            )
-        return found
-
-    def questions(self, run: str | None = None) -> list[QuestionRow]:
-        """The open questions of a run, or of all runs."""
-        no = None if run is None else self.row(run).no
-        return self.store.questions(QuestionQuery(no=no, limit=1000))

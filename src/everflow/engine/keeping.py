@@ -1,0 +1,130 @@
+"""What a client may do with runs that are there, without executing or telling them anything.
+
+No call here needs the code of a flow. What is pruned is what no run can come to need: the entries
+before its base that neither the base nor the outcome nor an open question refers to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+import msgspec
+
+from everflow.core.entries import decode_body
+from everflow.core.journal import read_outcome, state_of
+from everflow.core.ops import AnyRef
+from everflow.core.refs import seqs
+from everflow.core.state import Done, live_seqs
+from everflow.errors import NoSuchRun
+from everflow.store import QuestionQuery, QuestionRow, RunRow, Store
+from everflow.stores.transfer import ImportReport, export_runs, import_runs
+
+__all__ = ["Keeper"]
+
+PAGE = 1_000
+_refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
+
+
+class Keeper:
+    """Looks at the runs of a store, and keeps them. ``nudge`` is called once runs were queued."""
+
+    def __init__(self, store: Store, nudge: Callable[[], None] | None = None) -> None:
+        self.store = store
+        self._nudge = nudge
+
+    # --- looking
+
+    def row(self, run: str) -> RunRow:
+        """A run's row; NoSuchRun when there is none of that id."""
+        found = self.store.find(run) if isinstance(run, str) else None
+        if found is None:
+            raise NoSuchRun(
+                f"there is no run {run!r:.80} in {self.store.info().place}",
+                hint="`everflow list` shows the runs there are",
+            )
+        return found
+
+    def questions(self, run: str | None = None) -> list[QuestionRow]:
+        """The open questions of a run, or of all runs, in the order of their opening."""
+        return self.open_questions(None if run is None else self.row(run).no)
+
+    def open_questions(self, no: int | None, tag: str | None = None) -> list[QuestionRow]:
+        """All open questions of a run, or of all runs; those of a tag, or all."""
+        found: list[QuestionRow] = []
+        while True:
+            last = (found[-1].no, found[-1].tag, found[-1].occurrence) if found else None
+            page = self.store.questions(QuestionQuery(no=no, tag=tag, after=last, limit=PAGE))
+            found += page
+            if len(page) < PAGE:
+                return found
+
+    # --- keeping
+
+    def adopt(self, run: str) -> bool:
+        """Let a run go on that was put aside: imported and paused, or blocked until the operator.
+
+        It is queued for a worker. False for any other run, which is left as it is.
+        """
+        (adopted,) = self.store.adopt([self.row(run).no])
+        if adopted and self._nudge is not None:
+            self._nudge()
+        return adopted
+
+    def export(self, runs: Sequence[str], file: BinaryIO) -> int:
+        """Write runs with all that is their own as checked JSON Lines; give how many."""
+        return export_runs(self.store, [self.row(run).no for run in runs], file)
+
+    def import_runs(
+        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
+    ) -> ImportReport:
+        """Bring the runs of an export, gzipped or not, into the store; say what became of each.
+
+        Live runs arrive paused, so that a copy doesn't act, unless they are to be adopted at once.
+        ``replace``: a run with another history here is replaced, not left. ImportRefused for a file
+        that is cut, edited or no export.
+        """
+        report = import_runs(self.store, file, replace=replace, adopt=adopt)
+        if adopt and self._nudge is not None:
+            self._nudge()
+        return report
+
+    def backup(self, place: str | os.PathLike[str]) -> None:
+        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
+        self.store.backup(os.fspath(place))
+
+    def prune(self, run: str, *, dry: bool = False) -> int:
+        """Delete the entries that the run can't come to need; how many. With ``dry``, only count.
+
+        They are gone from ``show`` and from exports. Everything since the run's latest base stays,
+        so that a run without one keeps all.
+        """
+        row = self.row(run)
+        if row.base == 0:
+            return 0
+        keep = self._needed(row)
+        if not dry:
+            return self.store.prune(row.no, before=row.base, keep=sorted(keep))
+        return sum(seq not in keep for seq in self._old(row))
+
+    def _needed(self, row: RunRow) -> set[int]:
+        """Entries from before the base whose payloads are still referred to."""
+        base = decode_body(self.store.entries(row.no, [row.base])[row.base])
+        needed = live_seqs(state_of(base.payload))
+        outcome = read_outcome(row.outcome) if row.outcome else None
+        if isinstance(outcome, Done):
+            needed |= set(seqs(outcome.value))
+        for question in self.open_questions(row.no):
+            needed |= set(seqs(_refs.decode(question.prompt)))
+        return {seq for seq in needed if seq < row.base}
+
+    def _old(self, row: RunRow) -> Iterator[int]:
+        """The entries before the base that are there."""
+        first = 0
+        while page := self.store.journal(row.no, first=first, limit=PAGE):
+            for _, seq, _, _ in page:
+                if seq >= row.base:
+                    return
+                yield seq
+            first = page[-1][1] + 1
