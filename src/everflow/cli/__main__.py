@@ -2,4 +2,6 @@
 
 from everflow.cli import main
 
-main()
+# A process that is spawned from this one imports it again, under another name.
+if __name__ == "__main__":
+    main()
