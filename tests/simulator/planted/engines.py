@@ -8,12 +8,13 @@ from everflow.core.ops import NodeOp, Op, TimerOp
 from everflow.engine.adoption import Adoption
 from everflow.engine.cell import Cell
 from everflow.engine.dispatcher import Attempt, Dispatcher
+from everflow.engine.inbox import Inbox
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.scheduler import Scheduler
 from everflow.engine.timers import Timers
 from everflow.errors import EverflowError
-from everflow.store import Arrival, Cancel, Early
+from everflow.store import Arrival, Cancel
 from tests.simulator.planted import bug
 
 
@@ -117,29 +118,32 @@ def leases_are_kept_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
 @bug()
 def a_cancel_is_dropped_by_its_owner(patch: pytest.MonkeyPatch) -> None:
     """A cancel leaves the inbox and isn't journaled."""
-    real = Adoption._apply
+    real = Inbox._journal
 
-    def apply(self: Adoption, cell: Cell, arrival: Arrival) -> None:
+    def journal(self: Inbox, cell: Cell, arrival: Arrival, asked: Any = None) -> None:
         if isinstance(arrival.message, Cancel) and cell.questions:
-            self._applying.add(arrival.id)
-            self._parts.recorder.draft.arrivals.append(arrival.id)
-            self._parts.recorder.touch(cell)
+            self._recorder.draft.arrivals.append(arrival.id)
+            self._recorder.touch(cell)
         else:
-            real(self, cell, arrival)
+            real(self, cell, arrival, asked)
 
-    patch.setattr(Adoption, "_apply", apply)
+    patch.setattr(Inbox, "_journal", journal)
 
 
 @bug()
 def an_early_answer_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """An answer by tag for which no question is open is thrown away."""
-    real = Adoption._apply_early
+    patch.setattr(Inbox, "_kept", lambda self, cell, message: None)
 
-    def apply_early(self: Adoption, cell: Cell, message: Early) -> None:
-        if any(tag == message.tag for tag, _ in cell.asked):
-            real(self, cell, message)
 
-    patch.setattr(Adoption, "_apply_early", apply_early)
+@bug()
+def an_early_answer_takes_the_question_at_once(patch: pytest.MonkeyPatch) -> None:
+    """An answer by tag answers an open question that somebody else has answered already."""
+
+    def close_first(self: Inbox, cell: Cell, asked: Any, arrival: Arrival) -> None:
+        self._journal(cell, arrival, asked)
+
+    patch.setattr(Inbox, "_close_first", close_first)
 
 
 @bug()

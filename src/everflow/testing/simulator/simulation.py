@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from everflow.config import Config
 from everflow.core.registry import Registry, default_registry
+from everflow.engine.dependencies import open_all
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.corpus import corpus, generated
 from everflow.testing.simulator.ledger import Untrue
 from everflow.testing.simulator.plan import VERBS, Step, draw
 from everflow.testing.simulator.rest import finish, settle
+from everflow.testing.simulator.shrink import shrunk
 from everflow.testing.simulator.subjects import Subject
 from everflow.testing.simulator.world import World
 
@@ -29,8 +31,13 @@ SMALL = Config(
     alone_deaths=1_000_000,  # a run on which workers die is no poison here
     base_floor=100,
 )
-THEMED = 0.2  # of the seeds: flows in which time and people race
-DEADLINES = frozenset({"deadline", "expiring", "timed", "both"})
+THEMED = 0.3  # of the seeds: a few flows and verbs that meet more often than by chance
+THEMES = (
+    ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
+    ({"asking", "again", "quoting", "both"}, {"early": 12, "answer": 12}),
+    ({"retrying", "timed", "wordy", "napping"}, {"jump": 16, "kill": 5, "spawn": 5}),
+    ({"caught", "settled", "wide", "racing"}, {"zombie": 8, "cancel": 6, "stall": 4}),
+)
 
 
 @dataclass
@@ -53,6 +60,11 @@ class Report:
         """The story, for people."""
         head = f"seed {self.seed}, {len(self.steps)} steps: {self.untrue or 'every claim held'}"
         return "\n".join([head, *(f"  {line}" for line in self.story)])
+
+    def check(self) -> None:
+        """Raise the broken claim with its story, if one broke."""
+        if self.untrue is not None:
+            raise AssertionError(self.text) from self.untrue
 
 
 class Simulation:
@@ -80,39 +92,58 @@ class Simulation:
     def run(self, seed: int, steps: Sequence[Step] | None = None) -> Report:
         """Simulate a seed's plan, or other steps in that seed's world."""
         dice = Random(seed)
+        subjects, registry, verbs = self._cast(dice)
         length = dice.randint(self._length // 6, self._length)
-        plan = draw(dice, length, faults=self._faults, verbs=self._verbs)
+        plan = draw(dice, length, faults=self._faults, verbs=verbs)
         plan = plan if steps is None else list(steps)
         report = Report(seed, plan)
-        subjects, registry = self._cast(dice)
-        performer = Performer()
-        world = World(subjects, registry, self._config, self._provide, performer)
-        with _silence():
-            try:
-                for _ in range(dice.randint(1, 2)):
-                    world.spawn()
-                for step in plan:
-                    world.take(step)
-                settle(world)
-                finish(world, Random(seed))
-            except Untrue as untrue:
-                report.untrue = untrue
-            except AssertionError as error:  # a claim of the shadow's
-                report.untrue = Untrue(str(error).partition(":")[0], error)
-            finally:
-                performer.close()
+        with ExitStack() as stack:
+            given = open_all(self._provide, stack)
+            performer = Performer()
+            stack.callback(performer.close)
+            stack.enter_context(_silence())
+            world = World(subjects, registry, self._config, given, performer)
+            self._play(world, report, dice)
         self._count(report, world)
         return report
 
-    def _cast(self, dice: Random) -> tuple[list[Subject], Registry]:
-        """The flows of a seed: those given, or some of the corpus and some drawn."""
+    @staticmethod
+    def _play(world: World, report: Report, dice: Random) -> None:
+        try:
+            for _ in range(dice.randint(1, 2)):
+                world.spawn()
+            for step in report.steps:
+                world.take(step)
+            settle(world)
+            finish(world, dice)
+        except Untrue as untrue:
+            report.untrue = untrue
+        except AssertionError as error:  # a claim of the shadow's
+            report.untrue = Untrue(str(error).partition(":")[0], error)
+
+    def shrink(self, report: Report) -> Report:
+        """The smallest plan that was found to break the same claim."""
+        untrue = report.untrue
+        if untrue is None:
+            return report
+
+        def breaks(steps: list[Step]) -> bool:
+            again = self.run(report.seed, steps).untrue
+            return again is not None and again.sentence == untrue.sentence
+
+        return self.run(report.seed, shrunk(report.steps, breaks))
+
+    def _cast(self, dice: Random) -> tuple[list[Subject], Registry, dict[str, float]]:
+        """The flows of a seed and how often what is done: those given, or some drawn."""
+        verbs = dict(self._verbs)
         if self._subjects:
-            return self._subjects, self._registry
+            return self._subjects, self._registry, verbs
         registry = Registry()
         known = corpus(registry)
         if dice.random() < THEMED:
-            return [s for s in known if s.flow.name_of_flow in DEADLINES], registry
-        return dice.sample(known, 2) + generated(registry, dice, 2), registry
+            names, more = dice.choice(THEMES)
+            return [s for s in known if s.flow.name_of_flow in names], registry, verbs | more
+        return dice.sample(known, 2) + generated(registry, dice, 2), registry, verbs
 
     @staticmethod
     def _count(report: Report, world: World) -> None:
@@ -139,5 +170,6 @@ def _silence() -> Iterator[None]:
 
 
 def simulate(seed: int, subjects: Sequence[Subject] = (), **settings: Any) -> Report:
-    """Simulate one seed; see ``Simulation`` for the settings."""
-    return Simulation(subjects, **settings).run(seed)
+    """Simulate one seed, and shrink its plan when a claim breaks; see ``Simulation``."""
+    simulation = Simulation(subjects, **settings)
+    return simulation.shrink(simulation.run(seed))
