@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from everflow.core.flow import Flow
 from everflow.engine.client import Client, Reply
 from everflow.engine.runs import Changes, outcome_of, settled
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
+from everflow.stores.transfer import ImportReport
 
 __all__ = ["AsyncEngine", "AsyncRun"]
 
@@ -127,12 +129,12 @@ class AsyncEngine:
         by: str = "",
     ) -> Reply:
         """Answer the one open question of a run; see ``Engine.resume``."""
-        run_id = run if isinstance(run, str) else run.id
-        return await asyncio.to_thread(self._client.resume, run_id, value, tag=tag, key=key, by=by)
+        call = self._client.resume
+        return await asyncio.to_thread(call, _id(run), value, tag=tag, key=key, by=by)
 
     async def cancel(self, run: AsyncRun[Any] | str, *, by: str = "") -> None:
         """Have a run end; see ``Engine.cancel``."""
-        await asyncio.to_thread(self._client.cancel, run if isinstance(run, str) else run.id, by=by)
+        await asyncio.to_thread(self._client.cancel, _id(run), by=by)
 
     async def run(self, run: str) -> AsyncRun[Any]:
         """The handle of a run; NoSuchRun when there is none."""
@@ -145,5 +147,32 @@ class AsyncEngine:
 
     async def questions(self, run: AsyncRun[Any] | str | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""
-        run_id = run if run is None or isinstance(run, str) else run.id
-        return await asyncio.to_thread(self._client.questions, run_id)
+        return await asyncio.to_thread(self._client.questions, None if run is None else _id(run))
+
+    async def adopt(self, run: AsyncRun[Any] | str) -> bool:
+        """Let a run go on that was put aside; see ``Engine.adopt``."""
+        return await asyncio.to_thread(self._client.adopt, _id(run))
+
+    async def export(self, runs: Sequence[AsyncRun[Any] | str], file: BinaryIO) -> int:
+        """Write runs as checked JSON Lines; see ``Engine.export``."""
+        return await asyncio.to_thread(self._client.export, [_id(run) for run in runs], file)
+
+    async def import_runs(
+        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
+    ) -> ImportReport:
+        """Bring exported runs into the store; see ``Engine.import_runs``."""
+        return await asyncio.to_thread(
+            self._client.import_runs, file, replace=replace, adopt=adopt
+        )
+
+    async def backup(self, place: str | os.PathLike[str]) -> None:
+        """Copy the whole store to a place that doesn't exist yet."""
+        await asyncio.to_thread(self._client.backup, place)
+
+    async def prune(self, run: AsyncRun[Any] | str, *, dry: bool = False) -> int:
+        """Delete the entries that a run can't come to need; see ``Engine.prune``."""
+        return await asyncio.to_thread(self._client.prune, _id(run), dry=dry)
+
+
+def _id(run: AsyncRun[Any] | str) -> str:
+    return run if isinstance(run, str) else run.id

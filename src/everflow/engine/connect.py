@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 from everflow.clock import Clock, SystemClock
 from everflow.config import Config
@@ -16,6 +16,7 @@ from everflow.engine.ids import Random, system_random
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.runs import Run
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
+from everflow.stores.transfer import ImportReport
 
 __all__ = ["Connection", "connect"]
 
@@ -73,6 +74,10 @@ class Connection:
         """Start a run, for a worker to take; it is durable when this returns."""
         return self._run(self.client.start(flow, value, key=key, labels=labels).id)
 
+    def start_all(self, flow: Flow[Any, Out] | str, values: Sequence[Any]) -> list[Run[Out]]:
+        """Start a run for each value, in few transactions."""
+        return [self._run(row.id) for row in self.client.start_all(flow, values)]
+
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""
         return self.client.answer(token, value, key=key, by=by)
@@ -102,6 +107,31 @@ class Connection:
     def questions(self, run: str | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""
         return self.client.questions(run)
+
+    def adopt(self, run: str) -> bool:
+        """Let a run go on that was put aside: imported and paused, or blocked until the operator.
+
+        It is queued for a worker. False for any other run, which is left as it is.
+        """
+        return self.client.adopt(run)
+
+    def export(self, runs: Sequence[str], file: BinaryIO) -> int:
+        """Write runs with all that is their own as checked JSON Lines; give how many."""
+        return self.client.export(runs, file)
+
+    def import_runs(
+        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
+    ) -> ImportReport:
+        """Bring exported runs into the store; live ones rest there until they are adopted."""
+        return self.client.import_runs(file, replace=replace, adopt=adopt)
+
+    def backup(self, place: str | os.PathLike[str]) -> None:
+        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
+        self.client.backup(place)
+
+    def prune(self, run: str, *, dry: bool = False) -> int:
+        """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
+        return self.client.prune(run, dry=dry)
 
     def _run(self, run: str) -> Run[Any]:
         return Run(run, self.store, self.client.registry.types, self._clock)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 from everflow.clock import Clock, SystemClock
 from everflow.config import Config
@@ -34,6 +34,7 @@ from everflow.engine.scheduler import Scheduler
 from everflow.engine.worker import Worker
 from everflow.errors import EngineClosed, NotOnThisThread
 from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, RunRow, Store
+from everflow.stores.transfer import ImportReport
 
 __all__ = ["Engine"]
 
@@ -243,6 +244,31 @@ class Engine:
     def questions(self, run: Run[Any] | str | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""
         return self._guarded().questions(None if run is None else _id(run))
+
+    def adopt(self, run: Run[Any] | str) -> bool:
+        """Let a run go on that was put aside: imported and paused, or blocked until the operator.
+
+        It is queued for a worker. False for any other run, which is left as it is.
+        """
+        return self._guarded().adopt(_id(run))
+
+    def export(self, runs: Sequence[Run[Any] | str], file: BinaryIO) -> int:
+        """Write runs with all that is their own as checked JSON Lines; give how many."""
+        return self._guarded().export([_id(run) for run in runs], file)
+
+    def import_runs(
+        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
+    ) -> ImportReport:
+        """Bring exported runs into the store; live ones rest there until they are adopted."""
+        return self._guarded().import_runs(file, replace=replace, adopt=adopt)
+
+    def backup(self, place: str | os.PathLike[str]) -> None:
+        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
+        self._guarded().backup(place)
+
+    def prune(self, run: Run[Any] | str, *, dry: bool = False) -> int:
+        """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
+        return self._guarded().prune(_id(run), dry=dry)
 
     @property
     def abandoned(self) -> list[tuple[str, str]]:
