@@ -117,7 +117,8 @@ class Store(Protocol):
 
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
-        in its inbox. Never a paused one. ``without`` names definitions that this worker can't run.
+        in its inbox. Never a paused one. ``without`` names definitions that this worker can't run;
+        a run of theirs is taken all the same when a cancel is in its inbox, which needs no code.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
         ``Fenced`` for a worker that is gone or unknown.
@@ -158,6 +159,12 @@ class Store(Protocol):
 
     def rows(self, nos: Sequence[int]) -> list[RunRow]:
         """In the order asked for."""
+
+    def standing(self, no: int) -> tuple[Status, int] | None:
+        """Where a run stands and how many messages are in its inbox, read together; cheap.
+
+        None where there is no such run.
+        """
 
     def asked(
         self, places: Sequence[tuple[str, str, int]]

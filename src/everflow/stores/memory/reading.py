@@ -62,6 +62,12 @@ class Reading(Tables):
         return [copied(self._runs[no]) for no in nos if no in self._runs]
 
     @locked
+    def standing(self, no: int) -> tuple[Status, int] | None:
+        """Where a run stands, and what waits for it."""
+        run = self._runs.get(no)
+        return None if run is None else (run.status, len(list(self._arrivals({no}))))
+
+    @locked
     def asked(
         self, places: Sequence[tuple[str, str, int]]
     ) -> list[tuple[RunRow | None, QuestionRow | None]]:

@@ -83,6 +83,10 @@ class Reading(Desk):
         """Runs by number."""
         return self._ask("rows", list[RunRow], {"nos": as_json(nos)})
 
+    def standing(self, no: int) -> tuple[Status, int] | None:
+        """Where a run stands, and what waits for it."""
+        return self._ask("standing", tuple[tuple[Status, int] | None], {"no": no})[0]
+
     def asked(
         self, places: Sequence[tuple[str, str, int]]
     ) -> list[tuple[RunRow | None, QuestionRow | None]]:

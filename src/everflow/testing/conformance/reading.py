@@ -13,6 +13,7 @@ from everflow.testing.conformance.base import (
     Scribe,
     answer,
     begin,
+    cancel,
     early,
     entry,
     opened,
@@ -278,6 +279,18 @@ class QueryRules(Hooks):
         assert asked(tag="t", open_only=False, no=one.no) == [("a", "t", 0), ("a", "t", 1)]
         assert asked(occurrence=1) == [("a", "t", 1)]
         assert asked(tag="x") == []
+
+    def test_a_standing_counts_what_is_not_applied(self, store: Store) -> None:
+        """Accepted messages count until the batch that applies them; other runs' don't."""
+        scribe = Scribe(store)
+        one, two = scribe.asking("a"), scribe.asking("b")
+        store.accept([answer(one), early(one), early(two), cancel(one)])
+        assert store.standing(one.no) == (Status.SUSPENDED, 3)
+        first, *_ = store.arrivals(scribe.id, after=0, limit=1)
+        scribe.write(arrivals=[first.id], changes=[standing(one, Status.RUNNING)])
+        assert store.standing(one.no) == (Status.RUNNING, 2)
+        assert store.standing(two.no) == (Status.SUSPENDED, 1)
+        assert store.standing(999_999) is None
 
     def test_questions_are_found_by_their_tokens(self, store: Store) -> None:
         """Open and closed ones, each with its run, in the order asked; what isn't there is None."""

@@ -297,6 +297,9 @@ class Side:
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         return [self._row(row) for row in self.store.rows(self._nos(runs))]
 
+    def standing(self, run: str) -> tuple[Status, int] | None:
+        return self.store.standing(self._no(run))
+
     def asked(self, places: Sequence[tuple[str, str, int]]) -> list[Any]:
         return [
             (row and self._row(row), question and structs.replace(question, no=0))

@@ -51,6 +51,9 @@ SELECT '['
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY asked.key), '') || ']'
 FROM json_each(:nos) AS asked CROSS JOIN run_shown ON run_shown.no = asked.value
 
+-- name: standing
+SELECT '[' || coalesce((SELECT json_array(status, mail) FROM run WHERE no = :no), 'null') || ']'
+
 -- name: asked
 SELECT '[' || coalesce(group_concat(
     '['
