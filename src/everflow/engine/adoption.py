@@ -290,8 +290,8 @@ class Adoption:
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
-        if any(isinstance(arrival.message, Cancel) for arrival in arrivals):
-            for arrival in arrivals:  # first of all: its code may be missing
+        for arrival in arrivals:
+            if isinstance(arrival.message, Cancel):  # first of all: the code may be missing
                 self._inbox.apply(cell, arrival)
         held = self._take_up(cell, fresh=fresh)
         asks = fresh and cell.questions > 0

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from everflow.core.flow import Flow
 from everflow.engine.client import Client, Reply
-from everflow.engine.runs import Changes, outcome_of, settled
+from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.transfer import ImportReport
 
@@ -55,7 +55,7 @@ class AsyncRun(Generic[Out]):
     def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
         row = self._client.row(self.id)
         if finished:
-            return row, row.status in OUTCOMES or row.status is Status.BLOCKED
+            return row, row.status in OUTCOMES or parked(row)
         return row, settled(self._client.store, row)
 
     async def _wait(self, seconds: float | None, *, finished: bool) -> RunRow:
@@ -161,9 +161,7 @@ class AsyncEngine:
         self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
     ) -> ImportReport:
         """Bring exported runs into the store; see ``Engine.import_runs``."""
-        return await asyncio.to_thread(
-            self._client.import_runs, file, replace=replace, adopt=adopt
-        )
+        return await asyncio.to_thread(self._client.import_runs, file, replace=replace, adopt=adopt)
 
     async def backup(self, place: str | os.PathLike[str]) -> None:
         """Copy the whole store to a place that doesn't exist yet."""

@@ -332,4 +332,3 @@ def deadline_of(cell: Cell, op: NodeOp) -> int | None:
             least = timer.due
         parent = frames.get(parent.parent)
     return least
-

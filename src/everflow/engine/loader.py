@@ -156,5 +156,8 @@ class Loader:
             check_needs([definition], self._given)
         except ConfigurationError as error:
             raise UnresolvedName(
-                error.message, flow=definition.program.name, position=error.position, hint=error.hint
+                error.message,
+                flow=definition.program.name,
+                position=error.position,
+                hint=error.hint,
             ) from error

@@ -101,9 +101,7 @@ class NodeRun:
             return 0
         self.spent += 1
         if self.spent > self._left:
-            raise FlowTimeout(
-                "the budget of ticks is used up", run=self.id, position=self.position
-            )
+            raise FlowTimeout("the budget of ticks is used up", run=self.id, position=self.position)
         return self._left - self.spent
 
     def wait_for(self, tag: str, prompt: Any) -> Any:

@@ -22,9 +22,7 @@ WATCH_EVERY = 500_000  # microseconds: a death on the same host shows at once, w
 class Ownership:
     """``worker``, ``epoch`` and ``number`` (of the last batch) are what each batch bears."""
 
-    def __init__(
-        self, store: Store, clock: Clock, config: Config, *, host: str, pid: int
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, config: Config, *, host: str, pid: int) -> None:
         self._store = store
         self._clock = clock
         self._lease = round(config.lease_s * 1_000_000)

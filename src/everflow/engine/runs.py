@@ -18,7 +18,16 @@ from everflow.core.values import Types, decode
 from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
 
-__all__ = ["Changes", "Run", "outcome_of", "payload_of", "prompt_of", "prompt_text", "settled"]
+__all__ = [
+    "Changes",
+    "Run",
+    "outcome_of",
+    "parked",
+    "payload_of",
+    "prompt_of",
+    "prompt_text",
+    "settled",
+]
 
 Out = TypeVar("Out", covariant=True)
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
@@ -72,17 +81,21 @@ def prompt_of(store: Store, question: QuestionRow, types: Types) -> Any:
     return decode(prompt_text(store, question), types)
 
 
+def parked(row: RunRow) -> bool:
+    """Whether a run is blocked and no cancel is about to end it."""
+    return row.status is Status.BLOCKED and not row.cancel
+
+
 def settled(store: Store, row: RunRow) -> bool:
     """Whether a run waits for nothing but people, and all that was accepted for it is applied."""
     if row.status in OUTCOMES:
         return True
     if row.status is Status.BLOCKED:
-        return not (row.cancel and row.until == "operator")
+        return parked(row)
     if row.status is not Status.SUSPENDED:
         return row.status in SETTLED
-    # read together: what was applied after the row was read is no longer among the arrivals
-    found = store.load([row.no])
-    return all(now.row.status is Status.SUSPENDED and not now.arrivals for now in found)
+    # read together: what was applied after the row was read is no longer in the inbox
+    return store.standing(row.no) in {None, (Status.SUSPENDED, 0)}
 
 
 def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
@@ -147,9 +160,7 @@ class Run(Generic[Out]):
         Raises RunFailed, RunCancelled, RunBlocked, and StillRunning when the time is over or nobody
         answers: the run itself goes on.
         """
-        row = self._wait(
-            timeout, lambda row: row.status in OUTCOMES or row.status is Status.BLOCKED
-        )
+        row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(row))
         return cast(Out, outcome_of(self._store, row, self._types))
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:

@@ -98,11 +98,10 @@ class Worker:
                 scheduler.turn()
                 if not scheduler.busy:
                     wake.wait(scheduler.sleep_us() / 1_000_000)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to all who call or wait
             self.fault = error
             self._failed()
             _log.critical("the scheduler stopped by a fault of its own", exc_info=error)
-            raise
 
     def _beat(self) -> None:
         """Advance the heartbeat, and name inline nodes that hold the scheduler."""

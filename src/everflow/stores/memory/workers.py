@@ -105,7 +105,7 @@ class Workers(Tables):
             run
             for run in self._runs.values()
             if not self._lives(run.owner)
-            and run.definition not in without
+            and (run.definition not in without or run.no in cancels)
             and (
                 run.status in ACTIVE
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})

@@ -126,6 +126,10 @@ class Workers(Desk):
             self._ask("sleepers", list[Place], {"owner": owner, **sleepers})
             for owner in found.sleepers
         ]
+        if without:  # a cancel needs no code
+            piles.append(
+                self._ask("called", list[Place], {"limit": limit, "without": as_json(without)})
+            )
         places = list(islice(heapq.merge(*piles), limit))
         return self._take(worker, places) if places else []
 

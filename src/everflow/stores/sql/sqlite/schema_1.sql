@@ -63,6 +63,7 @@ CREATE TABLE run (
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
 CREATE INDEX run_todo ON run (owner, definition, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
+CREATE INDEX run_called ON run (created) WHERE called > 0;
 CREATE INDEX run_created ON run (created);
 CREATE INDEX run_status ON run (status, created);
 

@@ -110,6 +110,15 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     ORDER BY created, no LIMIT :limit
 )
 
+-- name: called
+SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
+    SELECT created, no, owner FROM run
+    WHERE called > 0 AND todo = 1
+    AND definition IN (SELECT value FROM json_each(:without))
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
+    ORDER BY created, no LIMIT :limit
+)
+
 -- name: still_there
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY seen.key), '') || ']'
 FROM json_each(:taken) AS seen CROSS JOIN run_shown ON run_shown.no = seen.value ->> 0
