@@ -1,388 +1,188 @@
-"""The scheduler: one loop that drives every run of a worker, batched end to end.
-
-What must stay true of it:
-
-* It is single-threaded: pools, committer and callers ``post`` to it, and a ``turn`` does all that
-  there is to do now. So the simulator can drive it whole, from one seed.
-* One batch is with the store at a time; meanwhile the next is made. A batch whose commit failed or
-  is ambiguous is sent again unchanged, and nothing is begun until it went through.
-* A node with effects begins only after the commit of the entry that it depends on.
-"""
+"""Run handles: what a start gives, to look at a run and to wait for it."""
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
 
-from everflow.clock import Clock, RunClock
-from everflow.config import Config
-from everflow.core.entries import Kind
-from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
-from everflow.core.registry import Registry
-from everflow.engine.adoption import Adoption, Parts
-from everflow.engine.callee import MISFIT, Ended
-from everflow.engine.cell import Cell, Cells
-from everflow.engine.dispatcher import Attempt, Dispatcher, Pool
-from everflow.engine.loader import Definitions
-from everflow.engine.noderun import Progress
-from everflow.engine.ownership import Ownership
-from everflow.engine.recorder import Draft, Recorder
-from everflow.engine.timers import Timers
-from everflow.errors import EverflowError, Fenced, FlowError, StoreError, StoreUnavailable
-from everflow.store import OUTCOMES, Batch, QuestionClosed, Status, Store
+import msgspec
 
-__all__ = ["Changed", "Committer", "Scheduler"]
+from everflow.clock import Clock
+from everflow.core.entries import decode_body
+from everflow.core.journal import read_outcome
+from everflow.core.ops import AnyRef
+from everflow.core.refs import compose
+from everflow.core.state import Done, Failed
+from everflow.core.values import Types, decode
+from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
+from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
 
-_log = logging.getLogger("everflow.engine")
-Changed = Callable[[list[tuple[int, Status]]], None]
-FIRST_DELAY, LONGEST_DELAY = 10_000, 1_000_000  # microseconds between tries to reach the store
+__all__ = [
+    "Changes",
+    "Run",
+    "outcome_of",
+    "parked",
+    "payload_of",
+    "prompt_of",
+    "prompt_text",
+    "settled",
+]
 
-
-class Committer(Protocol):
-    """Sends batches to the store. ``here``: on this thread, before the call returns."""
-
-    def commit(self, batch: Batch, *, here: bool) -> None: ...
+Out = TypeVar("Out", covariant=True)
+SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
+LOOK = 0.02  # seconds between looks at a store that another process writes
+_refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
 
 
-class Scheduler:
-    """Everything that a worker does, a turn at a time."""
+class Changes:
+    """Wakes those who wait for runs of this process."""
 
-    def __init__(  # noqa: PLR0913 - the seams of an engine
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+        self._listeners: list[Callable[[], object]] = []
+
+    def tell(self) -> None:
+        """Some run's standing changed."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+        for listener in list(self._listeners):
+            listener()
+
+    def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
+        """Have a function called at every change; gives the function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait until there is a change after number ``seen``, but not longer than that."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != seen, seconds)
+
+
+def payload_of(store: Store, no: int, ref: AnyRef) -> str:
+    """The text that a ref into a run's journal stands for."""
+    return compose(ref, lambda seq: decode_body(store.entries(no, [seq])[seq]).payload)
+
+
+def prompt_text(store: Store, question: QuestionRow) -> str:
+    """What a question shows, as a payload."""
+    return payload_of(store, question.no, _refs.decode(question.prompt))
+
+
+def prompt_of(store: Store, question: QuestionRow, types: Types) -> Any:
+    """What a question shows."""
+    return decode(prompt_text(store, question), types)
+
+
+def parked(row: RunRow) -> bool:
+    """Whether a run is blocked and no cancel is about to end it."""
+    return row.status is Status.BLOCKED and not row.cancel
+
+
+def settled(store: Store, row: RunRow) -> bool:
+    """Whether a run waits for nothing but people, and all that was accepted for it is applied."""
+    if row.status in OUTCOMES:
+        return True
+    if row.status is Status.BLOCKED:
+        return parked(row)
+    if row.status is not Status.SUSPENDED:
+        return row.status in SETTLED
+    # read together: what was applied after the row was read is no longer in the inbox
+    return store.standing(row.no) in {None, (Status.SUSPENDED, 0)}
+
+
+def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
+    """The value of a done run; RunFailed, RunCancelled, RunBlocked or StillRunning otherwise."""
+    where = {"run": row.id, "flow": row.flow}
+    if row.status is Status.BLOCKED:
+        raise RunBlocked(f"the run is blocked until {row.until}: {row.reason}", **where)
+    if row.status not in OUTCOMES:
+        raise StillRunning(
+            f"the run is {row.status}",
+            **where,
+            hint="`everflow status RUN` says what it waits for; the run itself goes on",
+        )
+    outcome = read_outcome(row.outcome) if row.outcome else None
+    if isinstance(outcome, Done):
+        return decode(payload_of(store, row.no, outcome.value), types)
+    if isinstance(outcome, Failed):
+        error = outcome.error
+        at = f" at {error.position}" if error.position else ""
+        raise RunFailed(f"{error.type}: {error.message}{at}", error=error, **where)
+    raise RunCancelled("the run was cancelled", **where)
+
+
+class Run(Generic[Out]):
+    """One run, by its id. Everything is read from the store anew each time."""
+
+    def __init__(
         self,
+        id: str,
         store: Store,
-        registry: Registry,
-        config: Config,
+        types: Types,
         clock: Clock,
-        *,
-        progress: Progress | None = None,
-        changed: Changed | None = None,
-        host: str = "",
-        pid: int = 0,
+        changes: Changes | None = None,
+        guard: Callable[[], None] | None = None,
     ) -> None:
-        self.store = store
-        self.config = config
-        self.system_clock = clock
-        self.clock = RunClock(clock, store.info().highest)
-        self.cells = Cells(config.warm_runs)
-        self.definitions = Definitions(store, registry)
-        self.timers = Timers(self.clock, self.cells)
-        self.recorder = Recorder(self._opened, config.base_floor)
-        self.ownership = Ownership(store, clock, config, host=host, pid=pid)
-        self.pools: dict[str, Pool] = {}
-        self.dispatcher = Dispatcher(
-            config, registry.types, self.pools, self._record_end, self._fetch, progress
-        )
-        self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
-        self.adoption = Adoption(
-            Parts(
-                store, config, clock, self.clock, self.cells, self.definitions, self.timers,
-                self.recorder, self.dispatcher, self.ownership,
-                lambda cell, op: self.post(self.stop, cell, op),
-            )
-        )  # fmt: skip
-        self.committer: Committer | None = None
-        self.trouble: EverflowError | None = None
-        self._changed = changed
-        self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        self._pending: tuple[Draft, Batch] | None = None
-        self._sent = False
-        self._delay = FIRST_DELAY
-        self._retry_at = 0
-        self._doubted = False  # a caller's write failed, and none went through since
-        self._deposed = False  # fenced, and not enlisted anew so far
-        self.draining = False  # begin nothing more: the engine is closing
+        self.id = id
+        self._store = store
+        self._types = types
+        self._clock = clock
+        self._changes = changes
+        self._guard = guard
 
-    # --- from outside the loop
-
-    def post(self, react: Callable[..., None], *args: Any) -> None:
-        """Have something done in the next turn. The only call that other threads may make."""
-        self._posts.append((react, args))
-
-    def open(self, given: Mapping[type[Any], Any]) -> None:
-        """Enlist as a worker. ``given`` is what nodes need, by type."""
-        self.dispatcher.given.update(given)
-        self.dispatcher.board = self.ownership.enlist(self.clock.now())
+    def row(self) -> RunRow:
+        """The run as the store knows it."""
+        return cast("RunRow", self._store.find(self.id))
 
     @property
-    def busy(self) -> bool:
-        """Whether a turn right now would find something to do."""
-        if self.trouble is not None or (self._pending is not None and self._sent):
-            return bool(self._posts)
-        if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
-            return True
-        return not self.draining and (self.dispatcher.has_inline or self.dispatcher.may_begin)
+    def status(self) -> Status:
+        """Where the run stands now."""
+        return self.row().status
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is going on: nothing to do, to commit, or begun."""
-        at_rest = not (self.busy or self._pending or self.adoption.restless)
-        return at_rest and not (len(self.dispatcher) or self.dispatcher.unrecorded)
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until the run is finished, suspended, paused or blocked, at most ``timeout`` seconds.
 
-    @property
-    def idle_pools(self) -> bool:
-        """Whether all that was begun has ended and is on disk."""
-        return not (self.dispatcher.unrecorded or self._pending or self.recorder.draft.entries)
-
-    def sleep_us(self) -> int:
-        """How long the loop may sleep when nobody posts, in microseconds."""
-        least = round(self.config.poll_s * 1_000_000)
-        due = self.timers.next_in()
-        if due is not None and due < least:
-            least = due
-        if self.trouble is not None:
-            return max(min(least, self._retry_at - self.system_clock.boot()), 1_000)
-        return least
-
-    # --- the loop's body
-
-    def turn(self) -> None:
-        """Do all that there is to do now."""
-        self.recorder.now = self.clock.now()
-        try:
-            self._react()
-            if self.trouble is not None and not self._try_again():
-                return
-            self.adoption.look()
-        except Fenced:
-            self._fenced()
-            return
-        except StoreError as error:
-            self._in_trouble(error)
-            return
-        self._fire()
-        try:
-            most = self.config.batch * (1 if self._pending is None else 2)
-            room = most - len(self.recorder.draft.entries)
-            if room > 0 and not self.draining:
-                self.dispatcher.run_inline(room)
-            if not self.draining:
-                self.dispatcher.begin_pooled()
-        except StoreError as error:
-            self._in_trouble(error)
-            return
-        self._commit()
-
-    def _react(self) -> None:
-        """See to what was posted; what couldn't reach the store is posted again when it is back."""
-        posts = self._posts
-        for _ in range(len(posts)):
-            react, args = posts.popleft()
-            try:
-                react(*args)
-            except StoreError:
-                self._unreached.append((react, args))
-                raise
-
-    def _fetch(self, no: int, seq: int) -> str:
-        return self.store.entries(no, [seq])[seq]
-
-    # --- what the machine asks for
-
-    def _opened(self, cell: Cell, op: Op) -> None:
-        if type(op) is TimerOp:
-            self.timers.add(cell, op)
-        elif type(op) is NodeOp:
-            if op.stopping:
-                self.post(self.stop, cell, op)
-            elif self.dispatcher.callee(cell, op).pure:
-                self.dispatcher.ready(cell, op)
-            else:
-                self.recorder.draft.releases.append((cell, op))
-
-    def stop(self, cell: Cell, op: NodeOp) -> None:
-        """Stop an op that the machine cancelled; record that, unless its pool still tells its end."""
-        if cell.dropped or cell.machine.state.ops.get(op.id) is not op:
-            return
-        if self.dispatcher.stop(cell, op):
-            self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
-
-    def attempt_ended(self, attempt: Attempt, end: Ended | None) -> None:
-        """A pool tells the end of an attempt; None says that it was cancelled."""
-        if not self.dispatcher.finished(attempt):
-            self.recorder.late += 1
-            return
-        cell = self.cells.get(attempt.no)
-        op = cell.machine.state.ops.get(attempt.op) if cell is not None else None
-        mine = cell is not None and cell.running.pop(attempt.op, 0) == attempt.token
-        if cell is None or not mine or type(op) is not NodeOp:
-            self.recorder.late += 1
-            self.recorder.draft.recorded += 1
-            return
-        if op.stopping and (end is None or end.kind not in {Kind.RESULT, Kind.ERROR}):
-            end = Ended(Kind.STOPPED, "null")
-        if end is not None:
-            self.recorder.draft.recorded += 1
-            self._record_end(cell, op, end)
-        else:  # cancelled by its loop, not by us: it has no result, so it is run again
-            self.dispatcher.recorded(1)
-            self.dispatcher.ready(cell, op)
-
-    def _record_end(self, cell: Cell, op: NodeOp, end: Ended) -> None:
-        if end.kind == MISFIT:
-            self.adoption.block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
-            return
-        source = input_of(op.input)
-        try:
-            self.recorder.record(
-                cell, end.kind, op.id, end.payload, op.node, source, end.ticks, end.note
-            )
-        except FlowError as error:
-            self.adoption.block(cell, "code", str(error))
-
-    # --- timers
-
-    def _fire(self) -> None:
-        for cell, op in self.timers.due():
-            if cell.machine.state.ops.get(op.id) is not op:
-                continue  # closed by one that fired before it
-            self.cells.wake(cell)
-            question = cell.machine.state.ops.get(f"{op.parent}/@question")
-            if op.key == "@deadline" and type(question) is QuestionOp:
-                self._expire(cell, op, question)
-            else:
-                self.recorder.record(cell, Kind.FIRED, op.id)
-
-    def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
-        """Close a question whose deadline passed; journal that only if no answer was faster."""
-        no = cell.row.no
-        draft = self.recorder.draft
-        draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
-        draft.after.append(lambda: self._expired(no, op))
-
-    def _expired(self, no: int, op: TimerOp) -> None:
-        self.adoption.take_arrivals()
-        cell = self.cells.get(no)
-        if cell is not None and cell.machine.state.ops.get(op.id) is op:
-            self.cells.wake(cell)
-            self.recorder.record(cell, Kind.FIRED, op.id)
-
-    # --- commits
-
-    def _commit(self) -> None:
-        if self._pending is None:
-            self.recorder.draft.recorded += self.dispatcher.take_stopped()
-            if not self.recorder.draft:
-                return
-            draft = self.recorder.take()
-            batch = self._batch_of(draft)
-            if not batch:
-                self._written(draft, [])
-                return
-            self._pending, self._sent = (draft, batch), False
-        if not self._sent:
-            self._sent = True
-            here = not (self.dispatcher.has_inline or self._posts)
-            assert self.committer is not None
-            self.committer.commit(self._pending[1], here=here)
-
-    def _batch_of(self, draft: Draft) -> Batch:
-        owner = self.ownership
-        return draft.batch(owner.worker, owner.epoch, owner.number + 1, self.clock.now())
-
-    def committed(self, refused: list[int]) -> None:
-        """The pending batch is on disk."""
-        if self._pending is None:
-            return
-        draft, batch = self._pending
-        self._pending = None
-        self.ownership.number = batch.number
-        self._healed()
-        self._written(draft, refused)
-        if self._changed is not None and (batch.changes or batch.arrivals):
-            self._changed([(change.no, change.status) for change in batch.changes])
-
-    def _written(self, draft: Draft, refused: list[int]) -> None:
-        """What a draft held is on disk: what waited for that goes on."""
-        self.dispatcher.recorded(draft.recorded)
-        for no in refused:
-            self.adoption.outcome_refused(no)
-        for cell, op in draft.releases:
-            if not cell.dropped:
-                self.dispatcher.ready(cell, op)
-        for cell in draft.touched.values():
-            if cell.nodes:
-                continue
-            if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
-                self.cells.drop(cell.row.no)
-            elif cell.resting and not cell.touched:
-                self.adoption.rests(cell.row.due)
-                self.cells.rest(cell)
-        self.adoption.committed(draft)
-        for react in draft.after:
-            self.post(react)
-
-    def commit_failed(self, error: EverflowError) -> None:
-        """The pending batch isn't known to be on disk."""
-        if isinstance(error, Fenced):
-            self._fenced()
-            return
-        self._sent = False
-        self._in_trouble(error)
-
-    def _in_trouble(self, error: EverflowError) -> None:
-        """The store can't be written: nothing is begun, and the runs' time stands."""
-        if self.trouble is None:
-            _log.warning("the store can't be reached, the runs pause: %s", error)
-            self.clock.stop()
-        self.trouble = error
-        self._retry_at = self.system_clock.boot() + self._delay
-        self._delay = min(self._delay * 2, LONGEST_DELAY)
-
-    def doubt(self) -> None:
-        """A caller's write failed: pause until a write goes through, if only an empty batch.
-
-        Else the deadline of a question would pass while nobody can answer it.
+        Gives where it stands then. All that was acknowledged for the run before the call is applied.
         """
-        self.adoption.look_for_lost()
-        if self.trouble is None:
-            self._in_trouble(StoreUnavailable("a caller's write to it failed"))
-            self._doubted = True
+        return self._wait(timeout, lambda row: settled(self._store, row)).status
 
-    def _healed(self) -> None:
-        self._doubted = False
-        if self.trouble is not None:
-            _log.warning("the store is back, the runs go on")
-        self.trouble = None
-        self._delay = FIRST_DELAY
-        self._posts.extend(self._unreached)
-        self._unreached.clear()
-        self.clock.go()
+    def result(self, timeout: float | None = None) -> Out:
+        """Wait for the outcome and give its value.
 
-    def _try_again(self) -> bool:
-        """Whether the loop may go on after trouble: at the next try, if one is due."""
-        if self.system_clock.boot() < self._retry_at:
-            return False
-        if self._deposed:
-            self._fenced()
-        elif self._pending is None and not self._doubted:
-            self._healed()
-        else:
-            if self._pending is None:
-                empty = Draft()
-                self._pending, self._sent = (empty, self._batch_of(empty)), False
-            self._commit()
-        return self.trouble is None
+        Raises RunFailed, RunCancelled, RunBlocked, and StillRunning when the time is over or nobody
+        answers: the run itself goes on.
+        """
+        row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(row))
+        return cast("Out", outcome_of(self._store, row, self._types))
 
-    def _fenced(self) -> None:
-        """Others took this worker for dead: all that it held is theirs now. Begin anew."""
-        _log.warning(
-            "worker %d was taken for dead; its runs belong to others now, and it begins anew",
-            self.ownership.worker,
-        )
-        self.dispatcher.forget_all()
-        self.cells.clear()
-        self.recorder.draft = Draft()
-        self._pending = None
-        self._sent = False
-        self.adoption.clear()
-        self._deposed = True
-        try:
-            self.dispatcher.board = self.ownership.enlist(self.clock.now())
-        except StoreError as error:
-            self._in_trouble(error)
-        else:
-            self._deposed = False
-            self._healed()
+    def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
+        end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)
+        patience = LOOK
+        while True:
+            if self._guard is not None:
+                self._guard()
+            seen = self._changes.count if self._changes is not None else 0
+            row = self.row()
+            if enough(row):
+                return row
+            left = patience
+            if end is not None:
+                left = min((end - self._clock.boot()) / 1_000_000, patience)
+                if left <= 0:
+                    return row
+            if self._changes is not None:
+                self._changes.wait(seen, left)
+                patience = 0.2
+            else:
+                threading.Event().wait(left)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"
