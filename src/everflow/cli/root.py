@@ -13,6 +13,7 @@ from everflow.cli.commands.demo import demo
 from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
+from everflow.cli.commands.prune import prune
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.show import show
 from everflow.cli.commands.worker import worker
@@ -29,7 +30,7 @@ class Program(click.Group):
         ("Begin here", (demo,)),
         ("Runs", (run, start, answer, resume, cancel)),
         ("Look", (status, list_, show, graph)),
-        ("Keep", (worker, export, import_, adopt, backup)),
+        ("Keep", (worker, export, import_, adopt, backup, prune)),
     )
 
     def format_commands(

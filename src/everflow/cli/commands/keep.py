@@ -12,7 +12,7 @@ from everflow.cli.exits import Exit
 from everflow.cli.inputs import labels
 from everflow.cli.options import as_time, command, leave
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import connected
+from everflow.cli.places import all_runs, connected
 from everflow.cli.settings import Here
 from everflow.cli.version import version
 from everflow.engine.connect import Connection, connect
@@ -22,8 +22,7 @@ from everflow.stores.transfer import ImportReport, export_runs, import_runs
 
 __all__ = ["adopt", "backup", "export", "import_"]
 
-PAGE = 1_000
-_ASIDE = (str(Status.PAUSED), str(Status.BLOCKED))
+_ASIDE = (Status.PAUSED, Status.BLOCKED)
 
 
 @command(
@@ -73,20 +72,13 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
 
 
 def _chosen(flows: Connection, filters: dict[str, Any]) -> list[int]:
-    nos: list[int] = []
-    while True:
-        query = RunQuery(
-            status=tuple(Status(name) for name in filters["statuses"]),
-            flow=filters["flow"],
-            labels=tuple(labels(filters["pairs"]).items()),
-            before=filters["before"],
-            after=nos[-1] if nos else 0,
-            limit=PAGE,
-        )
-        page = flows.runs(query)
-        nos += [row.no for row in page]
-        if len(page) < PAGE:
-            return nos
+    query = RunQuery(
+        status=tuple(Status(name) for name in filters["statuses"]),
+        flow=filters["flow"],
+        labels=tuple(labels(filters["pairs"]).items()),
+        before=filters["before"],
+    )
+    return [row.no for row in all_runs(flows, query)]
 
 
 def _new_file(path: Path) -> BinaryIO:

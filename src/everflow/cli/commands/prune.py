@@ -1,0 +1,63 @@
+"""``prune``: the entries go that runs can't come to need."""
+
+from __future__ import annotations
+
+import click
+from msgspec.structs import replace
+
+from everflow.cli.options import as_time, command
+from everflow.cli.output import emit, screen
+from everflow.cli.places import all_runs, connected
+from everflow.cli.settings import Here
+from everflow.engine.connect import Connection
+from everflow.errors import CallerError
+from everflow.store import OUTCOMES, RunQuery
+
+__all__ = ["prune"]
+
+_FINISHED = RunQuery(status=tuple(sorted(OUTCOMES)))
+
+
+@command(
+    "prune",
+    """
+    everflow prune 01k3v9…xw3 --dry-run
+    everflow prune --done-before 30d
+    """,
+    imports=False,
+)
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option(
+    "--done-before", callback=as_time, metavar="TIME", help="All runs that were finished before."
+)
+@click.option("--dry-run", "dry", is_flag=True, help="Only say how many entries would go.")
+def prune(here: Here, *, runs: tuple[str, ...], done_before: int | None, dry: bool) -> None:
+    """Delete the entries that runs can't come to need.
+
+    A run's journal is kept from its latest snapshot on, with whatever is still referred to: live
+    runs go on, results stay. What went is gone from `show` and from exports; a run without a
+    snapshot, as short ones are, keeps all.
+    """
+    if bool(runs) == (done_before is not None):
+        raise CallerError(
+            "prune takes either RUNs or a time", hint="name runs, or say --done-before 30d"
+        )
+    with connected(here) as flows:
+        chosen = runs or _finished(flows, done_before)
+        pruned = {run: flows.client.prune(run, dry=dry) for run in chosen}
+    if not runs:
+        pruned = {run: count for run, count in pruned.items() if count}
+    if here.json:
+        emit({"pruned": pruned, "dry_run": dry})
+        return
+    would = "would be deleted" if dry else "deleted"
+    for run, count in pruned.items():
+        screen().line(f"{run}  {count:,} entries {would}")
+    if len(pruned) != 1:
+        screen().line(f"{len(pruned):,} runs, {sum(pruned.values()):,} entries {would}")
+
+
+def _finished(flows: Connection, before: int | None) -> list[str]:
+    """Finished runs; one that ended before a time was started before it, too."""
+    rows = all_runs(flows, replace(_FINISHED, before=before))
+    return [row.id for row in rows if row.ended is not None and row.ended < (before or 0)]
