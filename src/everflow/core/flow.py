@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Concatenate, Generic, Protocol, Self, TypeVar,
 
 from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
-from everflow.core.ops import Op
+from everflow.core.ops import Op, QuestionOp
 from everflow.core.refs import Ref
 from everflow.core.state import State
 from everflow.errors import NotAFlow, WrongArgument
@@ -46,14 +46,14 @@ LONGEST_LABEL = 200
 class Site:
     """A flow at its position in one definition. ``kids`` are the sites of its children by name."""
 
-    __slots__ = ("extra", "flow", "kids", "order", "position")
+    __slots__ = ("flow", "kids", "made", "order", "position")
 
     def __init__(self, flow: Flow[Any, Any], position: str) -> None:
         self.flow = flow
         self.position = position
         self.kids: dict[str, Site] = {}
         self.order: list[tuple[str, Site]] = []
-        self.extra: Any = None
+        self.made: Any = None
 
 
 class Moves(Protocol):
@@ -96,8 +96,8 @@ class Moves(Protocol):
     def occurrence(self, tag: str) -> int:
         """Count a question of that tag."""
 
-    def early(self, tag: str) -> Ref | None:
-        """Take an answer that came before its question."""
+    def early(self, op: QuestionOp) -> Ref | None:
+        """Take an answer that came before this question, which then isn't opened."""
 
     def ticks_left(self, parent: str, key: str) -> int | None:
         """The smallest budget of ticks that holds for a child, or None outside any."""

@@ -82,6 +82,7 @@ class Adoption:
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
+        self._passed: set[int] = set()  # runs on their way whose messages were passed by
         self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
         self._alone_ops: set[str] = set()
         self._alone_until = 0
@@ -175,7 +176,7 @@ class Adoption:
         found = self._store.arrivals(worker, after=self._after, limit=FETCH)
         missing = {a.no for a in found if self._parts.cells.get(a.no) is None}
         if missing:
-            self._load(sorted(missing))
+            self._load(sorted(missing), arrived=True)
         for arrival in found:
             self._after = max(self._after, arrival.id)
             cell = self._parts.cells.get(arrival.no)
@@ -232,6 +233,8 @@ class Adoption:
         nos: Sequence[int],
         suspects: set[int] | frozenset[int] = frozenset(),
         alone: set[int] | frozenset[int] = frozenset(),
+        *,
+        arrived: bool = False,
     ) -> None:
         cold = [no for no in nos if self._parts.cells.get(no) is None]
         for found in self._loader.load(cold):
@@ -239,7 +242,7 @@ class Adoption:
                 self._block_row(found.row, found.until, found.reason, missing=found.missing)
                 continue
             cell = found.cell
-            if _waits_for_operator(cell.row, found.arrivals):
+            if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
             if cell.row.no in alone:
                 cell.row.deaths += 1
@@ -248,6 +251,12 @@ class Adoption:
                     self._set_aside(cell)
                     continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
+
+    def _comes(self, row: RunRow) -> bool:
+        """Whether a run that got a message is on its way into memory: then that waits for it."""
+        if row.status in ACTIVE:
+            self._passed.add(row.no)
+        return row.status in ACTIVE
 
     def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         """A run that this process just started: its first entry is in the store."""
@@ -280,6 +289,9 @@ class Adoption:
         if len(payload) > SMALL:
             cell.remember(0, payload)
         self._adopt(cell, [], suspect=False, moved=None)
+        if row.no in self._passed:
+            self._passed.discard(row.no)
+            self._read_again()
 
     def _adopt(
         self, cell: Cell, arrivals: Sequence[Arrival], *, suspect: bool, moved: Definition | None
@@ -451,6 +463,7 @@ class Adoption:
         self._suspects.clear()
         self._verdicts = 0
         self._born.clear()
+        self._passed.clear()
         self._unloaded.clear()
         self._lost = False
         self._after = 0

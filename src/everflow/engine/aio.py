@@ -119,7 +119,7 @@ class AsyncEngine:
         """Answer many questions by their tokens; see ``Engine.answer_all``."""
         return await asyncio.to_thread(self._client.answer_all, answers, by=by)
 
-    async def resume(  # noqa: PLR0913 - as in sync
+    async def resume(
         self,
         run: AsyncRun[Any] | str,
         value: Any,

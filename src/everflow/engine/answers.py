@@ -24,10 +24,10 @@ def as_asked(program: Program, position: str, payload: str, types: Types) -> str
     kind = getattr(site.flow, "answers", None) if site is not None else None
     if site is None or kind in _PLAIN:
         return payload
-    if site.extra is None:
-        site.extra = Reader(kind, types)
+    if site.made is None:
+        site.made = Reader(kind, types)
     try:
-        return encode(site.extra(payload), types)
+        return encode(site.made(payload), types)
     except (ValueMismatch, ValueRefused):
         return payload  # its schema took it: whether it fits is for its consumer to say
 

@@ -1,7 +1,7 @@
 """Cells: the runs that are in memory, each with its machine and the payloads that it may need.
 
-A cell is a cache of rows: dropping one loses nothing. What stands in the store of the run's standing is
-``row``; what the machine says now is asked of it.
+A cell is a cache of rows: dropping one loses nothing. ``row`` is what the store says of where the
+run stands; what the machine says now is asked of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Cell:
     """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
 
     __slots__ = (
-        "asked", "base_size", "changed", "definition", "dropped", "grown", "machine", "nodes", "payloads",
+        "asked", "base_size", "changed", "definition", "dropped", "grown", "machine", "nodes",
+        "payloads",
         "questions", "row", "running", "timers", "touched",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Cell:
 
     @property
     def no(self) -> int:
+        """The run's number in the store."""
         return self.row.no
 
     @property
@@ -106,7 +108,7 @@ class Cell:
 
 
 class Cells:
-    """The cells by run number. Resting ones stay for a while, the least recently used goes first."""
+    """The cells by run number. Of the resting ones the least recently used goes first."""
 
     def __init__(self, warm: int) -> None:
         self._warm = warm
@@ -125,9 +127,11 @@ class Cells:
         return iter(list(self._cells.values()))
 
     def get(self, no: int) -> Cell | None:
+        """The cell of a run that is in memory."""
         return self._cells.get(no)
 
     def add(self, cell: Cell) -> None:
+        """Take a run into memory."""
         self._cells[cell.row.no] = cell
 
     def wake(self, cell: Cell) -> None:
@@ -153,5 +157,6 @@ class Cells:
             cell.dropped = True
 
     def clear(self) -> None:
+        """Forget all cells."""
         for no in list(self._cells):
             self.drop(no)

@@ -1,7 +1,7 @@
 """Committers: where a batch is sent to the store from.
 
-With nothing else to do the scheduler commits on its own thread, which saves two switches of threads;
-while it has nodes to run, a second thread commits one batch as it prepares the next.
+With nothing else to do the scheduler commits on its own thread, which saves two switches of
+threads; while it has nodes to run, a second thread commits one batch as it prepares the next.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class InlineCommitter:
         self._committed = committed
         self._failed = failed
 
-    def commit(self, batch: Batch, *, here: bool) -> None:
+    def commit(self, batch: Batch, *, here: bool) -> None:  # noqa: ARG002 - the protocol's
         """Send a batch now."""
         send(self._store, batch, self._committed, self._failed)
 

@@ -26,7 +26,7 @@ Out = TypeVar("Out")
 class Connection:
     """A store's runs, to start, answer, cancel and look at. What is started waits for a worker."""
 
-    def __init__(  # noqa: PLR0913 - settings, all optional
+    def __init__(
         self,
         store: Store | str | os.PathLike[str],
         *,
@@ -138,5 +138,5 @@ class Connection:
 
 
 def connect(store: Store | str | os.PathLike[str], **settings: Any) -> Connection:
-    """Connect to a store without executing anything: ``with connect("everflow.db") as flows: ...``."""
+    """Open a store without executing anything, for ``with``: see ``Connection``."""
     return Connection(store, **settings)

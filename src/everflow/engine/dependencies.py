@@ -32,7 +32,8 @@ def check_needs(
             for name, kind in node.dependencies.items():
                 if kind not in provide:
                     raise MissingDependency(
-                        f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
+                        f"the node {node.name} needs {name}: {kind.__name__}, and nobody"
+                        " provides it",
                         position=site.position,
                         hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
                     )

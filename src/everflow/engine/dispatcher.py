@@ -40,7 +40,7 @@ class Attempt:
 
     __slots__ = ("callee", "no", "op", "payload", "run", "slot", "token")
 
-    def __init__(  # noqa: PLR0913 - the parts of an attempt
+    def __init__(
         self, no: int, op: str, token: int, callee: Callee, payload: str, run: NodeRun
     ) -> None:
         self.no = no
@@ -55,18 +55,20 @@ class Attempt:
 class Pool(Protocol):
     """A place of execution. It tells each attempt's end to the function it was made with, once."""
 
-    def begin(self, attempt: Attempt) -> None: ...
+    def begin(self, attempt: Attempt) -> None:
+        """Run an attempt, now or as soon as there is a place."""
 
     def stop(self, attempt: Attempt) -> bool:
         """Cancel an attempt. True when its end is still to be told (an async node)."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End what can be ended."""
 
 
 class Dispatcher:
     """Ready ops in, ends out. ``ended(cell, op, end)`` records an end."""
 
-    def __init__(  # noqa: PLR0913 - what execution needs of the engine
+    def __init__(
         self,
         config: Config,
         types: Types,
@@ -124,12 +126,12 @@ class Dispatcher:
     def callee(self, cell: Cell, op: NodeOp) -> Callee:
         """How an op's function is called. UnresolvedName when it isn't here."""
         site: Site = cell.machine.program.sites[op.position]
-        made = site.extra
+        made = site.made
         if made is None:
-            made = site.extra = make_callee(
+            made = site.made = make_callee(
                 site.flow, self._types, self.given, self._config.value_limit
             )
-        return made  # type: ignore[no-any-return]  # extra is this module's own
+        return made  # type: ignore[no-any-return]  # it is this module's own
 
     def ready(self, cell: Cell, op: NodeOp) -> None:
         """The op may begin."""
@@ -153,7 +155,7 @@ class Dispatcher:
         return True
 
     def take_stopped(self) -> int:
-        """How many were abandoned since: they are in flight until a commit says that they are closed."""
+        """How many were abandoned since: in flight until a commit says that they are closed."""
         stopped, self._stopped = self._stopped, 0
         return stopped
 
@@ -304,7 +306,7 @@ class Dispatcher:
         return lambda: read(payload, types)
 
 
-def _nobody(cell: Cell, why: str) -> None:
+def _nobody(_cell: Cell, why: str) -> None:
     raise StoreDamaged(why)
 
 

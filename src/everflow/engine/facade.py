@@ -1,7 +1,7 @@
 """The engine: a client that executes. Two thin faces, sync and async, over the same calls.
 
-A face delegates, a line or two a method; what it does itself is to refuse calls from where they would hang:
-from inside a node or an event loop, after a fork, before the start, after the end.
+A face delegates, a line or two a method. What it does itself is to refuse calls from where they
+would hang: from inside a node or an event loop, after a fork, before the start, after the end.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Where = Store | str | os.PathLike[str]
 class Engine:
     """Executes runs on a store: ``with Engine("everflow.db") as engine: ...``.
 
-    ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type that nodes need.
+    ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type nodes need.
     ``registry``: whose flows and nodes it knows, the default one unless given. ``progress`` is told
     how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
     """
 
-    def __init__(  # noqa: PLR0913 - settings, all optional
+    def __init__(
         self,
         store: Where = "everflow.db",
         *,
@@ -170,7 +170,7 @@ class Engine:
         worker.start()
 
     def close(self) -> None:
-        """Stop executing, let what is begun be recorded, and close all. Closing twice is no error."""
+        """Stop executing, let what is begun be recorded, close all. Closing twice is no error."""
         worker, self._worker = self._worker, None
         if worker is None or os.getpid() != self._pid:
             return
@@ -283,11 +283,9 @@ class Engine:
         return 0 if self._scheduler is None else self._scheduler.recorder.late
 
     def join(self, timeout: float = 60.0) -> bool:
-        """Wait until nothing is going on: every run is finished or waits. False when time is over."""
+        """Wait until every run is finished or waits. False when the time is over."""
         self._guarded()
-        worker, scheduler = self._worker, self._scheduler
-        assert worker is not None
-        assert scheduler is not None
+        worker, scheduler = self._running
         end = self._clock.boot() + round(timeout * 1_000_000)
         while self._clock.boot() < end:
             quiet = threading.Event()
@@ -307,6 +305,16 @@ class Engine:
 
     # --- inside
 
+    @property
+    def _running(self) -> tuple[Worker, Scheduler]:
+        """The worker and its scheduler; EngineClosed when there are none."""
+        worker, scheduler = self._worker, self._scheduler
+        if worker is None or scheduler is None:
+            raise EngineClosed(
+                "the engine isn't running", hint="use it inside `with Engine(...) as engine:`"
+            )
+        return worker, scheduler
+
     def _alive(self) -> Client:
         """The client, if the engine still executes."""
         client = self.client
@@ -315,8 +323,7 @@ class Engine:
                 "this process was forked after the engine started, and has no part in it",
                 hint="make an Engine in this process, or use connect(store)",
             )
-        worker = self._worker
-        assert worker is not None
+        worker, _ = self._running
         if worker.fault is not None:
             raise EngineClosed(f"the engine stopped by a fault of its own: {worker.fault!r}")
         return client
@@ -350,8 +357,7 @@ class Engine:
 
     def _next_number(self) -> tuple[int, int]:
         """The owner and number of a new run: none while there are too many in memory already."""
-        scheduler = self._scheduler
-        assert scheduler is not None
+        _, scheduler = self._running
         if scheduler.load >= self.config.live_runs:
             return 0, 0
         worker = scheduler.ownership.worker

@@ -1,9 +1,9 @@
 """The intake: starts, answers and cancels, as transactions on the caller's thread.
 
-Each call is acknowledged when it is durable. Calls that come while another one is with the store wait
-for it and go together in the next transaction (group commit; source: DeWitt et al., "Implementation
-Techniques for Main Memory Database Systems", 1984). A client without an engine uses the same
-intake; there, what is accepted waits for a worker.
+Each call is acknowledged when it is durable. Calls that come while another one is with the store
+wait for it and go together in the next transaction (group commit; source: DeWitt et al.,
+"Implementation Techniques for Main Memory Database Systems", 1984). A client without an
+engine uses the same intake; there, what is accepted waits for a worker.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Waiting(Generic[Item, Reply]):
 class Group(Generic[Item, Reply]):
     """Gathers the items of concurrent callers into one call of ``send`` each time.
 
-    ``send`` gets up to ``most`` items and gives a reply for each, or raises for all of them. What is
+    ``send`` gets up to ``most`` items and gives a reply for each, or raises for all. What is
     ambiguous (StoreUnavailable) is sent once more: every item is idempotent by its id or key.
     """
 

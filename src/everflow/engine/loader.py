@@ -1,9 +1,9 @@
 """The loader: from rows to cells.
 
-A run is pinned to its shape. Where today's flow of that name has the same shape, the run goes on with
-today's settings, and its journal says so; else with the definition that it was started with, whose
-leaves are bound by name to today's functions. What can't be loaded is blocked with a reason, and
-nothing of it is lost.
+A run is pinned to its shape. Where today's flow of that name has the same shape, the run goes on
+with today's settings, and its journal says so; else with the definition that it was started with,
+whose leaves are bound by name to today's functions. What can't be loaded is blocked
+with a reason, and nothing of it is lost.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A run that can't go on here. ``missing``: its definition can't be run by this engine at all."""
+    """A run that can't go on here. ``missing``: no run of its definition can."""
 
     row: RunRow
     until: str

@@ -22,8 +22,8 @@ Progress = Callable[[str, str, float, str], None]  # run, position, fraction, me
 class NodeRun:
     """One attempt of one node. ``id`` is the run's, ``position`` the node's in the flow.
 
-    ``idempotency_key`` is the same after a crash and over retries, and another one for each round of
-    a loop; ``attempt`` counts the innermost retry's attempts from 1. ``deadline`` is when the
+    ``idempotency_key`` is the same after a crash and over retries, and another one for each round
+    of a loop; ``attempt`` counts the innermost retry's attempts from 1. ``deadline`` is when the
     nearest timeout around the node is due, or None.
     """
 
@@ -65,18 +65,22 @@ class NodeRun:
 
     @property
     def position(self) -> str:
+        """Where the node stands in its flow."""
         return position_of(self._op)
 
     @property
     def attempt(self) -> int:
+        """Which attempt of the innermost retry this is, from 1."""
         return attempt_of(self._op)
 
     @property
     def idempotency_key(self) -> str:
+        """What to give to a service so that it does things once."""
         return f"{self.id}:{stable_key(self._op)}"
 
     @property
     def deadline(self) -> datetime | None:
+        """When the nearest timeout around the node is due, in UTC."""
         return None if self._due is None else _EPOCH + timedelta(microseconds=self._due)
 
     @property
@@ -139,8 +143,8 @@ current: ContextVar[NodeRun | None] = ContextVar("everflow_node_run", default=No
 def tick() -> int:
     """Spend one tick of the budget around this node; give how many remain.
 
-    Outside any budget it gives 0 and does nothing. One tick more than the budget raises FlowTimeout,
-    and the extent of the budget ends whatever the node makes of that.
+    Outside any budget it gives 0 and does nothing. One tick more than the budget raises
+    FlowTimeout, and the extent of the budget ends whatever the node makes of that.
     """
     run = current.get()
     return 0 if run is None else run.tick()

@@ -43,7 +43,7 @@ class Ownership:
         return self._store.flights(row.id, self._slots)
 
     def watch(self) -> bool:
-        """Depose workers that are dead; True when runs may have become free. Cheap when too early."""
+        """Depose dead workers; True when runs may have become free. Cheap when it is too early."""
         boot = self._clock.boot()
         if boot < self._next_watch:
             return False

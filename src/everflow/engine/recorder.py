@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -104,7 +105,7 @@ class Recorder:
             cell.touched = True
             self.draft.touched[cell.row.no] = cell
 
-    def record(  # noqa: PLR0913 - the parts of an entry
+    def record(
         self,
         cell: Cell,
         kind: str,
@@ -129,23 +130,26 @@ class Recorder:
             self.touch(cell)
         if kind == Kind.WANTED:
             cell.nodes -= 1
-        for closed in machine.closed:
-            if type(closed) is NodeOp:
-                if not closed.asking:
-                    cell.nodes -= 1
-            else:
-                self._closed(cell, closed, entry)
-        opened = machine.opened
-        if opened:
-            for op_opened in opened:
-                if type(op_opened) is NodeOp:
-                    if not op_opened.stopping:
-                        cell.nodes += 1
-                else:
-                    self._note_opened(cell, op_opened)
-            # after the counts are right: what was opened may be stopped at once
-            for op_opened in opened:
-                self._opened(cell, op_opened)
+        if machine.closed:
+            self._count_closed(cell, machine.closed, entry)
+        if machine.opened:
+            self._count_opened(cell, machine.opened)
+
+    def _count_closed(self, cell: Cell, ops: list[Op], entry: Entry) -> None:
+        for op in ops:
+            if type(op) is not NodeOp:
+                self._closed(cell, op, entry)
+            elif not op.asking:
+                cell.nodes -= 1
+
+    def _count_opened(self, cell: Cell, ops: list[Op]) -> None:
+        for op in ops:
+            if type(op) is not NodeOp:
+                self._note_opened(cell, op)
+            elif not op.stopping:
+                cell.nodes += 1
+        for op in ops:  # now that the counts are right: what was opened may be stopped at once
+            self._opened(cell, op)
 
     def _closed(self, cell: Cell, op: Op, entry: Entry) -> None:
         if type(op) is TimerOp:
@@ -153,11 +157,12 @@ class Recorder:
         elif type(op) is QuestionOp:
             cell.questions -= 1
             cell.asked.pop((op.tag, op.occurrence), None)
+            state: Literal["answered", "expired", "cancelled"] = "cancelled"
             if entry.kind == Kind.ANSWER and entry.op == op.id:
                 state = "answered"
-            else:
-                state = "expired" if entry.kind == Kind.FIRED else "cancelled"
-            closing = QuestionClosed(cell.row.no, op.tag, op.occurrence, state)  # type: ignore[arg-type]  # one of the three
+            elif entry.kind == Kind.FIRED:
+                state = "expired"
+            closing = QuestionClosed(cell.row.no, op.tag, op.occurrence, state)
             self.draft.closed.append(closing)
 
     def _note_opened(self, cell: Cell, op: Op) -> None:

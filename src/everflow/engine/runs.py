@@ -29,7 +29,7 @@ __all__ = [
     "settled",
 ]
 
-Out = TypeVar("Out", covariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
 LOOK = 0.02  # seconds between looks at a store that another process writes
 _refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
@@ -58,6 +58,7 @@ class Changes:
 
     @property
     def count(self) -> int:
+        """How many changes there were."""
         return self._count
 
     def wait(self, seen: int, seconds: float) -> None:
@@ -119,12 +120,12 @@ def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
     raise RunCancelled("the run was cancelled", **where)
 
 
-class Run(Generic[Out]):
+class Run(Generic[Out_co]):
     """One run, by its id. Everything is read from the store anew each time."""
 
     def __init__(
         self,
-        id: str,
+        id: str,  # noqa: A002 - that is what everybody calls it
         store: Store,
         types: Types,
         clock: Clock,
@@ -148,20 +149,20 @@ class Run(Generic[Out]):
         return self.row().status
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait until the run is finished, suspended, paused or blocked, at most ``timeout`` seconds.
+        """Wait until the run is finished, suspended, paused or blocked; ``timeout`` in seconds.
 
-        Gives where it stands then. All that was acknowledged for the run before the call is applied.
+        Gives where it stands then. All that was acknowledged for it before the call is applied.
         """
         return self._wait(timeout, lambda row: settled(self._store, row)).status
 
-    def result(self, timeout: float | None = None) -> Out:
+    def result(self, timeout: float | None = None) -> Out_co:
         """Wait for the outcome and give its value.
 
         Raises RunFailed, RunCancelled, RunBlocked, and StillRunning when the time is over or nobody
         answers: the run itself goes on.
         """
         row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(row))
-        return cast("Out", outcome_of(self._store, row, self._types))
+        return cast("Out_co", outcome_of(self._store, row, self._types))
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
         end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)

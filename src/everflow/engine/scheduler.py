@@ -30,7 +30,14 @@ from everflow.engine.noderun import Progress
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.timers import Timers
-from everflow.errors import EverflowError, Fenced, FlowError, StoreError, StoreUnavailable
+from everflow.errors import (
+    EngineClosed,
+    EverflowError,
+    Fenced,
+    FlowError,
+    StoreError,
+    StoreUnavailable,
+)
 from everflow.store import OUTCOMES, Batch, QuestionClosed, Status, Store
 
 __all__ = ["Changed", "Committer", "Scheduler"]
@@ -43,13 +50,14 @@ FIRST_DELAY, LONGEST_DELAY = 10_000, 1_000_000  # microseconds between tries to 
 class Committer(Protocol):
     """Sends batches to the store. ``here``: on this thread, before the call returns."""
 
-    def commit(self, batch: Batch, *, here: bool) -> None: ...
+    def commit(self, batch: Batch, *, here: bool) -> None:
+        """Send a batch; how it went is told by ``committed`` or ``commit_failed``."""
 
 
 class Scheduler:
     """Everything that a worker does, a turn at a time."""
 
-    def __init__(  # noqa: PLR0913 - the seams of an engine
+    def __init__(
         self,
         store: Store,
         registry: Registry,
@@ -203,7 +211,7 @@ class Scheduler:
                 self.recorder.draft.releases.append((cell, op))
 
     def stop(self, cell: Cell, op: NodeOp) -> None:
-        """Stop an op that the machine cancelled; record that, unless its pool still tells its end."""
+        """Stop an op that was cancelled; record that, unless its pool still tells its end."""
         if cell.dropped or cell.machine.state.ops.get(op.id) is not op:
             return
         if self.dispatcher.stop(cell, op):
@@ -308,7 +316,8 @@ class Scheduler:
         if not self._sent:
             self._sent = True
             here = not (self.dispatcher.has_inline or self._posts)
-            assert self.committer is not None
+            if self.committer is None:
+                raise EngineClosed("the scheduler was given no committer")
             self.committer.commit(self._pending[1], here=here)
 
     def _batch_of(self, draft: Draft) -> Batch:

@@ -1,4 +1,4 @@
-"""Timers of the runs in memory: a heap by the runs' time. Resting runs' timers wait in the store."""
+"""Timers of the runs in memory: a heap by the runs' time. Resting runs' wait in the store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECHECK = 1_000_000  # a point on the wall clock is looked at again at least so 
 
 
 class Timers:
-    """``due`` gives the timers to fire now; those of dropped cells and closed ops are passed over."""
+    """``due`` gives the timers to fire now, without those of dropped cells and closed ops."""
 
     def __init__(self, clock: RunClock, cells: Cells) -> None:
         self._clock = clock

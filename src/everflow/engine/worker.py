@@ -1,7 +1,7 @@
 """A worker: the threads around a scheduler.
 
-The scheduler's own thread takes turns; another one advances the heartbeat and watches for inline nodes that
-hold the scheduler, so that neither depends on the scheduler being well.
+The scheduler's own thread takes turns; another one advances the heartbeat and watches for inline
+nodes that hold the scheduler, so that neither depends on the scheduler being well.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Worker:
             now = scheduler.dispatcher.in_place
             if now is not None and now is held:
                 _log.warning(
-                    "the inline node %s holds the scheduler; make it @node without inline= or pure=",
+                    "the inline node %s holds the scheduler: make it without inline= and pure=",
                     now.node,
                 )
             held = now
