@@ -63,6 +63,15 @@ def test_runs_are_counted(cli: Cli, told: Any, runs: list[str]) -> None:
     assert "suspended" in cli("list", "--count").stdout
 
 
+def test_open_questions_are_paged(cli: Cli, told: Any) -> None:
+    """A page follows the token of the last one; a full page says so."""
+    run = told("run", f"{FLOWS}:two", code=3)["id"]
+    first = told("list", "--questions", "--limit", "1")
+    assert f"--after {first['token']}" in cli("list", "--questions", "--limit", "1").stderr
+    second = told("list", "--questions", "--after", first["token"])
+    assert {first["token"], second["token"]} == {f"{run}.left.1", f"{run}.right.1"}
+
+
 def test_open_questions_are_listed(cli: Cli, told: Any, runs: list[str]) -> None:
     """With token, prompt and schema; other filters don't go with it."""
     question = told("list", "--questions")

@@ -18,7 +18,7 @@ from everflow.cli.version import version
 from everflow.engine.connect import Connection, connect
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
-from everflow.stores.transfer import ImportReport, export_runs, import_runs
+from everflow.stores.transfer import ImportReport, export_runs
 
 __all__ = ["adopt", "backup", "export", "import_"]
 
@@ -113,7 +113,7 @@ def import_(here: Here, *, file: str, adopt: bool, replace: bool) -> None:
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
     with source, connect(here.store, config=here.config, create=True) as flows:
-        report = import_runs(flows.store, source, replace=replace, adopt=adopt)
+        report = flows.client.import_runs(source, replace=replace, adopt=adopt)
     _told(here, report)
 
 
@@ -152,17 +152,10 @@ def adopt(here: Here, *, runs: tuple[str, ...], whole: bool) -> None:
     if bool(runs) == whole:
         raise CallerError("adopt takes either RUNs or --all")
     with connected(here) as flows:
-        rows = [flows.client.row(run) for run in runs]
-        if whole:
-            every = {"statuses": _ASIDE, "flow": None, "pairs": (), "before": None}
-            rows = [
-                row
-                for row in flows.store.rows(_chosen(flows, every))
-                if row.status is Status.PAUSED or row.until == "operator"
-            ]
-        adopted = flows.store.adopt([row.no for row in rows])
-        done = [row.id for row, went in zip(rows, adopted, strict=True) if went]
-        left = [row.id for row, went in zip(rows, adopted, strict=True) if not went]
+        named = runs or _set_aside(flows)
+        went = {run: flows.client.adopt(run) for run in named}
+    done = [run for run, adopted in went.items() if adopted]
+    left = [run for run, adopted in went.items() if not adopted]
     if here.json:
         emit({"adopted": done, "left": left})
     else:
@@ -171,6 +164,12 @@ def adopt(here: Here, *, runs: tuple[str, ...], whole: bool) -> None:
             notes().line(f"neither paused nor set aside, left as it is: {run}", "yellow")
     if left:
         leave(Exit.USAGE)
+
+
+def _set_aside(flows: Connection) -> list[str]:
+    """All runs that are paused, or blocked until the operator."""
+    rows = all_runs(flows, RunQuery(status=_ASIDE))
+    return [row.id for row in rows if row.status is Status.PAUSED or row.until == "operator"]
 
 
 @command("backup", "everflow backup /backups/2026-01-31.db", imports=False)
@@ -182,7 +181,7 @@ def backup(here: Here, *, place: str) -> None:
     what `highest` was, as nothing inside can tell that it is older.
     """
     with connected(here) as flows:
-        flows.store.backup(place)
+        flows.client.backup(place)
         info = flows.store.info()
     if here.json:
         emit({"backup": place, "store": info.id, "highest": info.highest})

@@ -15,6 +15,7 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, question_view, run_view, token_of
 from everflow.cli.words import ago
+from everflow.engine.client import split_token
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
@@ -86,7 +87,7 @@ def status(here: Here, *, run: str, length: float | None) -> None:
 )
 @click.option("--before", callback=as_time, metavar="TIME", help="Started before.")
 @click.option("--newest", is_flag=True, help="The newest first.")
-@click.option("--after", metavar="RUN", help="Only what follows that run: the next page.")
+@click.option("--after", metavar="RUN|TOKEN", help="Only what follows: the next page.")
 @click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True)
 @click.option("--count", is_flag=True, help="How many there are of each status.")
 @click.option("--questions", is_flag=True, help="The open questions instead of the runs.")
@@ -155,10 +156,15 @@ def _count(here: Here, flows: Connection, query: RunQuery) -> None:
 
 
 def _list_questions(here: Here, flows: Connection, given: dict[str, Any]) -> None:
-    filters = ("statuses", "flow", "pairs", "since", "before", "after", "count", "newest")
+    filters = ("statuses", "flow", "pairs", "since", "before", "count", "newest")
     if any(given[name] for name in filters):
-        raise CallerError("--questions goes with --tag and --limit alone")
-    found = flows.store.questions(QuestionQuery(tag=given["tag"], limit=given["limit"]))
+        raise CallerError("--questions goes with --tag, --limit and --after alone")
+    after = None
+    if given["after"]:
+        run, tag, occurrence = split_token(given["after"])
+        after = flows.client.row(run).no, tag, occurrence
+    query = QuestionQuery(tag=given["tag"], limit=given["limit"], after=after)
+    found = flows.store.questions(query)
     if here.json:
         for question in found:
             emit(question_view(flows.store, question))
@@ -174,3 +180,5 @@ def _list_questions(here: Here, flows: Connection, given: dict[str, Any]) -> Non
             for q in found
         ],
     )
+    if len(found) == given["limit"]:
+        notes().line(f"there may be more: --after {token_of(found[-1])}", "dim")
