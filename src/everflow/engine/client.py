@@ -6,6 +6,7 @@ executes too: it gives its worker as the owner of what it starts, and is told of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -53,6 +54,7 @@ from everflow.store import (
 __all__ = ["Client", "Reply", "Started", "split_token"]
 
 LONGEST_KEY = 512
+_TOKEN = re.compile(r"([^.]+)\.([^.]+)\.([0-9]{1,9})")
 Started = tuple[RunRow, Definition, NewRun, str]
 
 
@@ -76,13 +78,13 @@ _REPLIES = {
 
 def split_token(token: str) -> tuple[str, str, int]:
     """The run, tag and occurrence of a question's token; NotWaiting when it isn't one."""
-    parts = token.split(".") if isinstance(token, str) else []
-    if len(parts) != 3 or not parts[2].isascii() or not parts[2].isdigit() or len(parts[2]) > 9:
+    match = _TOKEN.fullmatch(token) if isinstance(token, str) else None
+    if match is None:
         raise NotWaiting(
             f"{token!r:.100} isn't a question's token",
             hint="a token looks like RUN.TAG.1; `everflow show RUN` lists the open ones",
         )
-    return parts[0], parts[1], int(parts[2])
+    return match[1], match[2], int(match[3])
 
 
 class Client(Keeper):
@@ -91,7 +93,7 @@ class Client(Keeper):
     ``admit`` raises for a definition that can't be run here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a process
         self,
         store: Store,
         registry: Registry,
