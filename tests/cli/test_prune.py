@@ -1,5 +1,6 @@
 """`prune`: what is no longer needed goes, and nothing else."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ long = flow("cli.long", longer >> shorter >> ask("sure", bool))
 
 
 @pytest.fixture
-def run(folder: Path, told: Any) -> str:
+def run(folder: Path, told: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """A run that asks, with a snapshot behind it."""
+    monkeypatch.delitem(sys.modules, "long", raising=False)
     Path(folder, "long.py").write_text(CODE)
     return str(told("run", "long.py:long", "a", code=3)["id"])
 

@@ -11,7 +11,6 @@ from everflow.cli.words import shell_quoted
 from everflow.engine.connect import Connection, connect
 from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
-from everflow.store import RunQuery, RunRow
 
 __all__ = ["all_runs", "connected", "nobody_works", "shown_command"]
 
@@ -27,16 +26,6 @@ def connected(here: Here) -> Connection:
             hint="name it with --store PATH; the first `everflow run` makes one",
         )
     return connect(here.store, config=here.config)
-
-
-def all_runs(flows: Connection, query: RunQuery) -> list[RunRow]:
-    """All runs that a query finds, however many there are."""
-    rows: list[RunRow] = []
-    while True:
-        page = flows.runs(replace(query, after=rows[-1].no if rows else 0, limit=PAGE))
-        rows += page
-        if len(page) < PAGE:
-            return rows
 
 
 def all_runs(flows: Connection, query: RunQuery) -> list[RunRow]:

@@ -14,7 +14,6 @@ from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.prune import prune
-from everflow.cli.commands.prune import prune
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.show import show
 from everflow.cli.commands.worker import worker
