@@ -35,6 +35,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Modules that a test imports from its own folder are gone afterwards."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if "pytest-of" in file:
+            del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
 def process() -> Iterator[None]:
     """What a worker sets for its whole process is as it was afterwards."""
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -1,24 +1,10 @@
 """How flows and modules are found, and what is said when they aren't."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import FLOWS, Cli
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """Modules that a test imports from its own folder are gone afterwards."""
-    before = set(sys.modules)
-    yield
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if "pytest-of" in file:
-            del sys.modules[name]
-
 
 BAD = {
     "shift": ("def a(x): return x\ndef b(x): return x\nf = a >> b\n", "put @node on one of them"),
