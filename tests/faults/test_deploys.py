@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from everflow.errors import EngineClosed, StoreError
 from tests.faults.outside import Process, until
 
 CONFIG = Config(lease_s=1.0, poll_s=0.01)
+QUIET = Config(lease_s=60, poll_s=30)  # its threads sleep, and hold no lock when it is forked
 RUNS = 40
 
 
@@ -22,7 +24,10 @@ def fork() -> int:
     """Python 3.12 warns of threads that the child won't have, which is the point here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
+        pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a lock that another thread held at the fork is held for ever here
+    return pid
 
 
 def value_of(run: Run[Any]) -> Any:
@@ -84,7 +89,7 @@ def test_runs_blocked_for_want_of_code_say_so_and_go_on(tmp_path: Path) -> None:
 def test_a_forked_process_is_told_and_harms_nothing(tmp_path: Path) -> None:
     """Every call in the child says so; the parent's engine, lease and store go on (12b)."""
     registry = code()
-    with Engine(tmp_path / "store.db", registry=registry, config=CONFIG) as engine:
+    with Engine(tmp_path / "store.db", registry=registry, config=QUIET) as engine:
         assert engine.start("both", 1).result(10) == 20
         reads, writes = os.pipe()
         pid = fork()
@@ -123,7 +128,7 @@ def _calls_in_a_child(engine: Engine) -> bytes:
 def test_a_forked_process_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
     """With a new identity; the parent's runs aren't touched by its end (12b)."""
     place = tmp_path / "store.db"
-    with Engine(place, registry=code(), config=CONFIG) as engine:
+    with Engine(place, registry=code(), config=QUIET) as engine:
         pid = fork()
         if pid == 0:
             os._exit(_own_engine(place))
@@ -138,7 +143,7 @@ def test_a_forked_process_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
 
 def _own_engine(place: Path) -> int:
     try:
-        with Engine(place, registry=code(), config=CONFIG) as engine:
+        with Engine(place, registry=code(), config=QUIET) as engine:
             return 0 if engine.start("both", 1).result(10) == 20 else 1
     except BaseException:  # noqa: BLE001 - a child of pytest must not raise
         return 2
