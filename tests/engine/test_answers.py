@@ -102,7 +102,7 @@ def test_answers_race_cancels_truthfully(world: World) -> None:
 
 def answered(engine: Any, token: str) -> Reply | None:
     try:
-        return engine.answer(token, 1)  # type: ignore[no-any-return]  # an Engine's
+        return engine.answer(token, 1)  # type: ignore[no-any-return]  # the face is untyped here
     except RunCancelled:
         return None
 

@@ -97,7 +97,6 @@ class Scheduler:
         self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
         self._sent = False
-        self._expiring: set[int] = set()  # runs of which a question is being closed
         self._graces: deque[tuple[int, Cell, NodeOp]] = deque()  # cancelled, until when
         self._delay = FIRST_DELAY
         self._retry_at = 0
@@ -283,18 +282,17 @@ class Scheduler:
     def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
         """Close a question whose deadline passed; journal that only if no answer was faster."""
         no = cell.row.no
-        self._expiring.add(no)
+        cell.held += 1
         draft = self.recorder.draft
         draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
-        draft.after.append(lambda: self._expired(no, op))
+        draft.after.append(lambda: self._expired(cell, op))
 
-    def _expired(self, no: int, op: TimerOp) -> None:
+    def _expired(self, cell: Cell, op: TimerOp) -> None:
         more = True
         while more:  # a long inbox is read to its end: the answer may stand there
             more = self.adoption.take_arrivals()
-        self._expiring.discard(no)
-        cell = self.cells.get(no)
-        if cell is None:
+        cell.held -= 1
+        if cell.dropped:
             return
         self.recorder.touch(cell)
         if cell.machine.state.ops.get(op.id) is op:
@@ -349,7 +347,7 @@ class Scheduler:
                 continue
             if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
                 self.cells.drop(cell.row.no)
-            elif cell.resting and not cell.touched and cell.row.no not in self._expiring:
+            elif cell.resting and not (cell.touched or cell.held):
                 self.adoption.rests(cell.row.due)
                 self.cells.rest(cell)
         self.adoption.committed(draft)
@@ -419,7 +417,6 @@ class Scheduler:
         self.recorder.draft = Draft()
         self._pending = None
         self._sent = False
-        self._expiring.clear()
         self.adoption.clear()
         self._deposed = True
         try:
