@@ -75,7 +75,6 @@ class Adoption:
             parts.recorder,
             parts.cells,
             parts.definitions.registry.types,
-            take=self.take_arrivals,
             again=self._read_again,
             block=self.block,
         )
