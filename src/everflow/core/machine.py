@@ -87,6 +87,7 @@ class Machine(Stepper):
             state.at = self.now = entry.at
         self.opened = []
         self.closed = []
+        self.answered = []
 
     def _mismatch(self, entry: Entry, wanted: str) -> JournalMismatch:
         return mismatch(self.state, entry, wanted)
@@ -183,26 +184,24 @@ class Machine(Stepper):
             self._work.append((CLOSED, op.parent, op.id, None))
             return
         tag = entry.note
-        number = self.occurrence(tag)
-        kept = self.early(tag)
+        question = QuestionOp(
+            id=question_of(op),
+            position=op.position,
+            parent=op.parent,
+            key=op.key,
+            prompt=stored(entry.seq, entry.payload),
+            since=self.seq,
+            tag=tag,
+            occurrence=self.occurrence(tag),
+            at=self.now,
+            asker=op.id,
+        )
+        kept = self.early(question)
         if kept is not None:
             self._go_on(op.id, tag, kept)
             return
         op.asking = True
-        self.open(
-            QuestionOp(
-                id=question_of(op),
-                position=op.position,
-                parent=op.parent,
-                key=op.key,
-                prompt=stored(entry.seq, entry.payload),
-                since=self.seq,
-                tag=tag,
-                occurrence=number,
-                at=self.now,
-                asker=op.id,
-            )
-        )
+        self.open(question)
 
     def _early(self, entry: Entry) -> None:
         if self.seq == -1 or self.state.outcome is not None:

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
 from everflow.core.frames import AnyFrame, holds_budget
-from everflow.core.ops import NodeOp, Op, child_of, question_of
+from everflow.core.ops import NodeOp, Op, QuestionOp, child_of, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Built, Ref, oversize
 from everflow.core.state import Cancelled, Done, Failed, State
@@ -32,6 +32,7 @@ class Stepper:
     __slots__ = (
         "_withdrawn",
         "_work",
+        "answered",
         "closed",
         "now",
         "opened",
@@ -51,6 +52,7 @@ class Stepper:
         self.run = self.state.run
         self.opened: list[Op] = []
         self.closed: list[Op] = []
+        self.answered: list[QuestionOp] = []  # not opened: their answers were there before them
         self._work: list[tuple[Any, ...]] = []
         self._withdrawn = False
 
@@ -121,14 +123,15 @@ class Stepper:
         self.state.asked[tag] = count
         return count
 
-    def early(self, tag: str) -> Ref | None:
-        """Take an answer that came before its question."""
-        kept = self.state.early.get(tag)
+    def early(self, op: QuestionOp) -> Ref | None:
+        """Take an answer that came before this question, which then isn't opened."""
+        kept = self.state.early.get(op.tag)
         if not kept:
             return None
         first = kept.pop(0)
         if not kept:
-            del self.state.early[tag]
+            del self.state.early[op.tag]
+        self.answered.append(op)
         return first
 
     def budget(self, change: int) -> None:

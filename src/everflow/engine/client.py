@@ -54,6 +54,7 @@ from everflow.store import (
 __all__ = ["Client", "Reply", "Started", "split_token"]
 
 LONGEST_KEY = 512
+NOWHERE = 0  # occurrences count from 1
 _TOKEN = re.compile(r"([^.]+)\.([^.]+)\.([0-9]{1,9})")
 Started = tuple[RunRow, Definition, NewRun, str]
 
@@ -266,32 +267,53 @@ class Client(Keeper):
         """Answer the run's only open question, or its only one of that tag.
 
         An answer by tag that comes before its question is kept for it, where the definition has the
-        tag. Raises AmbiguousAnswer when several questions match, NotWaiting when none can.
+        tag; one at most is. The same key again gets the same reply, whatever was asked since.
+        Raises AmbiguousAnswer when several questions match, NotWaiting when none can.
         """
         row = self.row(run)
-        self._refuse_if_ended(row)
+        if tag is None or key is None:
+            self._refuse_if_ended(row)
         found = self.open_questions(row.no, tag)
-        if len(found) == 1:
-            answer = self._answer(row, found[0], value, key, by)
-            return self._reply(row, self._accept(answer))
-        if found:
-            tokens = ", ".join(f"{run}.{q.tag}.{q.occurrence}" for q in found[:10])
-            raise AmbiguousAnswer(
-                f"{len(found)} questions of the run match", run=run, hint=f"name one: {tokens}"
-            )
-        if tag is None or tag not in self._tags(row):
-            known = ", ".join(sorted(self._tags(row))) or "none"
-            raise NotWaiting(
-                f"the run doesn't wait for {'an answer' if tag is None else repr(tag)} now",
-                run=run,
-                flow=row.flow,
-                hint=f"the tags of its flow are: {known}; it is {row.status}",
-            )
-        payload = self._fitting(row, tag, value)
-        message = Early(
-            no=row.no, tag=tag, payload=payload, key=self._key(key), at=self.clock.wall(), by=by
+        alone = found[0] if len(found) == 1 else None
+        if tag is None and alone is None:
+            raise self._unplaced(row, tag)
+        message = self._by_tag(row, alone, str(tag), value, key, by)
+        verdict = self._accept(message)
+        if verdict is not Verdict.REPEATED:
+            self._refuse_if_ended(row)
+        if verdict in {Verdict.AMBIGUOUS, Verdict.NOT_WAITING}:
+            raise self._unplaced(row, message.tag)
+        return self._reply(row, verdict)
+
+    def _by_tag(
+        self, row: RunRow, seen: QuestionRow | None, tag: str, value: Any, key: str | None, by: str
+    ) -> Early:
+        """An answer by tag: to the question that was seen, or for one that is still to come."""
+        kept = None if tag in self._tags(row) else NOWHERE
+        return Early(
+            no=row.no,
+            tag=seen.tag if seen else tag,
+            payload=self._fitting(row, seen.position if seen else tag, value),
+            key=self._key(key),
+            at=self.clock.wall(),
+            by=by,
+            seen=seen.occurrence if seen else kept,
         )
-        return self._reply(row, self._accept(message))
+
+    def _unplaced(self, row: RunRow, tag: str | None) -> AmbiguousAnswer | NotWaiting:
+        """Why an answer has no question, or has several."""
+        found = self.open_questions(row.no, tag)
+        if len(found) > 1:
+            tokens = ", ".join(f"{row.id}.{q.tag}.{q.occurrence}" for q in found[:10])
+            said = f"{len(found)} questions of the run match"
+            return AmbiguousAnswer(said, run=row.id, hint=f"name one: {tokens}")
+        known = ", ".join(sorted(self._tags(row))) or "none"
+        return NotWaiting(
+            f"the run doesn't wait for {'an answer' if tag is None else repr(tag)} now",
+            run=row.id,
+            flow=row.flow,
+            hint=f"the tags of its flow are: {known}; it is {row.status}",
+        )
 
     def cancel(self, run: str, *, by: str = "") -> None:
         """Have a run end; once this returns no other outcome is possible. Repeating is no error."""

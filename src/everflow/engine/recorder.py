@@ -132,6 +132,8 @@ class Recorder:
             cell.nodes -= 1
         if machine.closed:
             self._count_closed(cell, machine.closed, entry)
+        for question in machine.answered:
+            self._list(cell, question, early=True)
         if machine.opened:
             self._count_opened(cell, machine.opened)
 
@@ -175,12 +177,12 @@ class Recorder:
     def open_question(self, cell: Cell, op: QuestionOp) -> None:
         """Have the store list a question, so that it can be answered."""
         cell.asked[op.tag, op.occurrence] = op.id
-        prompt = _ref.encode(op.prompt).decode()
-        self.draft.opened.append(
-            QuestionOpened(
-                cell.row.no, op.tag, op.occurrence, op.id, op.position, op.at, op.due, prompt
-            )
-        )
+        self._list(cell, op, early=False)
+
+    def _list(self, cell: Cell, op: QuestionOp, *, early: bool) -> None:
+        no, prompt = cell.row.no, _ref.encode(op.prompt).decode()
+        place = op.tag, op.occurrence, op.id, op.position, op.at, op.due
+        self.draft.opened.append(QuestionOpened(no, *place, prompt, early))
 
     def _stand(self, draft: Draft, cell: Cell) -> None:
         """Add the change of a run's row if it stands elsewhere than the store knows."""

@@ -26,6 +26,7 @@ from __future__ import annotations
 from everflow.core.status import ACTIVE, OUTCOMES, Status
 from everflow.store.judge import judge_answer, judge_cancel, judge_early
 from everflow.store.rows import (
+    KEPT,
     WORKER_SPAN,
     Answer,
     Arrival,
@@ -48,12 +49,15 @@ from everflow.store.rows import (
     StoreInfo,
     Verdict,
     WorkerRow,
+    answer_of,
+    kept_row,
     row_of_new,
 )
 from everflow.store.verbs import Store
 
 __all__ = [
     "ACTIVE",
+    "KEPT",
     "OUTCOMES",
     "WORKER_SPAN",
     "Answer",
@@ -79,8 +83,10 @@ __all__ = [
     "StoreInfo",
     "Verdict",
     "WorkerRow",
+    "answer_of",
     "judge_answer",
     "judge_cancel",
     "judge_early",
+    "kept_row",
     "row_of_new",
 ]

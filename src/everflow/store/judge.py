@@ -1,15 +1,29 @@
-"""The rules of acceptance, the same for every store: what becomes of a message to a run."""
+"""The rules of acceptance, the same for every store: what becomes of a message to a run.
+
+An answer by tag alone has one meaning, decided here and nowhere else: it is taken only while
+exactly one question of its tag is open, and then it is an answer to that one. While none is, it is
+kept for the next question of the tag, and one at most is kept. Its key counts for the tag, not for
+one question: sent again it is a repetition, however often the tag was asked since.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from everflow.core.status import Status
-from everflow.store.rows import QuestionRow, RunRow, Verdict
+from everflow.store.rows import Answer, Early, QuestionRow, RunRow, Verdict, answer_of
 
 _ENDED = {
     Status.DONE: Verdict.DONE,
     Status.FAILED: Verdict.FAILED,
     Status.CANCELLED: Verdict.CANCELLED,
     Status.HANDED_OFF: Verdict.HANDED_OFF,
+}
+_CLOSED = {
+    "answered": Verdict.ANSWERED,
+    "expired": Verdict.EXPIRED,
+    "cancelled": Verdict.CANCELLED,
+    "kept": Verdict.NOT_WAITING,
 }
 
 
@@ -18,9 +32,9 @@ def judge_answer(run: RunRow | None, question: QuestionRow | None, key: str) -> 
     if run is None:
         return Verdict.NO_SUCH_RUN
     if question is not None and question.state != "open":
-        if question.state == "answered":
-            return Verdict.REPEATED if question.key == key else Verdict.ANSWERED
-        return Verdict.EXPIRED if question.state == "expired" else Verdict.CANCELLED
+        if question.state == "answered" and question.key == key:
+            return Verdict.REPEATED
+        return _CLOSED[question.state]
     if run.status in _ENDED:
         return _ENDED[run.status]
     if run.cancel:
@@ -28,13 +42,34 @@ def judge_answer(run: RunRow | None, question: QuestionRow | None, key: str) -> 
     return Verdict.ACCEPTED if question is not None else Verdict.NOT_WAITING
 
 
-def judge_early(run: RunRow | None) -> Verdict:
-    """What becomes of an answer that comes before its question."""
+def judge_early(
+    run: RunRow | None, questions: Sequence[QuestionRow], early: Early
+) -> tuple[Verdict, Answer | None]:
+    """What becomes of an answer by tag alone; an accepted one is kept or is the answer given.
+
+    ``questions`` are those of its run and tag, at least: the open ones, the one that it has seen,
+    the one with its key, and the kept one.
+    """
     if run is None:
-        return Verdict.NO_SUCH_RUN
-    if run.status in _ENDED:
-        return _ENDED[run.status]
-    return Verdict.CANCELLED if run.cancel else Verdict.ACCEPTED
+        return Verdict.NO_SUCH_RUN, None
+    if any(question.key == early.key for question in questions):
+        return Verdict.REPEATED, None
+    if early.seen is not None:
+        seen = next((q for q in questions if q.occurrence == early.seen), None)
+        verdict = judge_answer(run, seen, early.key)
+    elif run.status in _ENDED:
+        verdict = _ENDED[run.status]
+    else:
+        verdict = Verdict.CANCELLED if run.cancel else Verdict.ACCEPTED
+    if verdict is not Verdict.ACCEPTED:
+        return verdict, None
+    waiting = [question.occurrence for question in questions if question.state == "open"]
+    if len(waiting) > 1:
+        return Verdict.AMBIGUOUS, None
+    if waiting:
+        return Verdict.ACCEPTED, answer_of(early, waiting[0])
+    is_kept = any(question.state == "kept" for question in questions)
+    return Verdict.ANSWERED if is_kept else Verdict.ACCEPTED, None
 
 
 def judge_cancel(run: RunRow | None) -> Verdict:

@@ -13,6 +13,7 @@ import msgspec
 
 from everflow.core.status import Status
 
+KEPT = -1  # the occurrence under which an early answer is listed until its question comes
 WORKER_SPAN = 1 << 32  # a worker numbers its own new runs from id * WORKER_SPAN upwards
 
 
@@ -27,6 +28,7 @@ class Verdict(StrEnum):
     DONE = "already_done"
     FAILED = "failed"
     NOT_WAITING = "not_waiting"
+    AMBIGUOUS = "ambiguous"  # an answer by tag alone, and several questions of that tag are open
     NO_SUCH_RUN = "no_such_run"
     HANDED_OFF = "handed_off"
 
@@ -105,7 +107,10 @@ class RunChange(msgspec.Struct, array_like=True, gc=False):
 
 
 class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
-    """A suspension that waits for its answer, addressed by (run, tag, occurrence)."""
+    """A suspension that waits for its answer, addressed by (run, tag, occurrence).
+
+    ``early``: it is answered already, by the early answer that its run's journal kept for it.
+    """
 
     no: int
     tag: str
@@ -115,6 +120,7 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     at: int
     due: int | None
     prompt: str  # a ref into the journal, as JSON
+    early: bool = False
 
 
 class QuestionClosed(msgspec.Struct, array_like=True):
@@ -132,7 +138,11 @@ class QuestionClosed(msgspec.Struct, array_like=True):
 
 
 class QuestionRow(msgspec.Struct, kw_only=True):
-    """A question as listed; rows stay after they are closed, so that a late answer is told why."""
+    """A question as listed; rows stay after they are closed, so that a late answer is told why.
+
+    A ``kept`` one stands for the question that an early answer waits for: it has no op, position
+    and prompt yet, and its occurrence is ``KEPT``.
+    """
 
     no: int
     run: str
@@ -145,7 +155,7 @@ class QuestionRow(msgspec.Struct, kw_only=True):
     at: int
     due: int | None
     prompt: str
-    state: Literal["open", "answered", "expired", "cancelled"]
+    state: Literal["open", "answered", "expired", "cancelled", "kept"]
     key: str | None  # the idempotency key of the accepted answer
 
 
@@ -162,7 +172,10 @@ class Answer(msgspec.Struct, kw_only=True, tag="answer"):
 
 
 class Early(msgspec.Struct, kw_only=True, tag="early"):
-    """An answer to a question that isn't asked yet, kept for it."""
+    """An answer by tag alone: to the only open question of that tag, else kept for the next one.
+
+    ``seen`` is the occurrence of the question that its sender saw open and means, if one was.
+    """
 
     no: int
     tag: str
@@ -170,6 +183,7 @@ class Early(msgspec.Struct, kw_only=True, tag="early"):
     key: str
     at: int
     by: str = ""
+    seen: int | None = None
 
 
 class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
@@ -287,6 +301,38 @@ class QuestionQuery(msgspec.Struct, kw_only=True, frozen=True):
     after: tuple[int, str, int] | None = None  # only those opened after this (no, tag, occurrence)
     open_only: bool = True
     limit: int = 100
+
+
+def kept_row(run: RunRow, early: Early) -> QuestionRow:
+    """The row that keeps the place of the question that an early answer waits for."""
+    return QuestionRow(
+        no=run.no,
+        run=run.id,
+        flow=run.flow,
+        definition=run.definition,
+        tag=early.tag,
+        occurrence=KEPT,
+        op="",
+        position="",
+        at=early.at,
+        due=None,
+        prompt="null",
+        state="kept",
+        key=early.key,
+    )
+
+
+def answer_of(early: Early, occurrence: int) -> Answer:
+    """The answer that an early one is once its question is known."""
+    return Answer(
+        no=early.no,
+        tag=early.tag,
+        occurrence=occurrence,
+        payload=early.payload,
+        key=early.key,
+        at=early.at,
+        by=early.by,
+    )
 
 
 def row_of_new(new: NewRun, no: int) -> RunRow:

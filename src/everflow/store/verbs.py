@@ -90,6 +90,12 @@ class Store(Protocol):
         Neither the owner of a run nor a checksum is looked at here, and the store may rely on the
         entries of a run being numbered without gaps or repeats. An opened question that is there
         already stays as it is.
+
+        A question that is open at the end of the batch that opens it takes the answer that is kept
+        for its tag, if that is still in the inbox then: it is answered with its key, and the
+        message in the inbox is an answer to it, with a new id. One that is opened as ``early`` is
+        answered; it takes the key of the kept answer, if that isn't in the inbox any more. Either
+        way nothing is kept for the tag after that.
         """
 
     def start(
@@ -106,7 +112,11 @@ class Store(Protocol):
         """
 
     def accept(self, messages: Sequence[Message]) -> list[Verdict]:
-        """Judge each message by the rules above, in order, and put the accepted into the inbox."""
+        """Judge each message by ``judge``'s rules, in order, and put the accepted into the inbox.
+
+        An early answer that has its question is put there as an answer to it; any other is listed
+        as a ``kept`` question, too.
+        """
 
     # what there is to do
 

@@ -61,11 +61,14 @@ class Suspend(Flow[Any, Any]):
 
     def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
         number = m.occurrence(self.tag)
-        kept = m.early(self.tag)
+        question = QuestionOp(
+            path, site.position, parent, key, value, m.seq, self.tag, number, m.now
+        )
+        kept = m.early(question)
         if kept is not None:
             m.done(parent, key, kept)
-            return
-        m.open(QuestionOp(path, site.position, parent, key, value, m.seq, self.tag, number, m.now))
+        else:
+            m.open(question)
 
 
 class Ask(Keeping[T]):
@@ -114,25 +117,24 @@ class Ask(Keeping[T]):
     def _open(self, m: Moves, frame: AskFrame, prompt: Ref) -> None:
         path, site = frame.path, m.sites[frame.position]
         number = m.occurrence(self.tag)
-        kept = m.early(self.tag)
+        due = None if self.within is None else m.now + self.within
+        op = QuestionOp(
+            f"{path}/@question",
+            site.position,
+            path,
+            "@question",
+            prompt,
+            m.seq,
+            self.tag,
+            number,
+            m.now,
+            due,
+        )
+        kept = m.early(op)
         if kept is not None:
             m.leave(frame, tuple_of(frame.input, kept))
             return
-        due = None if self.within is None else m.now + self.within
-        m.open(
-            QuestionOp(
-                f"{path}/@question",
-                site.position,
-                path,
-                "@question",
-                prompt,
-                m.seq,
-                self.tag,
-                number,
-                m.now,
-                due,
-            )
-        )
+        m.open(op)
         if due is not None:
             timer = f"{path}/@deadline"
             m.open(TimerOp(timer, site.position, path, "@deadline", _NULL, m.seq, due))

@@ -12,10 +12,12 @@ from msgspec.structs import asdict
 
 from everflow.errors import Fenced, StoreError
 from everflow.store import (
+    KEPT,
     OUTCOMES,
     Answer,
     Batch,
     Cancel,
+    Early,
     Message,
     NewRun,
     QuestionOpened,
@@ -25,9 +27,11 @@ from everflow.store import (
     SideRow,
     Status,
     Verdict,
+    answer_of,
     judge_answer,
     judge_cancel,
     judge_early,
+    kept_row,
     row_of_new,
 )
 from everflow.stores.memory.tables import Tables, copied, locked
@@ -67,6 +71,8 @@ class Writing(Tables):
             if question is not None and question.state == "open":
                 question.state = closed.state
         applied = [self._inbox.pop(id_).message for id_ in batch.arrivals if id_ in self._inbox]
+        for opened in batch.opened:
+            self._meet(opened)
         seen = {message.no for message in applied if isinstance(message, Cancel)}
         return [change.no for change in batch.changes if not self._change(change, batch.at, seen)]
 
@@ -85,15 +91,41 @@ class Writing(Tables):
 
     def _open(self, opened: QuestionOpened) -> None:
         run = self._runs[opened.no]
+        fields = asdict(opened)
         question = QuestionRow(
-            **asdict(opened),
+            state="answered" if fields.pop("early") else "open",
+            **fields,
             run=run.id,
             flow=run.flow,
             definition=run.definition,
-            state="open",
             key=None,
         )
         self._questions.setdefault((run.no, opened.tag, opened.occurrence), question)
+
+    def _meet(self, opened: QuestionOpened) -> None:
+        """Let a question that was opened meet the answer that is kept for it."""
+        kept = self._questions.get((opened.no, opened.tag, KEPT))
+        question = self._questions.get((opened.no, opened.tag, opened.occurrence))
+        if kept is None or question is None:
+            return
+        waiting = self._waiting(opened.no, opened.tag)
+        wanted = "answered" if opened.early else "open"
+        if opened.early is bool(waiting) or (question.state, question.key) != (wanted, None):
+            return
+        question.state, question.key = "answered", kept.key
+        del self._questions[kept.no, kept.tag, KEPT]
+        for id_, early in waiting.items():
+            del self._inbox[id_]
+            self._post(answer_of(early, opened.occurrence))
+
+    def _waiting(self, no: int, tag: str) -> dict[int, Early]:
+        """The early answer of that tag that is still in the inbox, by its id."""
+        return {
+            arrival.id: arrival.message
+            for arrival in self._inbox.values()
+            if isinstance(arrival.message, Early)
+            and (arrival.message.no, arrival.message.tag) == (no, tag)
+        }
 
     @locked
     def start(
@@ -127,18 +159,29 @@ class Writing(Tables):
 
     def _accept(self, message: Message) -> Verdict:
         run = self._runs.get(message.no)
+        if isinstance(message, Early):
+            return self._accept_early(run, message)
         if isinstance(message, Answer):
             question = self._questions.get((message.no, message.tag, message.occurrence))
             verdict = judge_answer(run, question, message.key)
             if verdict is Verdict.ACCEPTED and question is not None:
                 question.state = "answered"
                 question.key = message.key
-        elif isinstance(message, Cancel):
+        else:
             verdict = judge_cancel(run)
             if verdict is Verdict.ACCEPTED and run is not None:
                 run.cancel = True
-        else:
-            verdict = judge_early(run)
         if verdict is Verdict.ACCEPTED:
             self._post(message)
+        return verdict
+
+    def _accept_early(self, run: RunRow | None, early: Early) -> Verdict:
+        place = early.no, early.tag
+        questions = [q for q in self._questions.values() if (q.no, q.tag) == place]
+        verdict, given = judge_early(run, questions, early)
+        if verdict is Verdict.ACCEPTED and given is not None:
+            return self._accept(given)
+        if verdict is Verdict.ACCEPTED and run is not None:
+            self._questions[early.no, early.tag, KEPT] = kept_row(run, early)
+            self._post(early)
         return verdict

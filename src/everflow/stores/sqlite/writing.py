@@ -19,6 +19,7 @@ from everflow.store import (
     judge_answer,
     judge_cancel,
     judge_early,
+    kept_row,
     row_of_new,
 )
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
@@ -29,7 +30,7 @@ _REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are
 _KINDS = {Answer: "answer", Early: "early", Cancel: "cancel"}
 _TRIES = 100
 
-Judged = tuple[RunRow | None, QuestionRow | None]
+Judged = tuple[RunRow | None, QuestionRow | None, list[QuestionRow]]
 
 
 class Writing(Desk):
@@ -109,21 +110,14 @@ class Writing(Desk):
         They are judged by a look at the rows and written on condition that the rows still stand
         so; when they don't, all are judged anew.
         """
-        places = as_json(
-            [(m.no, getattr(m, "tag", ""), getattr(m, "occurrence", 0)) for m in messages]
-        )
+        asked = {"places": as_json([_place(m) for m in messages]), "most": len(messages) + 1}
         for _ in range(_TRIES):
-            rows = self._ask("judged", list[Judged], (places,))
-            verdicts = _judge(messages, rows)
-            accepted = [
-                message
-                for message, verdict in zip(messages, verdicts, strict=True)
-                if verdict is Verdict.ACCEPTED
-            ]
-            if not accepted:
+            judge = _Judge(self._ask("judged", list[Judged], asked))
+            verdicts = [judge(message) for message in messages]
+            if not judge.accepted:
                 return verdicts
             try:
-                self._pen.write(_ACCEPT, _as_rows(accepted))
+                self._pen.write(_ACCEPT, judge.rows())
             except Changed:
                 continue
             return verdicts
@@ -135,32 +129,69 @@ def kind_of(message: Message) -> str:
     return _KINDS[type(message)]
 
 
-def _as_rows(messages: Sequence[Message]) -> tuple[str, str, str]:
-    """Answered questions, cancelled runs, and the rows of the inbox."""
-    answers = [(m.no, m.tag, m.occurrence, m.key) for m in messages if isinstance(m, Answer)]
-    cancels = [m.no for m in messages if isinstance(m, Cancel)]
-    inbox = [(m.no, kind_of(m), as_json(m)) for m in messages]
-    return as_json(answers), as_json(cancels), as_json(inbox)
+def _place(message: Message) -> tuple[int, str, int | None, str | None]:
+    """What a message is judged by: run, tag, occurrence, and the key of one by tag alone."""
+    if isinstance(message, Answer):
+        return message.no, message.tag, message.occurrence, None
+    if isinstance(message, Early):
+        return message.no, message.tag, message.seen, message.key
+    return message.no, "", None, None
 
 
-def _judge(messages: Sequence[Message], rows: Sequence[Judged]) -> list[Verdict]:
-    """The verdicts in order; an accepted message counts for those after it."""
-    runs = {run.no: run for run, _ in rows if run is not None}
-    questions = {(q.no, q.tag, q.occurrence): q for _, q in rows if q is not None}
-    verdicts = []
-    for message in messages:
-        run = runs.get(message.no)
+class _Judge:
+    """Judges messages in order; an accepted one counts for those after it."""
+
+    def __init__(self, judged: Sequence[Judged]) -> None:
+        self.accepted: list[Message] = []
+        self._early: list[Early] = []  # the accepted ones, as they were given
+        self._runs = {run.no: run for run, _, _ in judged if run is not None}
+        self._questions: dict[tuple[int, str], dict[int, QuestionRow]] = {}
+        for _, question, others in judged:
+            for found in (question, *others):
+                if found is not None:
+                    self._add(found)
+
+    def _add(self, question: QuestionRow) -> None:
+        of_tag = self._questions.setdefault((question.no, question.tag), {})
+        of_tag.setdefault(question.occurrence, question)
+
+    def __call__(self, message: Message) -> Verdict:
+        run = self._runs.get(message.no)
+        if isinstance(message, Early):
+            return self._judge_early(run, message)
         if isinstance(message, Answer):
-            question = questions.get((message.no, message.tag, message.occurrence))
+            of_tag = self._questions.get((message.no, message.tag), {})
+            question = of_tag.get(message.occurrence)
             verdict = judge_answer(run, question, message.key)
             if verdict is Verdict.ACCEPTED and question is not None:
                 question.state = "answered"
                 question.key = message.key
-        elif isinstance(message, Cancel):
+        else:
             verdict = judge_cancel(run)
             if verdict is Verdict.ACCEPTED and run is not None:
                 run.cancel = True
-        else:
-            verdict = judge_early(run)
-        verdicts.append(verdict)
-    return verdicts
+        if verdict is Verdict.ACCEPTED:
+            self.accepted.append(message)
+        return verdict
+
+    def _judge_early(self, run: RunRow | None, early: Early) -> Verdict:
+        of_tag = self._questions.get((early.no, early.tag), {})
+        verdict, given = judge_early(run, list(of_tag.values()), early)
+        if verdict is not Verdict.ACCEPTED or run is None:
+            return verdict
+        self._early.append(early)
+        if given is not None:
+            return self(given)
+        self._add(kept_row(run, early))
+        self.accepted.append(early)
+        return verdict
+
+    def rows(self) -> tuple[str, str, str, str, str]:
+        """Answered questions, cancelled runs, the inbox, what came by tag, and what is kept."""
+        messages = self.accepted
+        answers = [(m.no, m.tag, m.occurrence, m.key) for m in messages if isinstance(m, Answer)]
+        cancels = [m.no for m in messages if isinstance(m, Cancel)]
+        inbox = [(m.no, kind_of(m), as_json(m)) for m in messages]
+        tagged = [(m.no, m.tag, m.key) for m in self._early]
+        kept = [(m.no, m.tag, m.key, m.at) for m in messages if isinstance(m, Early)]
+        return as_json(answers), as_json(cancels), as_json(inbox), as_json(tagged), as_json(kept)

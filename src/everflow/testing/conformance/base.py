@@ -83,9 +83,9 @@ def answer(row: RunRow, tag: str = "t", occurrence: int = 0, key: str = "k") -> 
     )
 
 
-def early(row: RunRow, tag: str = "t") -> Early:
-    """An answer to a question that isn't asked yet."""
-    return Early(no=row.no, tag=tag, payload='"soon"', key="k", at=START, by="ann")
+def early(row: RunRow, tag: str = "t", key: str = "k", seen: int | None = None) -> Early:
+    """An answer by tag alone."""
+    return Early(no=row.no, tag=tag, payload='"soon"', key=key, at=START, by="ann", seen=seen)
 
 
 def cancel(row: RunRow) -> Cancel:

@@ -155,7 +155,9 @@ def _append(random: Random) -> dict[str, Any]:
         "at": _at(random),
         "entries": {_run(random): random.randint(1, 4) for _ in few},
         "changes": {run: _change(random) | {"run": run} for run in _some(random, 2)},
-        "opened": [_question(random) | {"at": _at(random)} for _ in few],
+        "opened": [
+            _question(random) | {"at": _at(random), "early": _chance(random, 0.3)} for _ in few
+        ],
         "closed": _once(_question(random) | {"state": random.choice(STATES)} for _ in few),
         "applied": {_run(random): random.randint(1, 2) for _ in few},
         "definitions": [(random.choice(DEFINITIONS), f'{{"n":{random.randrange(3)}}}')],

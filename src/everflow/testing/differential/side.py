@@ -211,7 +211,9 @@ class Side:
         base = self._last(no) if rebase else (rows[0].base if rows else 0)
         return RunChange(no=no, base=base, **given)
 
-    def _opened(self, run: str, tag: str, occurrence: int, at: int) -> QuestionOpened:
+    def _opened(
+        self, run: str, tag: str, occurrence: int, at: int, *, early: bool
+    ) -> QuestionOpened:
         return QuestionOpened(
             no=self._no(run),
             tag=tag,
@@ -221,6 +223,7 @@ class Side:
             at=at,
             due=None,
             prompt="[0]",
+            early=early,
         )
 
     def _closed(self, run: str, **given: Any) -> QuestionClosed:
@@ -246,7 +249,9 @@ class Side:
         if kind == "cancel":
             return Cancel(**at)
         at |= {name: given[name] for name in ("tag", "key", "payload")}
-        return Early(**at) if kind == "early" else Answer(occurrence=given["occurrence"], **at)
+        if kind == "early":
+            return Early(seen=given["occurrence"] if given["by"] else None, **at)
+        return Answer(occurrence=given["occurrence"], **at)
 
     # what there is to do
 

@@ -92,7 +92,9 @@ CREATE TABLE question (
 ) STRICT;
 CREATE UNIQUE INDEX question_place ON question (run, tag, occurrence);
 CREATE INDEX question_open ON question (id) WHERE state = 'open';
-CREATE INDEX question_tag ON question (tag) WHERE state = 'open';
+CREATE INDEX question_tag ON question (tag, run) WHERE state = 'open';
+-- An answer's key is looked up by tag, however often the tag was asked.
+CREATE INDEX question_key ON question (run, tag, key) WHERE key IS NOT NULL;
 
 CREATE TABLE inbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- grows with time even when the inbox was empty

@@ -29,6 +29,37 @@ SELECT
     ) AS doc
 FROM question JOIN run ON run.no = question.run;
 
+CREATE TEMP VIEW meeting (run, tag, occurrence, early) AS SELECT 0, '', 0, 0 WHERE 0;
+
+-- A question that was opened meets the answer that is kept for it (occurrence -1): one that waits in
+-- the inbox becomes an answer to it, one that the journal kept has answered it.
+CREATE TEMP TRIGGER met INSTEAD OF INSERT ON meeting BEGIN
+    UPDATE question SET state = 'answered', key = kept.key
+    FROM main.question AS kept
+    WHERE
+        question.run = NEW.run AND question.tag = NEW.tag AND question.occurrence = NEW.occurrence
+        AND question.state = iif(NEW.early, 'answered', 'open') AND question.key IS NULL
+        AND kept.run = NEW.run AND kept.tag = NEW.tag AND kept.occurrence = -1
+        AND NEW.early <> EXISTS (
+            SELECT 1 FROM main.inbox
+            WHERE run = NEW.run AND kind = 'early' AND message ->> 'tag' = NEW.tag
+        );
+    DELETE FROM question
+    WHERE run = NEW.run AND tag = NEW.tag AND occurrence = -1 AND changes() = 1;
+    INSERT INTO inbox (run, kind, message)
+    SELECT
+        run, 'answer',
+        json_remove(
+            json_set(message, '$.type', 'answer', '$.occurrence', NEW.occurrence), '$.seen'
+        )
+    FROM main.inbox
+    WHERE
+        run = NEW.run AND kind = 'early' AND message ->> 'tag' = NEW.tag
+        AND NOT NEW.early AND changes() = 1;
+    DELETE FROM inbox
+    WHERE run = NEW.run AND kind = 'early' AND message ->> 'tag' = NEW.tag AND changes() = 1;
+END;
+
 CREATE TEMP VIEW batch (
     worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
 ) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
@@ -77,10 +108,10 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     INSERT INTO entry (run, seq, body, sum)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(NEW.entries);
 
-    INSERT OR IGNORE INTO question (run, tag, occurrence, op, position, at, due, prompt)
+    INSERT OR IGNORE INTO question (run, tag, occurrence, op, position, at, due, prompt, state)
     SELECT
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-        value ->> 7
+        value ->> 7, iif(value ->> 8, 'answered', 'open')
     FROM json_each(NEW.opened) WHERE value ->> 0 IN (SELECT no FROM main.run);
 
     -- An answer that was accepted stays accepted, whatever its run makes of it.
@@ -91,6 +122,14 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         AND question.occurrence = gone.value ->> 2 AND question.state = 'open';
 
     DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(NEW.arrivals));
+
+    INSERT INTO meeting (run, tag, occurrence, early)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 8
+    FROM json_each(NEW.opened)
+    WHERE EXISTS (
+        SELECT 1 FROM main.question
+        WHERE run = value ->> 0 AND tag = value ->> 1 AND occurrence = -1
+    );
 
     INSERT OR IGNORE INTO definition (hash, body)
     SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
@@ -146,7 +185,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     WHERE run.base = 0;
 END;
 
-CREATE TEMP VIEW acceptance (answers, cancels, messages) AS SELECT '', '', '' WHERE 0;
+CREATE TEMP VIEW acceptance (answers, cancels, messages, tagged, kept)
+AS SELECT '', '', '', '', '' WHERE 0;
 
 -- What was judged by a look at the rows is written on condition that they still stand so.
 CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
@@ -157,6 +197,13 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
     );
 
+    -- By tag: (run, tag, key). None is kept, and the key is new to the tag.
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM json_each(NEW.tagged) AS given CROSS JOIN main.question
+    WHERE
+        run = given.value ->> 0 AND tag = given.value ->> 1
+        AND (occurrence = -1 OR question.key = given.value ->> 2);
+
     UPDATE question SET state = 'answered', key = answer.value ->> 3
     FROM json_each(NEW.answers) AS answer
     WHERE
@@ -164,6 +211,17 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
         AND question.occurrence = answer.value ->> 2 AND question.state = 'open';
     SELECT RAISE(ABORT, 'everflow:changed')
     WHERE changes() <> json_array_length(NEW.answers);
+
+    -- Exactly one was open, or none: by now none is.
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM json_each(NEW.tagged) AS given
+    CROSS JOIN main.question INDEXED BY question_tag
+        ON tag = given.value ->> 1 AND run = given.value ->> 0
+    WHERE state = 'open';
+
+    INSERT INTO question (run, tag, occurrence, op, position, at, prompt, state, key)
+    SELECT value ->> 0, value ->> 1, -1, '', '', value ->> 3, 'null', 'kept', value ->> 2
+    FROM json_each(NEW.kept);
 
     UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM json_each(NEW.cancels));
 

@@ -15,7 +15,9 @@ SELECT '[' || coalesce(group_concat(coalesce(
 FROM json_each(?) AS asked
 
 -- name: judged
--- What a message is judged by: (its run, its question).
+-- What a message is judged by: (its run, its question, the questions of its tag). The last for an
+-- answer by tag alone, which has a key here: those that judge_early asks for. Every other message of
+-- the same call may close one of the open ones, so that so many more are looked at.
 SELECT '[' || coalesce(group_concat(
     '['
     || coalesce((SELECT doc FROM run_shown WHERE no = asked.value ->> 0), 'null')
@@ -25,9 +27,30 @@ SELECT '[' || coalesce(group_concat(
         WHERE run = asked.value ->> 0 AND tag = asked.value ->> 1
         AND occurrence = asked.value ->> 2
     ), 'null')
-    || ']', ',' ORDER BY asked.key
+    || ',['
+    || iif(asked.value ->> 3 IS NULL, '', coalesce((
+        SELECT group_concat(doc, ',') FROM question_shown WHERE id IN (
+            SELECT id FROM question
+            WHERE
+                run = asked.value ->> 0 AND tag = asked.value ->> 1
+                AND occurrence IN (-1, asked.value ->> 2)
+            UNION
+            SELECT id FROM question INDEXED BY question_key
+            WHERE
+                run = asked.value ->> 0 AND tag = asked.value ->> 1
+                AND key = asked.value ->> 3
+            UNION
+            SELECT id FROM (
+                SELECT id FROM question INDEXED BY question_tag
+                WHERE
+                    tag = asked.value ->> 1 AND run = asked.value ->> 0 AND state = 'open'
+                LIMIT :most
+            )
+        )
+    ), ''))
+    || ']]', ',' ORDER BY asked.key
 ), '') || ']'
-FROM json_each(?) AS asked
+FROM json_each(:places) AS asked
 
 -- name: accept
-INSERT INTO acceptance VALUES (?, ?, ?)
+INSERT INTO acceptance VALUES (?, ?, ?, ?, ?)
