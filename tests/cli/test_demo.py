@@ -2,9 +2,12 @@
 
 import json
 import mailbox
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,11 @@ import feedparser  # type: ignore[import-untyped]  # it comes without types
 import pytest
 
 from everflow.cli.demo.folder import example_folder, make_folder
+from everflow.cli.demo.tally import begun, count
+from everflow.engine.connect import connect
 from everflow.errors import ConfigurationError
 from tests.cli.conftest import Cli, environment
+from tests.house.source import ROOT
 
 PUBLISHED = {"etags", "leap-seconds", "swifts", "lighthouse"}
 DECLINED = {"sourdough", "tide-machine"}
@@ -98,12 +104,10 @@ def test_the_authors_of_declined_posts_have_one_mail(played: Played) -> None:
     assert len({mail["Message-ID"] for mail in mails}) == len(mails)
 
 
-def test_what_it_leaves_can_be_gone_on_with(
-    played: Played, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commands that it names work in its folder."""
-    folder, _ = played
-    monkeypatch.chdir(folder)
+def test_what_it_leaves_can_be_gone_on_with(played: Played, tmp_path: Path) -> None:
+    """The commands that it names work in its folder, wherever that is moved."""
+    folder = tmp_path / "moved"
+    shutil.copytree(played[0], folder)
     done = subprocess.run(
         [sys.executable, "-m", "everflow.cli", "run", "publish", '{"post": "swifts.md"}', "--json"],
         cwd=folder,
@@ -116,6 +120,102 @@ def test_what_it_leaves_can_be_gone_on_with(
     assert done.returncode == 3, done.stderr
     view: Any = json.loads(done.stdout)
     assert view["questions"][0]["prompt"]["misspellings"]
+
+
+def _no_page(work: Path) -> None:
+    (work / "public" / "etags.html").unlink()
+
+
+def _no_link(work: Path) -> None:
+    (work / "public" / "index.html").write_text("")
+
+
+def _second_activity(work: Path) -> None:
+    (first, *_) = sorted((work / "outbox").glob("*.json"))
+    (work / "outbox" / "again.json").write_text(first.read_text())
+
+
+def _update(work: Path) -> None:
+    (first, *_) = sorted((work / "outbox").glob("*.json"))
+    first.write_text(first.read_text().replace('"Create"', '"Update"'))
+
+
+def _second_mail(work: Path) -> None:
+    (first, *_) = sorted((work / "mail" / "new").iterdir())
+    (work / "mail" / "new" / "again").write_bytes(first.read_bytes())
+
+
+def _second_attempt(work: Path) -> None:
+    lines = (work / "ledger.txt").read_text().splitlines(keepends=True)
+    (work / "ledger.txt").write_text("".join([*lines, lines[-1]]))
+
+
+def _short_feed(work: Path) -> None:
+    feed = (work / "public" / "feed.xml").read_text()
+    start, end = feed.index("<entry>"), feed.index("</entry>") + len("</entry>")
+    (work / "public" / "feed.xml").write_text(feed[:start] + feed[end:])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _no_page,
+        _no_link,
+        _second_activity,
+        _update,
+        _second_mail,
+        _second_attempt,
+        _short_feed,
+        None,
+    ],
+)
+def test_a_promise_that_does_not_hold_is_told(
+    played: Played, tmp_path: Path, damage: Callable[[Path], None] | None
+) -> None:
+    """Each thing that could be there twice or not at all; and nothing where all is well."""
+    folder, _ = played
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.db*"))
+    if damage is not None:
+        damage(copy / "work")
+    with connect(folder / "everflow.db") as flows:
+        posts = {row.id: str(row.key) for row in flows.runs() if row.key}
+        tally = count(flows, copy, posts, [])
+    assert bool(tally.broken) == (damage is not None), tally.broken
+
+
+def test_what_was_recorded_before_a_kill_may_not_run_again(played: Played) -> None:
+    """Had the last worker run what the first kill found recorded, it would be told."""
+    folder, _ = played
+    lines = begun(folder)
+    with connect(folder / "everflow.db") as flows:
+        posts = {row.id: str(row.key) for row in flows.runs() if row.key}
+        tally = count(flows, folder, posts, [{lines[-1].one}])
+    assert any("ran again" in sentence for sentence in tally.broken)
+
+
+def test_the_packaged_copy_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of a checkout the example is inside the package; without it a sentence says so."""
+    package = folder / "site-packages" / "everflow"
+    monkeypatch.setattr("everflow.cli.demo.folder.files", lambda _: package)
+    with pytest.raises(ConfigurationError, match="isn't installed"):
+        example_folder()
+    packaged = package / "examples" / "publish"
+    monkeypatch.undo()
+    shutil.copytree(example_folder(), packaged)
+    monkeypatch.setattr("everflow.cli.demo.folder.files", lambda _: package)
+    assert example_folder() == packaged
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    included = wheel["targets"]["wheel"]["force-include"]
+    assert included == {"examples/publish": "everflow/examples/publish"}
+
+
+def test_the_demo_needs_its_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named, and nothing is made."""
+    monkeypatch.setattr("everflow.cli.demo.folder.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match="the demo needs jinja2"):
+        make_folder(None)
+    assert not list(folder.iterdir())
 
 
 def test_a_folder_that_is_there_is_left_alone(folder: Path) -> None:
