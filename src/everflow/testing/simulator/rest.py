@@ -16,7 +16,6 @@ from everflow.core.state import Cancelled, Done
 from everflow.core.values import encode
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, RunRow, Status
 from everflow.testing.shadow import check, check_fold
-from everflow.testing.simulator.faulty import FaultyStore
 from everflow.testing.simulator.ledger import Untrue, claim
 from everflow.testing.simulator.reference import Raised, Undecided, reference
 from everflow.testing.simulator.world import SECOND, World
@@ -172,8 +171,7 @@ def _check_memory(world: World, no: int) -> None:
 
 def finish(world: World, dice: Random) -> None:
     """Answer everything and let time pass until every run has ended."""
-    store = FaultyStore(world.base, world.ledger)
-    client = world.client(store)
+    client, _ = world.outsider()
     for round_ in range(LONGEST):
         rows = [r for r in world.base.runs(RunQuery(limit=1000)) if r.status not in OUTCOMES]
         if not rows:

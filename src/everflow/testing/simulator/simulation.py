@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -31,6 +32,7 @@ SMALL = Config(
     alone_deaths=1_000_000,  # a run on which workers die is no poison here
     base_floor=100,
 )
+STOCK, SHARED = 60, 100  # drawn flows, and seeds that share them
 THEMED = 0.3  # of the seeds: a few flows and verbs that meet more often than by chance
 THEMES = (
     ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
@@ -92,7 +94,7 @@ class Simulation:
     def run(self, seed: int, steps: Sequence[Step] | None = None) -> Report:
         """Simulate a seed's plan, or other steps in that seed's world."""
         dice = Random(seed)
-        subjects, registry, verbs = self._cast(dice)
+        subjects, registry, verbs = self._cast(seed, dice)
         length = dice.randint(self._length // 6, self._length)
         plan = draw(dice, length, faults=self._faults, verbs=verbs)
         plan = plan if steps is None else list(steps)
@@ -133,17 +135,16 @@ class Simulation:
 
         return self.run(report.seed, shrunk(report.steps, breaks))
 
-    def _cast(self, dice: Random) -> tuple[list[Subject], Registry, dict[str, float]]:
+    def _cast(self, seed: int, dice: Random) -> tuple[list[Subject], Registry, dict[str, float]]:
         """The flows of a seed and how often what is done: those given, or some drawn."""
         verbs = dict(self._verbs)
         if self._subjects:
             return self._subjects, self._registry, verbs
-        registry = Registry()
-        known = corpus(registry)
+        known, drawn, registry = _stock(seed // SHARED)
         if dice.random() < THEMED:
             names, more = dice.choice(THEMES)
             return [s for s in known if s.flow.name_of_flow in names], registry, verbs | more
-        return dice.sample(known, 2) + generated(registry, dice, 2), registry, verbs
+        return dice.sample(known, 2) + dice.sample(drawn, 2), registry, verbs
 
     @staticmethod
     def _count(report: Report, world: World) -> None:
@@ -155,6 +156,13 @@ class Simulation:
         report.entries = sum(map(len, world.ledger.journals.values()))
         report.effects, report.repeats = world.ledger.effects, world.ledger.repeats
         report.story = world.story
+
+
+@lru_cache(maxsize=4)
+def _stock(number: int) -> tuple[list[Subject], list[Subject], Registry]:
+    """The corpus and drawn flows, shared by some seeds since making flows takes the most time."""
+    registry = Registry()
+    return corpus(registry), generated(registry, Random(number), STOCK), registry
 
 
 @contextmanager

@@ -49,6 +49,7 @@ class World:
         self.story: list[str] = []
         self.calm = False
         self._frozen: Worker | None = None
+        self._outside: tuple[Client, FaultyStore] | None = None
         self.workers: list[Worker] = []
         self.deaths = self.troubles = 0
         self.registry = registry
@@ -221,14 +222,17 @@ class World:
         if worker is not None and self._dice.random() < 0.6:  # noqa: PLR2004 - the more usual way
             client = worker.client
             return self._within(worker, step, lambda: do(client))
-        store = FaultyStore(self.base, self.ledger)
+        client, store = self.outsider()
         store.arm(step.fault, step.at)
         try:
-            return do(self.client(store))
+            told = do(client)
+            store.disarm()
         except Died:
-            return f"a client dies at {store.last}"
-        finally:
             self._count(store)
+            self._outside = None
+            return f"a client dies at {store.last}"
+        self._count(store)
+        return told
 
     def _meanwhile(self) -> None:
         """Between a worker's look at the store and its commit somebody else may write."""
@@ -237,18 +241,23 @@ class World:
             self._while_frozen(self._frozen)
         if self.calm or dice.random() < 0.7:  # noqa: PLR2004 - mostly nobody does
             return
-        client = self.client(FaultyStore(self.base, self.ledger))
+        client, _ = self.outsider()
         if dice.random() < 0.7:  # noqa: PLR2004 - answers are the more usual
             told = self.people.answer(client, dice.getrandbits(16), dice)
         else:
             told = self.people.cancel(client, dice.getrandbits(16))
         self.story.append(f"meanwhile: {told}")
 
-    def client(self, store: FaultyStore) -> Client:
-        """A client in a process that executes nothing."""
-        dice = self._dice.randbytes
-        registry = self.registry
-        return Client(cast("Store", store), registry, self.config, self.clock, dice, durable=False)
+    def outsider(self) -> tuple[Client, FaultyStore]:
+        """A client in a process that executes nothing, and its way to the store."""
+        if self._outside is None:
+            store = FaultyStore(self.base, self.ledger)
+            dice = Random(len(self.story)).randbytes
+            client = Client(
+                cast("Store", store), self.registry, self.config, self.clock, dice, durable=False
+            )
+            self._outside = client, store
+        return self._outside
 
     def _jump(self, step: Step, dice: Random) -> str:
         by = dice.choice(JUMPS)
