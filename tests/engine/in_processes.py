@@ -167,3 +167,9 @@ def ticks(n: int) -> list[int]:
 @node(process=True)
 def waits(x: int) -> int:
     return int(wait_for("go"))
+
+
+@node(process=True)
+def dies_oddly(number: int) -> int:
+    os.kill(os.getpid(), number)
+    return number
