@@ -1,8 +1,8 @@
 """Time's contract: two clocks, and how the engine reads them.
 
 ``wall`` is the time of day, which people and other machines share and which may jump. ``boot`` only
-ever goes forward, through suspends of the machine too. Both are integer microseconds. No module but this
-one reads a clock.
+ever goes forward, through suspends of the machine too. Both are integer microseconds. No module
+but this one reads a clock.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RunClock:
         return self._clock.boot()
 
     def until(self, due: int, *, wall: bool) -> int:
-        """Microseconds until a timer is due: by this clock, or by the wall clock for absolute times."""
+        """Microseconds until a timer is due: by this clock, or by the wall clock."""
         return due - (self._clock.wall() if wall else self.now())
 
     def stop(self) -> None:

@@ -84,8 +84,8 @@ def test_a_scheduler_that_stopped_is_told_to_all_who_wait(memory: World) -> None
         def breaks() -> None:
             raise RuntimeError("a fault of the engine's own")
 
+        engine._worker.post(breaks)  # type: ignore[union-attr]  # noqa: SLF001 - no other way to have a fault
         with pytest.raises(EngineClosed, match="fault"):
-            engine._worker.post(breaks)  # type: ignore[union-attr]  # noqa: SLF001 - a fault can't be had otherwise
             run.result(PATIENT)
         with pytest.raises(EngineClosed, match="fault"):
             engine.start(memory.flow("g", suspend("go")), 1)

@@ -27,7 +27,6 @@ from everflow import (
 from everflow.errors import MissingDependency, RunFailed, StillRunning, WrongArgument
 from everflow.testing import harness
 
-
 KIT = Registry()  # so that no engine of another test is asked for what these nodes need
 
 

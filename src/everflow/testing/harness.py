@@ -280,9 +280,9 @@ def _name_of(node: Any) -> str:
 
 
 def harness(flow: Flow[In, Out], **settings: Any) -> Harness[In, Out]:
-    """Run a flow in a test: ``with harness(flow) as h: run = h.start(x); h.jump(days=3)``.
+    """Run a flow in a test, for ``with``: then ``h.start(x)``, ``h.jump(days=3)`` and so on.
 
-    ``provide``: dependencies by type, as for an engine; ``replace``: stand-ins for nodes, by node or by
-    canonical name; ``store``, ``config``, ``clock``, ``registry``: other than the default ones.
+    ``provide``: dependencies by type, as for an engine; ``replace``: stand-ins for nodes, by node
+    or by canonical name; ``store``, ``config``, ``clock``, ``registry``: other than the default ones.
     """
     return Harness(flow, **settings)
