@@ -39,10 +39,13 @@ def test_early_answers_outlive_a_restart(world: World) -> None:
     with world.engine() as engine:
         run = engine.start(flow, 1).id
         settle(engine.run(run))
-        engine.resume(run, "b", tag="second")
-        engine.resume(run, "c", tag="second")
+        engine.resume(run, "b", tag="second", key="k")
     with world.engine() as engine:
+        assert engine.resume(run, "c", tag="second") is Reply.ALREADY_ANSWERED
         engine.resume(run, "a", tag="first")
+        settle(engine.run(run))
+        assert engine.resume(run, "b", tag="second", key="k") is Reply.ANSWERED
+        assert engine.resume(run, "c", tag="second") is Reply.ANSWERED
         assert engine.run(run).result(PATIENT) == "c"
 
 

@@ -159,7 +159,7 @@ class ExportRules(Hooks):
         assert store.journal(row.no)[-1][2] == '["other"]'
         assert len(store.journal(row.no)) == 3
         assert store.find_key("f", "key of a") == row
-        assert len(store.questions(QuestionQuery(open_only=False))) == 2
+        assert len(store.questions(QuestionQuery(open_only=False))) == 3
         assert len(inbox_of(store, row)) == 2
 
     def test_an_active_owned_run_is_never_replaced(self, store: Store, whole: Imported) -> None:

@@ -284,7 +284,7 @@ class QueryRules(Hooks):
         """Accepted messages count until the batch that applies them; other runs' don't."""
         scribe = Scribe(store)
         one, two = scribe.asking("a"), scribe.asking("b")
-        store.accept([answer(one), early(one), early(two), cancel(one)])
+        store.accept([answer(one), early(one, key="l"), early(two), cancel(one)])
         assert store.standing(one.no) == (Status.SUSPENDED, 3)
         first, *_ = store.arrivals(scribe.id, after=0, limit=1)
         scribe.write(arrivals=[first.id], changes=[standing(one, Status.RUNNING)])

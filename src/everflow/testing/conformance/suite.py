@@ -3,6 +3,7 @@
 from everflow.testing.conformance.accepting import AcceptRules
 from everflow.testing.conformance.appending import AppendRules
 from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
+from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
@@ -16,6 +17,7 @@ class StoreConformance(
     AppendRules,
     AcceptRules,
     ClaimRules,
+    EarlyRules,
     ArrivalRules,
     LoadRules,
     QueryRules,
