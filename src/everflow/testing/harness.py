@@ -283,6 +283,7 @@ def harness(flow: Flow[In, Out], **settings: Any) -> Harness[In, Out]:
     """Run a flow in a test, for ``with``: then ``h.start(x)``, ``h.jump(days=3)`` and so on.
 
     ``provide``: dependencies by type, as for an engine; ``replace``: stand-ins for nodes, by node
-    or by canonical name; ``store``, ``config``, ``clock``, ``registry``: other than the default ones.
+    or by canonical name;
+    ``store``, ``config``, ``clock``, ``registry``: others than the default.
     """
     return Harness(flow, **settings)
