@@ -49,7 +49,7 @@ def main(store: str, name: str) -> None:
         for line in sys.stdin:
             values = [f"{name}{index}" for index in range(THREADS)]
             said = threads.map(answer, [line.strip()] * THREADS, values)
-            print(*said, flush=True)  # noqa: T201 - as above
+            print(*said, flush=True)  # noqa: T201 - the parent reads it
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main(store: str) -> None:
         print("refused", refusal(engine), flush=True)  # noqa: T201 - the parent reads it
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
         until(lambda: set(engine.client.store.count(RunQuery())) == {Status.DONE}, 10.0)
-        print("healed", flush=True)  # noqa: T201 - as above
+        print("healed", flush=True)  # noqa: T201 - the parent reads it
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def test_a_thousand_answers_race_with_cancels(tmp_path: Path) -> None:
     """An accepted cancel ends the run as cancelled; a refused one finds it done (B064)."""
     cancelled, done = race(tmp_path / "store.db", 1000)
     assert cancelled + done == 1000
-    print(f"{cancelled} cancelled, {done} done")  # noqa: T201 - a figure
+    print(f"{cancelled} cancelled, {done} done")  # noqa: T201 - the figure is reported
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_only_the_run_that_kills_its_worker_is_set_aside(
         _nothing_is_recorded_twice(client)
     effects = Counter(key for _, key in Ledger(tmp_path / "ledger").of("effect"))
     assert len(effects) == 2 * INNOCENTS + deadly
-    print(f"{place}, {deadly}: {deaths} deaths, {effects.total() - len(effects)} repeats")  # noqa: T201 - a figure
+    print(f"{place}, {deadly}: {deaths} deaths, {effects.total() - len(effects)} repeats")  # noqa: T201 - the figure is reported
 
 
 def _nothing_is_recorded_twice(client: Connection) -> None:

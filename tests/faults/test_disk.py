@@ -127,7 +127,7 @@ def test_any_one_failure_of_the_disk_stops_nothing(
             if not disk.failed:
                 break
     assert nth > 10
-    print(f"{mode}: {nth} operations")  # noqa: T201 - a figure
+    print(f"{mode}: {nth} operations")  # noqa: T201 - the figure is reported
 
 
 def through_an_outage(disk: Disk, path: Path, mode: str, nth: int) -> bool:

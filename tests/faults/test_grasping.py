@@ -120,7 +120,7 @@ def test_a_worker_whose_lock_is_held_is_taken_over(flow_: Flow[int, int], tmp_pa
         first, second = until(lambda: graspers.ledger.of("begun")[:2])
         assert first[0] != second[0]
         assert heir == int(second[0])
-        print(f"{took:.2f} s")  # noqa: T201 - a figure
+        print(f"{took:.2f} s")  # noqa: T201 - the figure is reported
         assert took < max(LEASE, HELD / 1_000_000) + 1.0  # longer than a lease if amid a commit
         until(lambda: len(graspers.ledger.of("ended")) == 2)
         assert client.start(innocent, 1).result(10) == 3
@@ -156,5 +156,5 @@ def test_a_node_that_always_holds_the_lock_too_long_is_not_passed_on_for_ever(
 
 def _bounded(client: Connection, graspers: Graspers) -> None:
     begun = len(graspers.ledger.of("begun"))
-    print(f"begun {begun} times, {len(client.store.workers())} workers")  # noqa: T201 - a figure
+    print(f"begun {begun} times, {len(client.store.workers())} workers")  # noqa: T201 - the figure is reported
     assert begun <= 5

@@ -114,7 +114,7 @@ def survives(folder: Path, kills: int, seed: int) -> None:
     world.finish()
     repeated = world.check()
     runs = len(world.ledger.of("started"))
-    print(f"{kills} kills, {runs} runs, {repeated:.2f} repeats a kill")  # noqa: T201 - a figure
+    print(f"{kills} kills, {runs} runs, {repeated:.2f} repeats a kill")  # noqa: T201 - the figure is reported
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from everflow import Config, Engine, Run, RunQuery, Status, ask, flow, node
 from everflow.errors import StoreFull, StoreUnavailable
-from tests.faults.outside import Process, until
+from tests.faults.outside import ROOT, Process, until
 
 CONFIG = Config(poll_s=0.01)
 SIZE = 4 * 1024 * 1024
@@ -107,6 +108,31 @@ def test_an_engine_that_opens_on_a_full_file_system_says_so(small: Path) -> None
         (row,) = engine.runs()
         engine.resume(row.id, 1)
         assert engine.run(row.id).result(10) == 20_001
+
+
+def everflow(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "everflow.cli", *map(str, words)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_line_says_that_the_disk_is_full(small: Path) -> None:
+    """What happened, what to do, and the exit code for trouble of the store's: 4."""
+    place = small / "store.db"
+    with Engine(place, config=CONFIG):
+        pass
+    ballast = fill(small)
+    start = ("start", "tests.faults.limited:swelling", 1, "--store", place)
+    told = everflow(*start)
+    assert told.returncode == 4
+    assert "No room is left" in told.stderr
+    assert "free some disk space" in told.stderr
+    ballast.unlink()
+    assert everflow(*start).returncode == 0
 
 
 def test_a_file_that_may_not_grow_pauses_runs_too(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def haunt(zombies: Zombies, rounds: int) -> None:
     for worker in zombies.workers.values():
         assert "Traceback" not in worker.stop()
     times = sorted(zombies.takeovers)
-    print(f"takeover: median {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s")  # noqa: T201 - a figure
+    print(f"takeover: median {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s")  # noqa: T201 - the figure is reported
     assert times[-1] <= LEASE + 1.0
 
 

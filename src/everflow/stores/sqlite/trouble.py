@@ -73,6 +73,8 @@ def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed:
     said = str(error)
     if isinstance(error, apsw.ConstraintError):
         return _raised_by_us(said, place)
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
+        error = apsw.FullError(said)  # NAME-shm can't grow: an I/O error even on a full disk
     for kinds, ours, sentence, hint in _TABLE:
         if isinstance(error, kinds):
             return ours(sentence.format(place=place, said=said), hint=hint)
