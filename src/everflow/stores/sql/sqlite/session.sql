@@ -1,6 +1,8 @@
 -- What every connection makes for itself, in memory: views to write to, whose triggers spread one
 -- JSON document over the tables. One statement a batch, because with another Python thread busy each
 -- further one costs 5 to 10 ms. Being temporary, they are code of this release and not format.
+-- jsonb_each because json_each renders each row of a document and parses it again for each column
+-- (measured: an entry 5.0 against 3.4 microseconds of a processor's time, a start 13 against 9.5).
 
 CREATE TEMP VIEW run_shown AS
 SELECT
@@ -84,13 +86,13 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
 
     INSERT INTO refusal (worker, place, run)
     SELECT NEW.worker, change.key, run.no
-    FROM json_each(NEW.changes) AS change CROSS JOIN main.run ON run.no = change.value ->> 0
+    FROM jsonb_each(NEW.changes) AS change CROSS JOIN main.run ON run.no = change.value ->> 0
     WHERE
         change.value ->> 1 IN ('done', 'failed', 'handed_off') AND run.cancel
         AND NOT EXISTS (
             SELECT 1 FROM main.inbox
             WHERE inbox.run = run.no AND inbox.kind = 'cancel'
-            AND inbox.id IN (SELECT value FROM json_each(NEW.arrivals))
+            AND inbox.id IN (SELECT value FROM jsonb_each(NEW.arrivals))
         );
     SELECT everflow_tell(run) FROM main.refusal WHERE worker = NEW.worker ORDER BY place;
 
@@ -99,40 +101,40 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
         outcome = change.value ->> 7, definition = change.value ->> 8,
         deaths = change.value ->> 9, updated = NEW.at
-    FROM json_each(NEW.changes) AS change
+    FROM jsonb_each(NEW.changes) AS change
     WHERE run.no = change.value ->> 0 AND NOT EXISTS (
         SELECT 1 FROM main.refusal
         WHERE refusal.worker = NEW.worker AND refusal.place = change.key
     );
 
     INSERT INTO entry (run, seq, body, sum)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(NEW.entries);
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM jsonb_each(NEW.entries);
 
     INSERT OR IGNORE INTO question (run, tag, occurrence, op, position, at, due, prompt, state)
     SELECT
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
         value ->> 7, iif(value ->> 8, 'answered', 'open')
-    FROM json_each(NEW.opened) WHERE value ->> 0 IN (SELECT no FROM main.run);
+    FROM jsonb_each(NEW.opened) WHERE value ->> 0 IN (SELECT no FROM main.run);
 
     -- An answer that was accepted stays accepted, whatever its run makes of it.
     UPDATE question SET state = gone.value ->> 3
-    FROM json_each(NEW.closed) AS gone
+    FROM jsonb_each(NEW.closed) AS gone
     WHERE
         question.run = gone.value ->> 0 AND question.tag = gone.value ->> 1
         AND question.occurrence = gone.value ->> 2 AND question.state = 'open';
 
-    DELETE FROM inbox WHERE id IN (SELECT value FROM json_each(NEW.arrivals));
+    DELETE FROM inbox WHERE id IN (SELECT value FROM jsonb_each(NEW.arrivals));
 
     INSERT INTO meeting (run, tag, occurrence, early)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 8
-    FROM json_each(NEW.opened)
+    FROM jsonb_each(NEW.opened)
     WHERE EXISTS (
         SELECT 1 FROM main.question
         WHERE run = value ->> 0 AND tag = value ->> 1 AND occurrence = -1
     );
 
     INSERT OR IGNORE INTO definition (hash, body)
-    SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
+    SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.definitions);
 END;
 
 CREATE TEMP VIEW birth (runs, many, unnumbered, definitions) AS SELECT '', 0, 0, '' WHERE 0;
@@ -140,7 +142,7 @@ CREATE TEMP VIEW birth (runs, many, unnumbered, definitions) AS SELECT '', 0, 0,
 -- Tells the number that the unnumbered ones follow, and -1 unless all were new.
 CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     INSERT OR IGNORE INTO definition (hash, body)
-    SELECT value ->> 0, value ->> 1 FROM json_each(NEW.definitions);
+    SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.definitions);
 
     SELECT everflow_tell(coalesce(
         (SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0
@@ -159,11 +161,11 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
         ),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9
-    FROM json_each(NEW.runs);
+    FROM jsonb_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')
     FROM (SELECT NEW.runs AS doc WHERE changes() <> NEW.many) AS given
-    CROSS JOIN json_each(given.doc) AS new
+    CROSS JOIN jsonb_each(given.doc) AS new
     WHERE
         NOT EXISTS (SELECT 1 FROM main.run WHERE id = new.value ->> 1)
         AND NOT EXISTS (
@@ -174,14 +176,14 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     INSERT INTO entry (run, seq, body, sum)
     SELECT new.value ->> 0, 0, new.value ->> 10, new.value ->> 11
     FROM (SELECT NEW.runs AS doc WHERE changes() = NEW.many AND NOT NEW.unnumbered) AS given
-    CROSS JOIN json_each(given.doc) AS new;
+    CROSS JOIN jsonb_each(given.doc) AS new;
 
     -- Else a first entry is missing for those alone whose run came to be just now: where the base
     -- is still 0 nothing was ever pruned.
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
     FROM (SELECT NEW.runs AS doc WHERE changes() = 0) AS given
-    CROSS JOIN json_each(given.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
+    CROSS JOIN jsonb_each(given.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
     WHERE run.base = 0;
 END;
 
@@ -191,7 +193,7 @@ AS SELECT '', '', '', '', '' WHERE 0;
 -- What was judged by a look at the rows is written on condition that they still stand so.
 CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     SELECT RAISE(ABORT, 'everflow:changed')
-    FROM json_each(NEW.messages) AS message
+    FROM jsonb_each(NEW.messages) AS message
     WHERE NOT EXISTS (
         SELECT 1 FROM main.run WHERE no = message.value ->> 0 AND NOT cancel
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
@@ -199,13 +201,13 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
 
     -- By tag: (run, tag, key). None is kept, and the key is new to the tag.
     SELECT RAISE(ABORT, 'everflow:changed')
-    FROM json_each(NEW.tagged) AS given CROSS JOIN main.question
+    FROM jsonb_each(NEW.tagged) AS given CROSS JOIN main.question
     WHERE
         run = given.value ->> 0 AND tag = given.value ->> 1
         AND (occurrence = -1 OR question.key = given.value ->> 2);
 
     UPDATE question SET state = 'answered', key = answer.value ->> 3
-    FROM json_each(NEW.answers) AS answer
+    FROM jsonb_each(NEW.answers) AS answer
     WHERE
         question.run = answer.value ->> 0 AND question.tag = answer.value ->> 1
         AND question.occurrence = answer.value ->> 2 AND question.state = 'open';
@@ -214,17 +216,17 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
 
     -- Exactly one was open, or none: by now none is.
     SELECT RAISE(ABORT, 'everflow:changed')
-    FROM json_each(NEW.tagged) AS given
+    FROM jsonb_each(NEW.tagged) AS given
     CROSS JOIN main.question INDEXED BY question_tag
         ON tag = given.value ->> 1 AND run = given.value ->> 0
     WHERE state = 'open';
 
     INSERT INTO question (run, tag, occurrence, op, position, at, prompt, state, key)
     SELECT value ->> 0, value ->> 1, -1, '', '', value ->> 3, 'null', 'kept', value ->> 2
-    FROM json_each(NEW.kept);
+    FROM jsonb_each(NEW.kept);
 
-    UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM json_each(NEW.cancels));
+    UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM jsonb_each(NEW.cancels));
 
     INSERT INTO inbox (run, kind, message)
-    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(NEW.messages);
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(NEW.messages);
 END;
