@@ -13,6 +13,7 @@ from everflow.store import (
     Loaded,
     Message,
     NewRun,
+    QuestionOpened,
     QuestionQuery,
     QuestionRow,
     RunQuery,
@@ -125,6 +126,13 @@ class JudgesAllAtOnce(MemoryStore):
 
     def accept(self, messages: Sequence[Message]) -> list[Verdict]:
         return super().accept(messages)[:1] * len(messages)
+
+
+class LeavesWhatIsKept(MemoryStore):
+    """A question opens beside the answer that is kept for it."""
+
+    def _meet(self, opened: QuestionOpened) -> None:
+        del opened
 
 
 class SharesLabels(MemoryStore):

@@ -120,12 +120,12 @@ def a_cancel_is_dropped_by_its_owner(patch: pytest.MonkeyPatch) -> None:
     """A cancel leaves the inbox and isn't journaled."""
     real = Inbox._journal
 
-    def journal(self: Inbox, cell: Cell, arrival: Arrival, asked: Any = None) -> None:
+    def journal(self: Inbox, cell: Cell, arrival: Arrival) -> None:
         if isinstance(arrival.message, Cancel) and cell.questions:
             self._recorder.draft.arrivals.append(arrival.id)
             self._recorder.touch(cell)
         else:
-            real(self, cell, arrival, asked)
+            real(self, cell, arrival)
 
     patch.setattr(Inbox, "_journal", journal)
 
@@ -134,16 +134,6 @@ def a_cancel_is_dropped_by_its_owner(patch: pytest.MonkeyPatch) -> None:
 def an_early_answer_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """An answer by tag for which no question is open is thrown away."""
     patch.setattr(Inbox, "_kept", lambda self, cell, message: None)
-
-
-@bug()
-def an_early_answer_takes_the_question_at_once(patch: pytest.MonkeyPatch) -> None:
-    """An answer by tag answers an open question that somebody else has answered already."""
-
-    def close_first(self: Inbox, cell: Cell, asked: Any, arrival: Arrival) -> None:
-        self._journal(cell, arrival, asked)
-
-    patch.setattr(Inbox, "_close_first", close_first)
 
 
 @bug()

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from everflow.core.status import ACTIVE
 from everflow.store import (
     Answer,
     Batch,
     Cancel,
+    Early,
     Message,
     NewRun,
     RunChange,
@@ -162,3 +164,14 @@ def a_retired_worker_keeps_its_runs(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(MemoryStore, "retire", retire)
     patch.setattr(MemoryStore, "depose", lambda store, worker, epoch: False)
+
+
+@bug()
+def an_early_answer_s_key_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """An answer by tag that is sent again is another answer."""
+    real = MemoryStore._accept_early
+
+    def accept_early(store: MemoryStore, run: RunRow | None, early: Early) -> Verdict:
+        return real(store, run, structs.replace(early, key=f"{early.key} {store._last_arrival}"))
+
+    patch.setattr(MemoryStore, "_accept_early", accept_early)

@@ -23,6 +23,7 @@ from everflow.store import (
     row_of_new,
 )
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import Changed
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
@@ -110,7 +111,10 @@ class Writing(Desk):
         They are judged by a look at the rows and written on condition that the rows still stand
         so; when they don't, all are judged anew.
         """
-        asked = {"places": as_json([_place(m) for m in messages]), "most": len(messages) + 1}
+        asked: dict[str, Value] = {
+            "places": as_json([_place(m) for m in messages]),
+            "most": len(messages) + 1,
+        }
         for _ in range(_TRIES):
             judge = _Judge(self._ask("judged", list[Judged], asked))
             verdicts = [judge(message) for message in messages]

@@ -44,7 +44,7 @@ class People:
         self.acknowledged: dict[str, str] = {}
         self.keyed: dict[tuple[str, str], str] = {}
         self.told: dict[Address, Told] = defaultdict(Told)
-        self.early: dict[tuple[int, str], list[str]] = defaultdict(list)
+        self.tagged: dict[tuple[int, str], Told] = defaultdict(Told)
         self.calls = 0
         self._base = base
         self._ledger = ledger
@@ -88,6 +88,7 @@ class People:
     def answer(self, client: Client, pick: int, dice: Random) -> str:
         """Answer some question, open or closed, with a key that may have been used before."""
         questions = self._base.questions(QuestionQuery(open_only=False, limit=1000))
+        questions = [q for q in questions if q.state != "kept"]
         if not questions:
             return "there is nothing to answer"
         fresh = [q for q in questions if q.state == "open"]
@@ -137,7 +138,7 @@ class People:
             claim(holds, "an answer is accepted only while its question is open", where)
         elif reply is Reply.ALREADY_ANSWERED:
             others = [other for other in before if other != key]
-            early = self.early[question.no, question.tag]
+            early = self.tagged[question.no, question.tag].sent
             claim(bool(others or early), "already answered is told only if another was", where)
         elif reply is Reply.EXPIRED:
             claim(question.state == "expired" and not told.accepted, "expired is true", where)
@@ -146,7 +147,7 @@ class People:
             claim(gone and not told.accepted, "cancelled is true", where)
 
     def answer_early(self, client: Client, pick: int, dice: Random) -> str:
-        """Answer by tag, before the question or when it is open."""
+        """Answer by tag, before the question or when it is open, some with a key used before."""
         rows = self._base.runs(RunQuery(limit=1000))
         rows = [row for row in rows if self._subjects[row.flow].early]
         if not rows:
@@ -155,23 +156,37 @@ class People:
         subject = self._subjects[run.flow]
         tag = dice.choice(list(subject.early))
         value = subject.answer(tag, dice)
-        payload = encode(value, client.registry.types)
-        key = f"early {dice.getrandbits(40)}"
-        asked = self._base.questions(QuestionQuery(no=run.no, tag=tag))
-        for question in asked:
-            self.told[run.no, tag, question.occurrence].sent[key].add(payload)
-        if not asked:
-            self.early[run.no, tag].append(payload)
+        key = f"early {dice.randrange(KEYS)}"
+        told = self.tagged[run.no, tag]
+        before = set(told.sent)
+        rows_of_tag = self._base.questions(QuestionQuery(no=run.no, tag=tag, open_only=False))
+        told.sent[key].add(encode(value, client.registry.types))
+        said = f"{tag} of run {run.no} answered by tag with {value!r} ({key})"
         try:
-            reply: Reply | str = client.resume(run.id, value, tag=tag, key=key)
+            reply = client.resume(run.id, value, tag=tag, key=key)
         except StoreError as error:
-            return f"the early answer to {run.no} {tag} is unclear: {error.code}"
+            return f"{said}: unclear, {error.code}"
         except CallerError as error:
             self._check_ended(error, run)
-            reply = error.code
-        if reply is Reply.ANSWERED and asked:
-            self.told[run.no, tag, asked[0].occurrence].accepted.add(key)
-        return f"{tag} of run {run.no} answered by tag with {payload}: {reply}"
+            return f"{said}: {error.code}"
+        self._check_by_tag(reply, told, rows_of_tag, key, before)
+        return f"{said}: {reply}"
+
+    def _check_by_tag(
+        self, reply: Reply, told: Told, rows: list[QuestionRow], key: str, before: set[str]
+    ) -> None:
+        """A key is accepted once for its tag, and one answer at most is kept."""
+        keys = [row.key for row in rows if row.key is not None]
+        states = [row.state for row in rows]
+        where = (key, reply, keys, states)
+        if reply is Reply.ANSWERED:
+            claim(states.count("open") <= 1 or key in keys, "no question is guessed at", where)
+            claim("kept" not in states or key in keys, "one early answer is kept", where)
+            claim(key in keys or key not in told.accepted, "an accepted key is remembered", where)
+            told.accepted.add(key)
+        elif reply is Reply.ALREADY_ANSWERED:
+            claim("kept" in states or bool(before), "already answered is true", where)
+            claim(key not in told.accepted, "the same key gets the same reply", where)
 
     # --- cancels
 
@@ -217,6 +232,15 @@ class People:
                 claim(first.payload == payload, "a run has the input it was started with", run)
         for address, told in self.told.items():
             self._check_answer(address, told)
+        for (no, tag), told in self.tagged.items():
+            self._check_tag(no, tag, told)
+
+    def _check_tag(self, no: int, tag: str, told: Told) -> None:
+        """Each key of a tag is one question's at most, and what was accepted is nowhere lost."""
+        rows = self._base.questions(QuestionQuery(no=no, tag=tag, open_only=False))
+        keys = [row.key for row in rows if row.key in told.sent]
+        claim(len(keys) == len(set(keys)), "an answer by tag is taken once", (no, tag, keys))
+        claim(told.accepted <= set(keys), "an acknowledged answer is never lost", (no, tag, keys))
 
     def _check_answer(self, address: Address, told: Told) -> None:
         no, tag, occurrence = address
@@ -228,9 +252,9 @@ class People:
         entries = [e for e in self._ledger.journals[no] if e.op == found[0].op]
         answers = [e.payload for e in entries if e.kind == "answer"]
         claim(len(answers) <= 1, "an answer is applied once", address)
-        early = () if told.accepted else self.early[no, tag]
+        tagged = self.tagged[no, tag].sent.get(found[0].key or "", ())
         for payload in answers:
-            known = payload in told.possible() or payload in early
+            known = payload in told.possible() or payload in tagged
             claim(known, "the accepted answer is the applied one", (address, payload))
         if told.accepted and not answers:
             closer = self._ledger.closers.get((no, found[0].op))
