@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from everflow.clock import Clock, RunClock
-from everflow.config import Config
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
-from everflow.engine.cell import Cell, Cells
-from everflow.engine.dispatcher import Dispatcher
+from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
-from everflow.engine.loader import Blocked, Definitions, Loader
-from everflow.engine.ownership import Ownership
-from everflow.engine.recorder import Draft, Recorder, change_of
-from everflow.engine.timers import Timers
+from everflow.engine.loader import Blocked, Loader
+from everflow.engine.parts import Parts
+from everflow.engine.recorder import Draft, change_of
+from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
 from everflow.store import (
     ACTIVE,
@@ -36,33 +32,15 @@ from everflow.store import (
     RunQuery,
     RunRow,
     Status,
-    Store,
 )
 
-__all__ = ["Adoption", "Parts"]
+__all__ = ["Adoption"]
 
 _log = logging.getLogger("everflow.engine")
 GOING_ON = (*sorted(ACTIVE), Status.BLOCKED)
 CLAIM = 500  # runs that a claim takes at most
 CLAIM_EVERY = 1_000_000  # microseconds: timers of runs that nobody owns have to be noticed
 FETCH = 2_000  # messages that a look takes at most
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What adoption works with. ``stop`` is told an op that is to be stopped."""
-
-    store: Store
-    config: Config
-    system_clock: Clock
-    clock: RunClock
-    cells: Cells
-    definitions: Definitions
-    timers: Timers
-    recorder: Recorder
-    dispatcher: Dispatcher
-    ownership: Ownership
-    stop: Callable[[Cell, NodeOp], None]
 
 
 class Adoption:
@@ -82,10 +60,9 @@ class Adoption:
         self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
-        self._suspects: deque[tuple[Cell, list[NodeOp]]] = deque()
-        self._alone_ops: set[str] = set()
-        self._alone_until = 0
-        self._verdicts = 0  # runs set aside in a draft that isn't committed
+        self._suspects = Suspects(
+            parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
+        )
         self._after = 0
         self._version = -1
         self._next_look = 0
@@ -120,8 +97,7 @@ class Adoption:
             return True
         if self._claiming and self._room > 0:
             return True
-        alone = self._parts.dispatcher.alone
-        return bool(self._suspects) if alone is None else self._ran_alone(alone)
+        return self._suspects.restless
 
     @property
     def _room(self) -> int:
@@ -157,7 +133,7 @@ class Adoption:
         if self._claiming:
             self._claim(now)
         self._take_in()
-        self._see_to_suspects(boot)
+        self._suspects.look(boot)
 
     def _take_in(self) -> None:
         """Load what this worker came to own."""
@@ -243,12 +219,8 @@ class Adoption:
             cell = found.cell
             if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
-            if cell.row.no in alone:
-                cell.row.deaths += 1
-                cell.changed = True
-                if cell.row.deaths >= self._parts.config.alone_deaths:
-                    self._set_aside(cell)
-                    continue
+            if cell.row.no in alone and self._suspects.died_alone(cell):
+                continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
 
     def _comes(self, row: RunRow) -> bool:
@@ -308,7 +280,7 @@ class Adoption:
         asks = fresh and cell.questions > 0
         if suspect and held:
             cell.changed |= asks
-            self._suspects.append((cell, held))
+            self._suspects.add(cell, held)
         elif asks:  # its questions are to be on disk before whoever is told of them
             parts.recorder.draft.releases += [(cell, op) for op in held]
         else:
@@ -398,69 +370,10 @@ class Adoption:
         elif missing:
             self._store.release(self._parts.ownership.worker, [no])
 
-    # --- suspects
-
-    def _set_aside(self, cell: Cell) -> None:
-        """Park a run that kills its workers. Nothing is begun before that is on disk.
-
-        Two deadly runs would else undo each other's last count for ever.
-        """
-        parts = self._parts
-        parts.cells.add(cell)
-        if parts.dispatcher.alone is None:
-            parts.dispatcher.set_alone(cell)
-        self.block(cell, "operator", _deadly(cell))
-        self._verdicts += 1
-        parts.recorder.draft.after.append(self._verdict_stands)
-
-    def _verdict_stands(self) -> None:
-        self._verdicts -= 1
-
-    def _see_to_suspects(self, boot: int) -> None:
-        if self._verdicts:
-            return
-        dispatcher = self._parts.dispatcher
-        cell = dispatcher.alone
-        if cell is not None:
-            ended = self._ran_alone(cell)
-            if not ended and boot < self._alone_until:
-                return
-            if ended and cell.row.deaths and not cell.dropped:
-                cell.row.deaths, cell.changed = 0, True
-                self._parts.recorder.touch(cell)
-            dispatcher.set_alone(None)
-        while self._suspects and dispatcher.alone is None:
-            found, held = self._suspects.popleft()
-            if not found.dropped:
-                self._go_alone(found, held, boot)
-
-    def _ran_alone(self, cell: Cell) -> bool:
-        """Whether the suspect has ended all that it had begun."""
-        ops = cell.machine.state.ops
-        mine = [ops[op] for op in self._alone_ops if op in ops]
-        return cell.dropped or all(type(op) is NodeOp and op.asking for op in mine)
-
-    def _go_alone(self, cell: Cell, ops: Sequence[NodeOp], boot: int) -> None:
-        """Run a suspect with nothing beside it, for a while that grows with its deaths."""
-        parts = self._parts
-        self._alone_ops = {op.id for op in ops}
-        lease = round(parts.config.lease_s * 1_000_000)
-        self._alone_until = boot + lease * 2**cell.row.deaths
-        parts.dispatcher.set_alone(cell)
-        parts.recorder.touch(cell)
-        if cell.changed:
-            parts.recorder.draft.releases += [(cell, op) for op in ops]
-            parts.recorder.draft.changes.append(change_of(cell.row))
-            cell.changed = False
-        else:
-            for op in ops:
-                parts.dispatcher.ready(cell, op)
-
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""
         self._inbox.clear()
         self._suspects.clear()
-        self._verdicts = 0
         self._born.clear()
         self._passed.clear()
         self._unloaded.clear()
@@ -478,12 +391,3 @@ def _waits_for_operator(row: RunRow, arrivals: Sequence[Arrival]) -> bool:
     """Whether nothing but an operator, or a cancel, may move the run."""
     parked = row.status is Status.BLOCKED and row.until == "operator"
     return parked and not any(isinstance(arrival.message, Cancel) for arrival in arrivals)
-
-
-def _deadly(cell: Cell) -> str:
-    nodes = [op for op in cell.machine.commands() if type(op) is NodeOp]
-    names = ", ".join(f"{op.node} at {op.position}" for op in nodes[:3])
-    return (
-        f"its worker died {cell.row.deaths} times while this run alone was running ({names});"
-        " see to the node, then adopt the run again"
-    )

@@ -19,15 +19,17 @@ from typing import Any, Protocol
 from everflow.clock import Clock, RunClock
 from everflow.config import Config
 from everflow.core.entries import Kind
-from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.ops import NodeOp, Op, TimerOp, input_of
 from everflow.core.registry import Registry
-from everflow.engine.adoption import Adoption, Parts
+from everflow.engine.adoption import Adoption
 from everflow.engine.callee import MISFIT, Ended
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.dispatcher import Attempt, Dispatcher, Pool
+from everflow.engine.firing import Firing
 from everflow.engine.loader import Definitions
 from everflow.engine.noderun import Progress
 from everflow.engine.ownership import Ownership
+from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.timers import Timers
 from everflow.errors import (
@@ -38,7 +40,7 @@ from everflow.errors import (
     StoreError,
     StoreUnavailable,
 )
-from everflow.store import OUTCOMES, Batch, QuestionClosed, Status, Store
+from everflow.store import OUTCOMES, Batch, Status, Store
 
 __all__ = ["Changed", "Committer", "Scheduler"]
 
@@ -90,6 +92,13 @@ class Scheduler:
                 lambda cell, op: self.post(self.stop, cell, op),
             )
         )  # fmt: skip
+        self.firing = Firing(
+            self.timers,
+            self.cells,
+            self.recorder,
+            take=self.adoption.take_arrivals,
+            block=self.adoption.block,
+        )
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
         self._changed = changed
@@ -168,7 +177,7 @@ class Scheduler:
         except StoreError as error:
             self._in_trouble(error)
             return
-        self._fire()
+        self.firing.look()
         self._end_graces()
         try:
             most = self.config.batch * (1 if self._pending is None else 2)
@@ -259,44 +268,6 @@ class Scheduler:
             )
         except FlowError as error:
             self.adoption.block(cell, "code", str(error))
-
-    # --- timers
-
-    def _fire(self) -> None:
-        for cell, op in self.timers.due():
-            if cell.machine.state.ops.get(op.id) is not op:
-                continue  # closed by one that fired before it
-            self.cells.wake(cell)
-            question = cell.machine.state.ops.get(f"{op.parent}/@question")
-            if op.key == "@deadline" and type(question) is QuestionOp:
-                self._expire(cell, op, question)
-            else:
-                self._record_firing(cell, op)
-
-    def _record_firing(self, cell: Cell, op: TimerOp) -> None:
-        try:
-            self.recorder.record(cell, Kind.FIRED, op.id)
-        except FlowError as error:
-            self.adoption.block(cell, "code", str(error))
-
-    def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
-        """Close a question whose deadline passed; journal that only if no answer was faster."""
-        no = cell.row.no
-        cell.held += 1
-        draft = self.recorder.draft
-        draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
-        draft.after.append(lambda: self._expired(cell, op))
-
-    def _expired(self, cell: Cell, op: TimerOp) -> None:
-        more = True
-        while more:  # a long inbox is read to its end: the answer may stand there
-            more = self.adoption.take_arrivals()
-        cell.held -= 1
-        if cell.dropped:
-            return
-        self.recorder.touch(cell)
-        if cell.machine.state.ops.get(op.id) is op:
-            self._record_firing(cell, op)
 
     # --- commits
 

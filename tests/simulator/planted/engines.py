@@ -8,10 +8,12 @@ from everflow.core.ops import NodeOp, Op, TimerOp
 from everflow.engine.adoption import Adoption
 from everflow.engine.cell import Cell
 from everflow.engine.dispatcher import Attempt, Dispatcher
+from everflow.engine.firing import Firing
 from everflow.engine.inbox import Inbox
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.scheduler import Scheduler
+from everflow.engine.suspects import Suspects
 from everflow.engine.timers import Timers
 from everflow.errors import EverflowError
 from everflow.store import Arrival, Cancel
@@ -36,13 +38,12 @@ def a_node_begins_before_its_commit(patch: pytest.MonkeyPatch) -> None:
 def a_deadline_beats_an_accepted_answer(patch: pytest.MonkeyPatch) -> None:
     """The expiry is journaled without a look at the inbox."""
 
-    def expired(self: Scheduler, no: int, op: TimerOp) -> None:
-        cell = self.cells.get(no)
-        if cell is not None and cell.machine.state.ops.get(op.id) is op:
-            self.cells.wake(cell)
-            self.recorder.record(cell, "fired", op.id)
+    def expired(self: Firing, cell: Cell, op: TimerOp) -> None:
+        cell.held -= 1
+        if not cell.dropped and cell.machine.state.ops.get(op.id) is op:
+            self._recorder.record(cell, "fired", op.id)
 
-    patch.setattr(Scheduler, "_expired", expired)
+    patch.setattr(Firing, "expired", expired)
 
 
 @bug()
@@ -172,10 +173,10 @@ def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 @bug(within=500)
 def a_suspect_begins_what_is_not_on_disk(patch: pytest.MonkeyPatch) -> None:
     """A suspect run begins all that its machine asks for by then."""
-    real = Adoption._go_alone
+    real = Suspects._begin
 
-    def go_alone(self: Adoption, cell: Cell, ops: Any, boot: int) -> None:
+    def begin(self: Suspects, cell: Cell, ops: Any, boot: int) -> None:
         asked = [op for op in cell.machine.commands() if type(op) is NodeOp and not op.asking]
         real(self, cell, asked, boot)
 
-    patch.setattr(Adoption, "_go_alone", go_alone)
+    patch.setattr(Suspects, "_begin", begin)

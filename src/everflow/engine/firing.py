@@ -1,0 +1,76 @@
+"""Firing: what happens when a timer of a run in memory is due.
+
+A deadline that passes doesn't overrule an answer that was acknowledged: the question is closed in
+the store first, and the expiry journaled only if no answer is in the inbox then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from everflow.core.entries import Kind
+from everflow.core.ops import QuestionOp, TimerOp
+from everflow.engine.cell import Cell, Cells
+from everflow.engine.recorder import Recorder
+from everflow.engine.timers import Timers
+from everflow.errors import FlowError
+from everflow.store import QuestionClosed
+
+__all__ = ["Firing"]
+
+
+class Firing:
+    """``take`` reads the inbox and says whether there is more; ``block`` parks a run."""
+
+    def __init__(
+        self,
+        timers: Timers,
+        cells: Cells,
+        recorder: Recorder,
+        *,
+        take: Callable[[], bool],
+        block: Callable[[Cell, str, str], None],
+    ) -> None:
+        self._timers = timers
+        self._cells = cells
+        self._recorder = recorder
+        self._take = take
+        self._block = block
+
+    def look(self) -> None:
+        """Fire what is due."""
+        for cell, op in self._timers.due():
+            if cell.machine.state.ops.get(op.id) is not op:
+                continue  # closed by one that fired before it
+            self._cells.wake(cell)
+            question = cell.machine.state.ops.get(f"{op.parent}/@question")
+            if op.key == "@deadline" and type(question) is QuestionOp:
+                self._expire(cell, op, question)
+            else:
+                self._record(cell, op)
+
+    def _record(self, cell: Cell, op: TimerOp) -> None:
+        try:
+            self._recorder.record(cell, Kind.FIRED, op.id)
+        except FlowError as error:
+            self._block(cell, "code", str(error))
+
+    def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
+        """Close a question whose deadline passed; the rest follows once that is on disk."""
+        no = cell.row.no
+        cell.held += 1
+        draft = self._recorder.draft
+        draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
+        draft.after.append(lambda: self.expired(cell, op))
+
+    def expired(self, cell: Cell, op: TimerOp) -> None:
+        """The question is closed: journal its expiry, unless an answer was faster."""
+        more = True
+        while more:  # a long inbox is read to its end: the answer may stand there
+            more = self._take()
+        cell.held -= 1
+        if cell.dropped:
+            return
+        self._recorder.touch(cell)
+        if cell.machine.state.ops.get(op.id) is op:
+            self._record(cell, op)

@@ -1,0 +1,36 @@
+"""The parts of a worker that adoption works with, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from everflow.clock import Clock, RunClock
+from everflow.config import Config
+from everflow.core.ops import NodeOp
+from everflow.engine.cell import Cell, Cells
+from everflow.engine.dispatcher import Dispatcher
+from everflow.engine.loader import Definitions
+from everflow.engine.ownership import Ownership
+from everflow.engine.recorder import Recorder
+from everflow.engine.timers import Timers
+from everflow.store import Store
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What adoption works with. ``stop`` is told an op that is to be stopped."""
+
+    store: Store
+    config: Config
+    system_clock: Clock
+    clock: RunClock
+    cells: Cells
+    definitions: Definitions
+    timers: Timers
+    recorder: Recorder
+    dispatcher: Dispatcher
+    ownership: Ownership
+    stop: Callable[[Cell, NodeOp], None]
