@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from random import SystemRandom
@@ -109,16 +111,15 @@ def _answer(engine: Engine, ledger: Ledger) -> None:
         never.wait(0.001 if asked else 0.01)
 
 
-def _quietly(engine: Engine, ledger: Ledger, work: object) -> None:
-    """The engine may close under it: that ends it."""
-    assert callable(work)
+def _work(engine: Engine, ledger: Ledger, work: Callable[[Engine, Ledger], None]) -> None:
+    """The engine may close under it, which ends it; any other refusal is the end of the process."""
     try:
         work(engine, ledger)
     except EngineClosed:
         return
-    except EverflowError as error:
-        if engine.fault is None:
-            ledger.note("trouble", type(error).__name__)
+    except EverflowError:
+        traceback.print_exc()
+        os._exit(3)
 
 
 def main(store: str, ledger_path: str, how: str) -> None:
@@ -127,7 +128,7 @@ def main(store: str, ledger_path: str, how: str) -> None:
     with Engine(store, provide=given, registry=REGISTRY, config=CONFIG) as engine:
         work = [_answer] if how == "finish" else [_answer, _start]
         for each in work:
-            Thread(target=_quietly, args=(engine, ledger, each), daemon=True).start()
+            Thread(target=_work, args=(engine, ledger, each), daemon=True).start()
         if how == "finish":
             until(lambda: _finished(engine), 120.0, 0.02)
         else:

@@ -43,7 +43,7 @@ class Kills:
             size = self.ledger.size + self._random.randrange(1, 8_000)
             until(lambda: self.ledger.size >= size or not process.lives, pause=0.0005)
             self._never.wait(self._random.uniform(0, 0.01))
-        assert process.lives, process.stop()
+        assert process.lives, process.stop()  # which tells what it said
         process.kill()
 
     def finish(self) -> None:
