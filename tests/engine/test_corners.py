@@ -176,7 +176,7 @@ def test_a_node_is_found_in_whatever_holds_it() -> None:
     inside = step(lambda x: x, name="inside")
     there.held_flow = inside >> plus_one  # type: ignore[attr-defined]  # as a module might
     assert find_node("inside", Place(module, "<lambda>")).fn is inside.fn
-    del there.held_flow  # type: ignore[attr-defined]  # as it was
+    del there.held_flow  # type: ignore[attr-defined]  # put back as it was before
     with pytest.raises(UnresolvedName, match="has no node 'nothing'"):
         find_node("nothing", Place(module, "Point"))
     assert "nothing" not in default_registry().nodes

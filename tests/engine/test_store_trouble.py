@@ -117,7 +117,7 @@ def test_an_ambiguous_call_is_sent_again(shaky: tuple[World, Shaky]) -> None:
         return rows
 
     with world.engine() as engine:
-        store.start = ambiguous  # type: ignore[method-assign, assignment]  # the seam
+        store.start = ambiguous  # type: ignore[method-assign, assignment]  # the seam of this test
         run = engine.start(flow, 1)
         assert settle(run) == "suspended"
         assert len(engine.runs()) == 1

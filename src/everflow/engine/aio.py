@@ -25,7 +25,7 @@ class AsyncRun(Generic[Out]):
 
     def __init__(
         self,
-        id: str,  # noqa: A002 - its name
+        id: str,  # noqa: A002 - what everybody calls it
         alive: Callable[[], Client],
         changes: Changes,
     ) -> None:
@@ -41,11 +41,11 @@ class AsyncRun(Generic[Out]):
         """Where the run stands now."""
         return (await asyncio.to_thread(self._client.row, self.id)).status
 
-    async def wait(self, timeout: float | None = None) -> Status:  # noqa: ASYNC109 - as in sync
+    async def wait(self, timeout: float | None = None) -> Status:  # noqa: ASYNC109 - the same arguments as in the sync face
         """Wait until the run is finished, suspended, paused or blocked; see ``Run.wait``."""
         return (await self._wait(timeout, finished=False)).status
 
-    async def result(self, timeout: float | None = None) -> Out:  # noqa: ASYNC109 - as in sync
+    async def result(self, timeout: float | None = None) -> Out:  # noqa: ASYNC109 - the same arguments as in the sync face
         """Wait for the outcome and give its value; see ``Run.result``."""
         row = await self._wait(timeout, finished=True)
         types = self._client.registry.types

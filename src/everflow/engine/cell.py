@@ -76,7 +76,7 @@ class Cell:
         """Where the run stands by what its machine says."""
         machine = self.machine
         if machine.outcome is not None:
-            return Status(machine.outcome.__struct_config__.tag)  # type: ignore[arg-type]  # a str
+            return Status(machine.outcome.__struct_config__.tag)  # type: ignore[arg-type]  # the tag is a text here
         if machine.state.cancelling:
             return Status.CANCELLING
         if self.nodes:

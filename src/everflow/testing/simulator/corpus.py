@@ -243,7 +243,7 @@ class _Maker:
 
     def _catch(self, size: int) -> Flow[Any, Any]:
         body = self.flow(size - 1)
-        risky = sequence(body, broken) if self._dice.random() < 0.5 else body  # noqa: PLR2004 - half
+        risky = sequence(body, broken) if self._dice.random() < 0.5 else body  # noqa: PLR2004 - a share of all draws
         return try_catch(risky, rescue)
 
     def _timeout(self, size: int) -> Flow[Any, Any]:

@@ -48,7 +48,7 @@ class Untrue(AssertionError):
         self.sentence = sentence
 
 
-def claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - a claim
+def claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - it reads as a claim
     """Raise Untrue unless it holds."""
     if not holds:
         raise Untrue(sentence, where)

@@ -60,7 +60,7 @@ class People:
         subject = self._subjects[self._names[pick % len(self._names)]]
         name = subject.flow.name_of_flow
         value = dice.choice(list(subject.inputs))
-        key = f"key {dice.randrange(KEYS)}" if dice.random() < 0.4 else None  # noqa: PLR2004 - a share
+        key = f"key {dice.randrange(KEYS)}" if dice.random() < 0.4 else None  # noqa: PLR2004 - a share of all draws
         payload = encode(value, client.registry.types)
         before = self._base.count(RunQuery())
         try:
@@ -93,9 +93,9 @@ class People:
             return "there is nothing to answer"
         fresh = [q for q in questions if q.state == "open"]
         late = [q for q in fresh if q.due is not None and q.due <= self._ledger.clock.wall()]
-        if late and dice.random() < 0.7:  # noqa: PLR2004 - a share
+        if late and dice.random() < 0.7:  # noqa: PLR2004 - a share of all draws
             fresh = late
-        if fresh and dice.random() < 0.7:  # noqa: PLR2004 - a share
+        if fresh and dice.random() < 0.7:  # noqa: PLR2004 - a share of all draws
             questions = fresh
         question = questions[pick % len(questions)]
         return self.answer_to(client, question, f"answer {dice.randrange(KEYS)}", dice)

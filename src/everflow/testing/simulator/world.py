@@ -173,7 +173,7 @@ class World:
         worker = self._pick(step)
         if worker is None:
             return "no worker"
-        if dice.random() < 0.9:  # noqa: PLR2004 - mostly
+        if dice.random() < 0.9:  # noqa: PLR2004 - a share of all draws
             self.ledger.beat(worker.id)
 
         def turn() -> str:
@@ -188,7 +188,7 @@ class World:
         if worker is None or attempt is None:
             return "nothing"
         told = ""
-        if dice.random() < 0.7:  # noqa: PLR2004 - mostly
+        if dice.random() < 0.7:  # noqa: PLR2004 - a share of all draws
             worker.pool.tell(-1)
             told = ", told"
         return f"{attempt.op} of run {attempt.no} by worker {worker.name}{told}"
@@ -252,7 +252,7 @@ class World:
         """A client in a process that executes nothing, and its way to the store."""
         if self._outside is None:
             store = FaultyStore(self.base, self.ledger)
-            dice = Random(len(self.story)).randbytes
+            dice = Random(f"outside {len(self.story)}").randbytes
             client = Client(
                 cast("Store", store), self.registry, self.config, self.clock, dice, durable=False
             )
