@@ -142,7 +142,8 @@ class Simulation:
             return self._subjects, self._registry, verbs
         known, drawn, registry = _stock(seed // SHARED)
         if dice.random() < THEMED:
-            names, more = dice.choice(THEMES)
+            names, theirs = dice.choice(THEMES)
+            more = {verb: often for verb, often in theirs.items() if verb in verbs}
             return [s for s in known if s.flow.name_of_flow in names], registry, verbs | more
         return dice.sample(known, 2) + dice.sample(drawn, 2), registry, verbs
 
