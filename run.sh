@@ -13,4 +13,6 @@ if [ ! -x .tools/bin/uv ]; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --upgrade --target .tools uv >&2
 fi
-exec .tools/bin/uv run --quiet "$@"
+.tools/bin/uv sync --quiet
+export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
+exec "$@"  # in this process's place, so that a signal, SIGKILL too, reaches the command itself

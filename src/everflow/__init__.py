@@ -22,10 +22,10 @@ from everflow.core.node import Node, bind, node
 from everflow.core.registry import Registry
 from everflow.core.signature import need
 from everflow.engine.aio import AsyncEngine, AsyncRun
-from everflow.engine.client import Reply
 from everflow.engine.connect import Connection, connect
 from everflow.engine.facade import Engine
 from everflow.engine.noderun import NodeRun, tick, wait_for
+from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.errors import EverflowError, NoRetry, RetryAfter
 from everflow.store import QuestionQuery, RunQuery, Status

@@ -120,7 +120,7 @@ def test_ids_sort_by_time() -> None:
 
 
 def test_memory_is_a_place() -> None:
-    """ ":memory:" is a store of its own, gone with its engine."""
+    """A store in memory is gone with its engine."""
     with Engine(":memory:", registry=Registry()) as engine:
         assert engine.client.store.info().place
         assert engine.runs() == []

@@ -13,7 +13,7 @@ import dataclasses
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -154,7 +154,7 @@ class DataclassKind(RecordKind):
             if field.default_factory is not dataclasses.MISSING:
                 self._defaults[field.name] = field.default_factory
             elif field.default is not dataclasses.MISSING:
-                self._defaults[field.name] = partial(_same, field.default)
+                self._defaults[field.name] = repeat(field.default).__next__
         self.required = tuple(name for name in names if name not in self._defaults)
         self._post = hasattr(kind, "__post_init__")
 
@@ -172,10 +172,6 @@ class DataclassKind(RecordKind):
                 for key, value in fields.items():
                     put(made, key, value)
         return made
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 class StructKind(RecordKind):
@@ -355,7 +351,7 @@ class Types:
             raise NameTaken(
                 f"the type name {name!r} belongs to {_place(holder.type)}"
                 f" and {_place(kind)} asks for it too",
-                hint="Register one of the two under another name: everflow.value(name=...).",
+                hint="Rename one of the two: a type stands in data under its bare name.",
             )
         self._by_name[name] = self._by_type[kind] = made
 

@@ -356,9 +356,13 @@ class Adoption:
         self._block_row(cell.row, until, reason, missing=False)
 
     def _block_row(self, row: RunRow, until: str, reason: str, *, missing: bool) -> None:
-        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
         draft = self._parts.recorder.draft
         no = row.no
+        if missing and self._parts.guest:
+            self._without.add(row.definition)
+            self._store.release(self._parts.ownership.worker, [no])
+            return
+        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
         if missing:
             self._without.add(row.definition)
         if missing or until == "operator":

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from everflow.core.flow import Flow
-from everflow.engine.client import Client, Reply
+from everflow.engine.client import Client
+from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.transfer import ImportReport

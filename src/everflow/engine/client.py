@@ -6,9 +6,7 @@ executes too: it gives its worker as the owner of what it starts, and is told of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -22,10 +20,11 @@ from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import Reader, encode, parse, untagged
 from everflow.engine.ids import Random, new_key, new_run_id
-from everflow.engine.inputs import durable_names, input_reader
+from everflow.engine.inputs import durable_names, input_readers
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
+from everflow.engine.replies import REPLIES, Reply, split_token
 from everflow.errors import (
     AlreadyDone,
     AmbiguousAnswer,
@@ -36,6 +35,7 @@ from everflow.errors import (
     RunCancelled,
     RunFailed,
     StoreUnavailable,
+    ValueMismatch,
     WrongArgument,
 )
 from everflow.store import (
@@ -51,41 +51,11 @@ from everflow.store import (
     Verdict,
 )
 
-__all__ = ["Client", "Reply", "Started", "split_token"]
+__all__ = ["Client", "Started"]
 
 LONGEST_KEY = 512
 NOWHERE = 0  # occurrences count from 1
-_TOKEN = re.compile(r"([^.]+)\.([^.]+)\.([0-9]{1,9})")
 Started = tuple[RunRow, Definition, NewRun, str]
-
-
-class Reply(StrEnum):
-    """What an answer is told."""
-
-    ANSWERED = "answered"
-    ALREADY_ANSWERED = "already_answered"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-_REPLIES = {
-    Verdict.ACCEPTED: Reply.ANSWERED,
-    Verdict.REPEATED: Reply.ANSWERED,
-    Verdict.ANSWERED: Reply.ALREADY_ANSWERED,
-    Verdict.EXPIRED: Reply.EXPIRED,
-    Verdict.CANCELLED: Reply.CANCELLED,
-}
-
-
-def split_token(token: str) -> tuple[str, str, int]:
-    """The run, tag and occurrence of a question's token; NotWaiting when it isn't one."""
-    match = _TOKEN.fullmatch(token) if isinstance(token, str) else None
-    if match is None:
-        raise NotWaiting(
-            f"{token!r:.100} isn't a question's token",
-            hint="a token looks like RUN.TAG.1; `everflow show RUN` lists the open ones",
-        )
-    return match[1], match[2], int(match[3])
 
 
 class Client(Keeper):
@@ -121,7 +91,7 @@ class Client(Keeper):
         self._started = started
         self._unclear = unclear
         self._known: set[str] = set()  # definitions that this client wrote
-        self._checked: dict[str, Reader | None] = {}  # definitions that may be started
+        self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
         self._start = Group(self._send_starts)
         self._accept = Group[Message, Verdict](self._send_messages, config.batch)
@@ -166,7 +136,7 @@ class Client(Keeper):
             if self._durable:
                 durable_names(definition)
             self._admit(definition)
-            self._checked[definition.hash] = input_reader(definition, self.registry.types)
+            self._checked[definition.hash] = input_readers(definition, self.registry.types)
         return definition
 
     def _prepare(
@@ -180,9 +150,7 @@ class Client(Keeper):
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        reader = self._checked[definition.hash]
-        if reader is not None:
-            reader(payload)
+        self._check_input(definition, payload)
         now = self.clock.wall()
         run_id = new_run_id(now, self._random)
         entry = Entry(0, now, Kind.START, "", payload, definition.hash, note=run_id)
@@ -198,6 +166,18 @@ class Client(Keeper):
             labels=dict(labels or {}),
         )
         return new, definition, payload
+
+    def _check_input(self, definition: Definition, payload: str) -> None:
+        for reader in self._checked[definition.hash]:
+            try:
+                reader(payload)
+            except ValueMismatch as error:
+                raise ValueMismatch(
+                    f"the input doesn't fit the flow: {error.message}",
+                    flow=definition.program.name,
+                    path=error.path,
+                    hint=error.hint,
+                ) from None
 
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
@@ -276,6 +256,8 @@ class Client(Keeper):
         found = self.open_questions(row.no, tag)
         alone = found[0] if len(found) == 1 else None
         if tag is None and alone is None:
+            if not found and row.status is Status.SUSPENDED:
+                return Reply.ALREADY_ANSWERED  # all it asked is answered, and not applied yet
             raise self._unplaced(row, tag)
         message = self._by_tag(row, alone, str(tag), value, key, by)
         verdict = self._accept(message)
@@ -336,7 +318,7 @@ class Client(Keeper):
         )
 
     def _reply(self, row: RunRow, verdict: Verdict) -> Reply:
-        reply = _REPLIES.get(verdict)
+        reply = REPLIES.get(verdict)
         if reply is None:
             self._refuse_if_ended(self.row(row.id))
             raise NotWaiting("the run doesn't wait for that answer", run=row.id)

@@ -11,9 +11,10 @@ from everflow.clock import Clock, SystemClock
 from everflow.config import Config
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry, default_registry
-from everflow.engine.client import Client, Reply
+from everflow.engine.client import Client
 from everflow.engine.ids import Random, system_random
 from everflow.engine.places import is_durable, open_store
+from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
 from everflow.stores.transfer import ImportReport

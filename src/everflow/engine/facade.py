@@ -22,13 +22,14 @@ from everflow.core.flow import Flow
 from everflow.core.node import Place
 from everflow.core.registry import Registry, default_registry
 from everflow.engine.aio import AsyncEngine
-from everflow.engine.client import Client, Reply, Started
+from everflow.engine.client import Client, Started
 from everflow.engine.dependencies import check_needs, open_all
 from everflow.engine.ids import Random, system_random
 from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.pools import LoopPool, ThreadPool
 from everflow.engine.processes import ProcessPool
+from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
 from everflow.engine.worker import Worker
@@ -49,6 +50,7 @@ class Engine:
     ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type nodes need.
     ``registry``: whose flows and nodes it knows, the default one unless given. ``progress`` is told
     how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
+    A ``guest`` leaves runs that need other code alone, instead of blocking them until it is there.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Engine:
         clock: Clock | None = None,
         random: Random = system_random,
         progress: Progress | None = None,
+        guest: bool = False,
     ) -> None:
         self.config = config or Config()
         self.registry = registry or default_registry()
@@ -70,6 +73,7 @@ class Engine:
         self._clock = clock or SystemClock()
         self._random = random
         self._progress = progress
+        self._guest = guest
         self._stack = ExitStack()
         self._numbers = count(1)
         self._pools: dict[str, Any] = {}
@@ -135,6 +139,7 @@ class Engine:
             changed=lambda _: self.changes.tell(),
             host=socket.gethostname(),
             pid=os.getpid(),
+            guest=self._guest,
         )
         worker = Worker(scheduler, self.config, self.changes.tell)
 

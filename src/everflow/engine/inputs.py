@@ -8,9 +8,11 @@ from everflow.core.definition import Definition
 from everflow.core.node import Node
 from everflow.core.values import Reader, Types
 
-__all__ = ["durable_names", "input_reader"]
+__all__ = ["durable_names", "input_readers"]
 
-_FIRST = frozenset({"sequence", "keep", "retry", "try_catch", "timeout", "ticks", "loop", "branch"})
+_FIRST = frozenset(
+    ["sequence", "keep", "retry", "try_catch", "timeout", "ticks", "loop", "branch", "choose"]
+)
 
 
 def durable_names(definition: Definition) -> None:
@@ -19,18 +21,24 @@ def durable_names(definition: Definition) -> None:
         node.require_name()
 
 
-def first_annotation(definition: Definition) -> Any:
-    """What the node that gets the run's input takes; Any where that isn't one node."""
-    site = definition.program.root
-    while site.flow.kind in _FIRST and site.order:
-        site = site.order[0][1]
-    flow = site.flow
-    if not isinstance(flow, Node) or flow.fn is None or not flow.leaf.signature.value:
-        return Any
-    return flow.leaf.hints.get(flow.leaf.signature.value_name, Any)
+def first_annotations(definition: Definition) -> list[Any]:
+    """What the nodes that get the run's own input take; without those that take anything."""
+    found: list[Any] = []
+    sites = [definition.program.root]
+    while sites:
+        site = sites.pop()
+        flow = site.flow
+        if flow.kind in _FIRST and site.order:
+            sites.append(site.order[0][1])
+        elif flow.kind == "parallel":
+            sites += [kid for _, kid in site.order]
+        elif isinstance(flow, Node) and flow.fn is not None and flow.leaf.signature.value:
+            annotation = flow.leaf.hints.get(flow.leaf.signature.value_name, Any)
+            if annotation is not Any and annotation not in found:
+                found.append(annotation)
+    return found
 
 
-def input_reader(definition: Definition, types: Types) -> Reader | None:
-    """Reads an input as the first node does; None where that takes anything."""
-    annotation = first_annotation(definition)
-    return None if annotation is Any else Reader(annotation, types)
+def input_readers(definition: Definition, types: Types) -> list[Reader]:
+    """Read an input as each of the first nodes does."""
+    return [Reader(annotation, types) for annotation in first_annotations(definition)]

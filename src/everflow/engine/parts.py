@@ -34,3 +34,4 @@ class Parts:
     dispatcher: Dispatcher
     ownership: Ownership
     stop: Callable[[Cell, NodeOp], None]
+    guest: bool  # leave alone what other code is needed for, without a word

@@ -59,7 +59,7 @@ class Committer(Protocol):
 class Scheduler:
     """Everything that a worker does, a turn at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of an engine
         self,
         store: Store,
         registry: Registry,
@@ -70,6 +70,7 @@ class Scheduler:
         changed: Changed | None = None,
         host: str = "",
         pid: int = 0,
+        guest: bool = False,
     ) -> None:
         self.store = store
         self.config = config
@@ -89,16 +90,11 @@ class Scheduler:
             Parts(
                 store, config, clock, self.clock, self.cells, self.definitions, self.timers,
                 self.recorder, self.dispatcher, self.ownership,
-                lambda cell, op: self.post(self.stop, cell, op),
+                lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
-        self.firing = Firing(
-            self.timers,
-            self.cells,
-            self.recorder,
-            take=self.adoption.take_arrivals,
-            block=self.adoption.block,
-        )
+        take, block = self.adoption.take_arrivals, self.adoption.block
+        self.firing = Firing(self.timers, self.cells, self.recorder, take=take, block=block)
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
         self._changed = changed

@@ -10,13 +10,11 @@ __all__ = [
     "AnswerRefused",
     "CallerError",
     "EngineClosed",
-    "ImportConflict",
     "ImportRefused",
     "NoSuchFlow",
     "NoSuchRun",
     "NotOnThisThread",
     "NotWaiting",
-    "OpenRuns",
     "RunBlocked",
     "RunCancelled",
     "RunFailed",
@@ -97,12 +95,6 @@ class AnswerRefused(CallerError):
     code = "answer_refused"
 
 
-class OpenRuns(CallerError):
-    """The deed isn't possible while the run is in that state."""
-
-    code = "open_runs"
-
-
 class EngineClosed(CallerError):
     """The engine isn't running: not started yet, closed, or stopped by a fault."""
 
@@ -119,9 +111,3 @@ class ImportRefused(CallerError, ValueError):
     """An export file is cut, edited, too large or of an unknown version; nothing was imported."""
 
     code = "import_refused"
-
-
-class ImportConflict(CallerError):
-    """The store already has other history of that run; ``--replace`` says otherwise."""
-
-    code = "import_conflict"

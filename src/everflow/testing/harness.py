@@ -24,10 +24,11 @@ from everflow.core.node import Node, Options, Place
 from everflow.core.ops import position_of
 from everflow.core.registry import Registry, default_registry
 from everflow.core.values import decode
-from everflow.engine.client import Client, Reply, Started
+from everflow.engine.client import Client, Started
 from everflow.engine.commits import InlineCommitter
 from everflow.engine.dependencies import check_needs, open_all
 from everflow.engine.dispatcher import Attempt
+from everflow.engine.replies import Reply
 from everflow.engine.runs import outcome_of, prompt_of
 from everflow.engine.scheduler import Scheduler
 from everflow.errors import NoSuchFlow, WrongArgument

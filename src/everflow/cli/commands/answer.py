@@ -11,8 +11,8 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import run_view, schema_at
-from everflow.engine.client import Reply, split_token
 from everflow.engine.connect import Connection
+from everflow.engine.replies import Reply, split_token
 from everflow.store import QuestionQuery, QuestionRow
 
 __all__ = ["answer", "cancel", "resume"]

@@ -15,8 +15,8 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, question_view, run_view, token_of
 from everflow.cli.words import ago
-from everflow.engine.client import split_token
 from everflow.engine.connect import Connection
+from everflow.engine.replies import split_token
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
 

@@ -61,7 +61,11 @@ def run(
     given, _ = read_value(value)
     with Watch(enabled=notes().live and not here.json) as watch:
         engine = Engine(
-            here.store, provide=provided(modules), config=here.config, progress=watch.progress
+            here.store,
+            provide=provided(modules),
+            config=here.config,
+            progress=watch.progress,
+            guest=True,
         )
         with engine:
             started = engine.start(found, given, key=key, labels=labels(pairs))

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from everflow.core.values import encode
-from everflow.engine.client import Client, Reply
+from everflow.engine.client import Client
+from everflow.engine.replies import Reply
 from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
 from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore
