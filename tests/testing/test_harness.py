@@ -103,6 +103,20 @@ def test_a_crash_loses_nothing() -> None:
     assert len(mailer.sent) == 1
 
 
+def test_a_restart_loses_nothing() -> None:
+    """B080: what an engine closed in good order left goes on with the next one."""
+    mailer = Mailer()
+    with harness(post, registry=KIT, provide={Mailer: mailer}) as h:
+        run = h.start("swifts")
+        h.jump(days=1)
+        h.restart()
+        h.jump(hours=23)
+        assert run.status is Status.SUSPENDED
+        h.jump(hours=1)
+        assert run.result() == "shelved: about swifts"
+    assert len(mailer.sent) == 1
+
+
 def test_nodes_are_replaced_by_node_or_name() -> None:
     """A stand-in takes the value alone and needs no name."""
     with harness(

@@ -163,6 +163,7 @@ class Harness(Generic[In, Out]):
             owner=self._owner,
             started=self._started,
             nudge=lambda: scheduler.post(scheduler.adoption.nudge),
+            unclear=lambda: scheduler.post(scheduler.adoption.look_for_lost),
         )
         name = self.flow.name_of_flow
         for definitions in (scheduler.definitions, self.client.definitions):
@@ -229,6 +230,13 @@ class Harness(Generic[In, Out]):
         ownership = self.scheduler.ownership
         self._pool.close()
         self.store.depose(ownership.worker, ownership.epoch)
+        self._begin()
+        self.settle()
+
+    def restart(self) -> None:
+        """Close in good order, and open again: a deploy."""
+        self.settle()
+        self.store.retire(self.scheduler.ownership.worker)
         self._begin()
         self.settle()
 

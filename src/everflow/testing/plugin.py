@@ -1,8 +1,12 @@
-"""The pytest plugin: the fixture ``flow_harness``, which makes harnesses and closes them."""
+"""The pytest plugin: the fixtures ``flow_harness`` and ``simulation_seeds``.
+
+It is imported whenever pytest starts in a project that has Everflow installed, and costs no more
+than ``import everflow`` does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,15 +15,15 @@ import pytest
 from everflow.core.flow import Flow
 from everflow.testing.harness import Harness, harness
 
-__all__ = ["flow_harness", "pytest_addoption"]
+__all__ = ["flow_harness", "pytest_addoption", "simulation_seeds"]
+
+SEEDS = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--everflow-seed``, from which simulations in tests begin."""
+    """Add ``--everflow-seed``, which plays again what a failing test told."""
     group = parser.getgroup("everflow")
-    group.addoption(
-        "--everflow-seed", type=int, default=None, help="run simulations from this seed alone"
-    )
+    group.addoption("--everflow-seed", type=int, default=None, help="simulate this seed alone")
 
 
 @pytest.fixture
@@ -31,3 +35,10 @@ def flow_harness() -> Iterator[Callable[..., Harness[Any, Any]]]:
             return stack.enter_context(harness(flow, **settings))
 
         yield make
+
+
+@pytest.fixture
+def simulation_seeds(request: pytest.FixtureRequest) -> Sequence[int]:
+    """The seeds to simulate: 20 of them, or the one that ``--everflow-seed`` gives."""
+    seed: int | None = request.config.getoption("--everflow-seed")
+    return range(SEEDS) if seed is None else [seed]

@@ -69,6 +69,11 @@ class Walk:
     def _node(self, site: Site, path: str, value: Any) -> Any:
         node: Node[Any, Any] = site.flow  # type: ignore[assignment]  # by the table
         signature = node.leaf.signature
+        if signature.needs:
+            raise WrongArgument(
+                f"{node.name} has dependencies, so it isn't a function of its input alone",
+                hint="leave reference=True away",
+            )
         if isinstance(value, Failure) and not node.leaf.failure:
             raise Raised
         arguments, keywords = [], dict[str, Any]()
