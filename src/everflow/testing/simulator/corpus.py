@@ -10,17 +10,18 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from everflow.core.algebra import ask, const, flow, suspend
-from everflow.core.combine.choice import branch, choose, loop
+from everflow.core.algebra import ask, const, fail, flow, suspend
+from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.failure import failed
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep
-from everflow.core.faults import Caught, Settled
+from everflow.core.faults import Caught, Failure, Settled
 from everflow.core.flow import Flow
 from everflow.core.node import node
 from everflow.core.registry import Registry
-from everflow.engine.noderun import NodeRun
+from everflow.engine.noderun import NodeRun, tick, wait_for
 from everflow.testing.simulator.subjects import Subject
 
 __all__ = ["corpus", "generated"]
@@ -28,6 +29,7 @@ __all__ = ["corpus", "generated"]
 ENOUGH = 40
 PATIENT = 3  # attempts
 ANSWERS = range(10)
+BY_THEIR_OWN = frozenset({"inquiring", "ticking"})  # what the reference can't read off
 
 
 @node(inline=True)
@@ -130,6 +132,28 @@ def read(text: str) -> int:
     return int(text.rpartition(" ")[2]) + 1
 
 
+@node
+def inquiring(x: int) -> int:
+    """Ask twice from inside; run again from the start for each answer."""
+    first: int = wait_for("inner", x)
+    second: int = wait_for("inner", first)
+    return x + first * 10 + second
+
+
+@node
+def ticking(x: int) -> int:
+    """Spend as many ticks as the remainder by three says."""
+    for _ in range(x % 3):
+        tick()
+    return x + 1
+
+
+@node(inline=True)
+def pardon(value: int | Failure) -> int:
+    """Fifty for a failure, one more for a number."""
+    return 50 if isinstance(value, Failure) else value + 1
+
+
 @node(inline=True)
 def remainder(x: int) -> int:
     """The remainder by three."""
@@ -165,17 +189,25 @@ def corpus(registry: Registry) -> list[Subject]:
             (),
         ),
         "quoting": (up >> spell >> ask("said", int) >> unspelled >> thrice, ("said",)),
+        "pardoned": (
+            branch(odd, fail("odd"), identity)
+            >> unless_failed(thrice)
+            >> branch(failed, pardon, pardon),
+            (),
+        ),
+        "inquiring": (up >> inquiring >> thrice, ("inner",)),
+        "ticking": (try_catch(timeout(3, sequence(ticking, ticking, ticking)), rescue) >> up, ()),
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
     }
     made = []
     for name, (body, early) in flows.items():
         named: Flow[Any, Any] = flow(name.replace(" ", "_"), body, registry=registry)
-        made.append(_subject(named, early))
+        made.append(_subject(named, early, reference=name not in BY_THEIR_OWN))
     return made
 
 
-def _subject(named: Flow[Any, Any], early: tuple[str, ...]) -> Subject:
-    return Subject(named, range(1, 5), _answer, early=early, reference=True)
+def _subject(named: Flow[Any, Any], early: tuple[str, ...], *, reference: bool = True) -> Subject:
+    return Subject(named, range(1, 5), _answer, early=early, reference=reference)
 
 
 def _answer(tag: str, dice: Random) -> int:

@@ -36,7 +36,7 @@ STOCK, SHARED = 60, 100  # drawn flows, and seeds that share them
 THEMED = 0.3  # of the seeds: a few flows and verbs that meet more often than by chance
 THEMES = (
     ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
-    ({"asking", "again", "quoting", "both"}, {"early": 12, "answer": 12}),
+    ({"asking", "again", "quoting", "inquiring"}, {"early": 12, "answer": 12}),
     ({"retrying", "timed", "wordy", "napping"}, {"jump": 16, "kill": 5, "spawn": 5}),
     ({"caught", "settled", "wide", "racing"}, {"zombie": 8, "cancel": 6, "stall": 4}),
 )
