@@ -75,6 +75,7 @@ class Adoption:
         self._unloaded: deque[list[RunRow]] = deque()  # claimed, and not yet in memory
         self._known = -1  # the registry's version
         self._lost = False  # this worker may own runs that it doesn't know
+        self._found: set[int] = set()  # such runs: their starts may still be told
 
     # --- looking at the store
 
@@ -192,6 +193,7 @@ class Adoption:
             lost = [row for row in rows if row.owner == worker and known.get(row.no) is None]
             if lost:
                 self._unloaded.append(lost)
+                self._found.update(row.no for row in lost)
             query = replace(query, after=rows[-1].no)
         self._lost, self._nudged = False, True
 
@@ -252,7 +254,8 @@ class Adoption:
             self._bear(*self._born.popleft())
 
     def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
-        if row.owner != self._parts.ownership.worker or self._parts.cells.get(row.no) is not None:
+        if row.owner != self._parts.ownership.worker or row.no in self._found:
+            self._found.discard(row.no)  # it came from the store already, and may have ended
             return
         machine = Machine(definition.program)
         machine.tell(Entry(0, at, Kind.START, "", payload, definition.hash, note=row.id))
