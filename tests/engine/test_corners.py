@@ -14,7 +14,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from everflow import Engine, Registry, ask, const, flow, parallel
+from everflow import (
+    Config,
+    Engine,
+    Registry,
+    Run,
+    RunQuery,
+    Status,
+    ask,
+    const,
+    flow,
+    loop,
+    parallel,
+)
 from everflow.core.definition import Definition
 from everflow.core.node import Leaf, Node
 from everflow.core.program import Program
@@ -28,17 +40,20 @@ from everflow.engine.commits import InlineCommitter
 from everflow.engine.ids import new_run_id
 from everflow.engine.intake import Group
 from everflow.engine.processes import ProcessPool
+from everflow.engine.scheduler import Scheduler
 from everflow.engine.wire import Place, Tell, is_reachable, place_of, read, write
 from everflow.errors import (
+    EngineClosed,
+    Fenced,
     RunBlocked,
     RunFailed,
     StoreUnavailable,
     UnresolvedName,
 )
-from everflow.store import Batch
+from everflow.store import Batch, SideRow
 from everflow.stores.memory import MemoryStore
 from tests.engine import in_processes as there
-from tests.engine.support import PATIENT, World, plus_one, see_all, settle, step
+from tests.engine.support import PATIENT, World, plus_one, see_all, settle, step, until
 
 
 @dataclass
@@ -251,3 +266,66 @@ def test_definitions_hold_their_tags() -> None:
     """By the shape, so that early answers know where they may go."""
     body = flow("tags", parallel(ask("a", int), ask("b", int)), registry=Registry())
     assert Definition(Program(body)).tags == {"a", "b"}
+
+
+# --- commits
+
+
+def test_what_is_told_of_a_batch_of_an_epoch_that_is_over_is_ignored(memory: World) -> None:
+    """The scheduler has another batch under way by then, whose end is yet to come."""
+
+    class Holding:
+        """Keeps what it is to commit."""
+
+        def __init__(self) -> None:
+            self.batches: list[Batch] = []
+
+        def commit(self, batch: Batch, *, here: bool) -> None:
+            self.batches.append(batch)
+
+    store: Any = memory.where
+    memory.flow("f", plus_one)
+    with memory.connect() as outside:
+        run: Run[Any] = outside.start("f", 1)
+    scheduler = Scheduler(store, memory.registry, Config(), memory.clock)
+    scheduler.committer = holding = Holding()
+    scheduler.open({})
+    scheduler.turn()
+    (batch,) = holding.batches
+    foreign = Batch(worker=99, epoch=1, number=1, at=1)
+    scheduler.committed([], foreign)
+    scheduler.commit_failed(Fenced("long ago"), foreign)
+    assert not scheduler.idle
+    scheduler.committed(store.append(batch), batch)
+    scheduler.turn()
+    for more in holding.batches[1:]:
+        scheduler.committed(store.append(more), more)
+    scheduler.commit_failed(Fenced("long ago"), batch)
+    assert run.status == "done"
+    assert scheduler.ownership.epoch == 1
+    assert len(store.workers()) == 1
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["here", "on its thread"])
+def test_a_fault_of_the_store_stops_the_engine_and_says_so(
+    caplog: pytest.LogCaptureFixture, busy: bool
+) -> None:
+    """What no store may raise isn't taken for trouble that passes."""
+
+    class Faulty(MemoryStore):
+        broken = False
+
+        def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
+            if self.broken:
+                raise ZeroDivisionError("planted")
+            return super().append(batch, side_rows)
+
+    store = Faulty()
+    world = World(store)
+    body = world.flow("f", loop(plus_one, until=step(lambda x: x > 50, inline=True, name="end")))
+    with world.engine(batch=1 if busy else 1_000) as engine:
+        store.broken = True
+        engine.start(body, 1)
+        with pytest.raises(EngineClosed, match="planted"):
+            until(lambda: engine.runs(RunQuery(status=(Status.DONE,))) != [])
+    assert "planted" in caplog.text

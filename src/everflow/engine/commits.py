@@ -45,20 +45,20 @@ class InlineCommitter:
 class ThreadedCommitter:
     """Commits on a thread of its own, but where the scheduler has nothing else to do.
 
-    ``posted`` and ``post_failed`` are called on that thread, the two others on the scheduler's.
+    ``post(react, *args)`` has something done on the scheduler's thread: how a batch went is told
+    there, with the batch, since by then the scheduler may have given it up.
     """
 
     def __init__(
         self,
         store: Store,
-        committed: Committed,
-        failed: CommitFailed,
-        posted: Committed,
-        post_failed: CommitFailed,
+        committed: Callable[[list[int], Batch], None],
+        failed: Callable[[EverflowError, Batch], None],
+        post: Callable[..., None],
     ) -> None:
         self._store = store
         self._committed, self._failed = committed, failed
-        self._posted, self._post_failed = posted, post_failed
+        self._post = post
         self._queue: SimpleQueue[Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="everflow-commit", daemon=True)
         self._thread.start()
@@ -66,7 +66,12 @@ class ThreadedCommitter:
     def commit(self, batch: Batch, *, here: bool) -> None:
         """Send a batch, here and now or from the other thread."""
         if here:
-            send(self._store, batch, self._committed, self._failed)
+            send(
+                self._store,
+                batch,
+                lambda refused: self._committed(refused, batch),
+                lambda error: self._failed(error, batch),
+            )
         else:
             self._queue.put(batch)
 
@@ -77,4 +82,19 @@ class ThreadedCommitter:
 
     def _work(self) -> None:
         while (batch := self._queue.get()) is not None:
-            send(self._store, batch, self._posted, self._post_failed)
+            self._send(batch)
+
+    def _send(self, batch: Batch) -> None:
+        try:
+            send(
+                self._store,
+                batch,
+                lambda refused: self._post(self._committed, refused, batch),
+                lambda error: self._post(self._failed, error, batch),
+            )
+        except Exception as error:  # noqa: BLE001 - a fault of the store's own: the scheduler stops
+            self._post(_raise, error)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -289,9 +289,9 @@ class Scheduler:
         owner = self.ownership
         return draft.batch(owner.worker, owner.epoch, owner.number + 1, self.clock.now())
 
-    def committed(self, refused: list[int]) -> None:
-        """The pending batch is on disk."""
-        if self._pending is None:
+    def committed(self, refused: list[int], sent: Batch | None = None) -> None:
+        """The pending batch is on disk; ``sent`` is the one that this is told of."""
+        if self._pending is None or (sent is not None and sent is not self._pending[1]):
             return
         draft, batch = self._pending
         self._pending = None
@@ -321,8 +321,10 @@ class Scheduler:
         for react in draft.after:
             self.post(react)
 
-    def commit_failed(self, error: EverflowError) -> None:
+    def commit_failed(self, error: EverflowError, sent: Batch | None = None) -> None:
         """The pending batch isn't known to be on disk."""
+        if sent is not None and (self._pending is None or sent is not self._pending[1]):
+            return  # of an epoch that is over
         if isinstance(error, Fenced):
             self._fenced()
             return

@@ -41,8 +41,7 @@ class Worker:
             scheduler.store,
             scheduler.committed,
             scheduler.commit_failed,
-            lambda refused: self.post(scheduler.committed, refused),
-            lambda error: self.post(scheduler.commit_failed, error),
+            self.post,
         )
         scheduler.committer = self._committer
         self._thread = threading.Thread(target=self._loop, name="everflow-scheduler", daemon=True)

@@ -16,7 +16,7 @@ from everflow.engine.scheduler import Scheduler
 from everflow.engine.suspects import Suspects
 from everflow.engine.timers import Timers
 from everflow.errors import EverflowError
-from everflow.store import Arrival, Cancel
+from everflow.store import Arrival, Batch, Cancel
 from tests.simulator.planted import bug
 
 
@@ -77,8 +77,8 @@ def a_batch_grows_while_it_is_unclear(patch: pytest.MonkeyPatch) -> None:
     """What came since a failed commit is put into the batch that is sent again."""
     real = Scheduler.commit_failed
 
-    def commit_failed(self: Scheduler, error: EverflowError) -> None:
-        real(self, error)
+    def commit_failed(self: Scheduler, error: EverflowError, sent: Batch | None = None) -> None:
+        real(self, error, sent)
         if self._pending is not None:
             _, batch = self._pending
             batch.entries = batch.entries + self.recorder.draft.entries
