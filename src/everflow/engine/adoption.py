@@ -254,7 +254,8 @@ class Adoption:
             self._bear(*self._born.popleft())
 
     def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
-        if row.owner != self._parts.ownership.worker or row.no in self._found:
+        known = row.no in self._found or self._parts.cells.get(row.no) is not None
+        if known or row.owner != self._parts.ownership.worker:
             self._found.discard(row.no)  # it came from the store already, and may have ended
             return
         machine = Machine(definition.program)
