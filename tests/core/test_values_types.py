@@ -127,7 +127,7 @@ def test_a_second_type_under_a_name_is_refused() -> None:
     types.add(_class("Draft", "one"))
     with pytest.raises(NameTaken, match=r"belongs to one\.Draft and two\.Draft asks") as caught:
         types.add(_class("Draft", "two"))
-    assert "another name" in caught.value.hint
+    assert "Rename one" in caught.value.hint
 
 
 def test_a_reloaded_module_replaces_its_types() -> None:

@@ -24,7 +24,7 @@ class Mood(Enum):
 
 
 @dataclass
-class Decision:
+class Ruling:
     ok: bool
     note: str = ""
     mood: Mood = Mood.GOOD
@@ -177,7 +177,7 @@ def keep_last() -> Any:
 
 def test_an_answer_that_does_not_fit_is_refused_and_the_question_stays(world: World) -> None:
     """By the question's schema, naming the place inside the answer (B053)."""
-    flow = world.flow("f", ask("ok", Decision))
+    flow = world.flow("f", ask("ok", Ruling))
     with world.engine() as engine:
         run = engine.start(flow, 1)
         settle(run)
@@ -185,15 +185,15 @@ def test_an_answer_that_does_not_fit_is_refused_and_the_question_stays(world: Wo
             with pytest.raises(AnswerRefused, match="must fit"):
                 engine.resume(run, wrong)
         assert len(engine.questions(run)) == 1
-        engine.resume(run, Decision(ok=True, note="fine"))
-        assert run.result(PATIENT) == (1, Decision(ok=True, note="fine"))
+        engine.resume(run, Ruling(ok=True, note="fine"))
+        assert run.result(PATIENT) == (1, Ruling(ok=True, note="fine"))
 
 
 @pytest.mark.parametrize("early", [False, True])
 def test_plain_json_becomes_the_type_that_was_asked_for(world: World, early: bool) -> None:
     """A process without code answers by data; consumers get the dataclass."""
     gate = suspend("gate")
-    flow = world.flow("f", gate >> ask("ok", Decision) if early else ask("ok", Decision))
+    flow = world.flow("f", gate >> ask("ok", Ruling) if early else ask("ok", Ruling))
     with world.engine() as engine:
         run = engine.start(flow, 1)
         settle(run)
@@ -201,7 +201,7 @@ def test_plain_json_becomes_the_type_that_was_asked_for(world: World, early: boo
             outside.resume(run.id, {"ok": True, "mood": "bad"}, tag="ok")
         if early:
             engine.resume(run, 1, tag="gate")
-        assert run.result(PATIENT) == (1, Decision(ok=True, mood=Mood.BAD))
+        assert run.result(PATIENT) == (1, Ruling(ok=True, mood=Mood.BAD))
 
 
 def test_a_suspend_may_name_its_type_too(world: World) -> None:
