@@ -25,14 +25,7 @@ from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, change_of
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
-from everflow.store import (
-    ACTIVE,
-    Arrival,
-    Cancel,
-    RunQuery,
-    RunRow,
-    Status,
-)
+from everflow.store import ACTIVE, Arrival, Cancel, RunQuery, RunRow, Status
 
 __all__ = ["Adoption"]
 
