@@ -25,7 +25,7 @@ class Bug:
 BUGS: list[Bug] = []
 
 
-def bug(within: int = 200) -> Callable[[Plant], Plant]:
+def bug(within: int = 300) -> Callable[[Plant], Plant]:
     """Enter a function into the list of bugs; its docstring says what is wrong."""
 
     def enter(plant: Plant) -> Plant:

@@ -101,7 +101,7 @@ def nothing_bounds_what_is_in_flight(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dispatcher, "begin_pooled", begin_pooled)
 
 
-@bug()
+@bug(within=600)
 def leases_are_kept_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
     """A wall clock that is set forward kills every other worker."""
     real = Ownership.watch
@@ -164,13 +164,13 @@ def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Scheduler, "attempt_ended", attempt_ended)
 
 
-@bug(within=300)
+@bug()
 def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Runs of a claim that was done but said to have failed are nobody's."""
     patch.setattr(Adoption, "_find_lost", lambda self: setattr(self, "_lost", False))
 
 
-@bug(within=500)
+@bug()
 def a_suspect_begins_what_is_not_on_disk(patch: pytest.MonkeyPatch) -> None:
     """A suspect run begins all that its machine asks for by then."""
     real = Suspects._begin

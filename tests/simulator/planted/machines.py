@@ -35,7 +35,7 @@ def _changed_when_read(patch: pytest.MonkeyPatch, change: Any) -> None:
     patch.setattr("everflow.core.journal._state_decoder", Changing())
 
 
-@bug(within=400)
+@bug()
 def a_snapshot_loses_the_attempt(patch: pytest.MonkeyPatch) -> None:
     """A retry begins to count anew after a snapshot."""
 
@@ -47,7 +47,7 @@ def a_snapshot_loses_the_attempt(patch: pytest.MonkeyPatch) -> None:
     _changed_when_read(patch, change)
 
 
-@bug(within=400)
+@bug()
 def a_snapshot_loses_the_round(patch: pytest.MonkeyPatch) -> None:
     """A loop goes back to its first round after a snapshot."""
 

@@ -197,6 +197,7 @@ def corpus(registry: Registry) -> list[Subject]:
         ),
         "inquiring": (up >> inquiring >> thrice, ("inner",)),
         "ticking": (try_catch(timeout(3, sequence(ticking, ticking, ticking)), rescue) >> up, ()),
+        "beside": (parallel(suspend("left", int) >> thrice, thrice >> away, thrice) >> total, ()),
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
     }
     made = []

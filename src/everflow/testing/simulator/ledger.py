@@ -7,7 +7,7 @@ is an ``Untrue``: a sentence of the contract, and where it failed.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +84,8 @@ class Ledger:
         self._lease = round(config.lease_s * 1_000_000)
         self._beaten: dict[int, int] = {}  # living workers: boot time of their latest heartbeat
         self._batches: dict[tuple[int, int, int], tuple[Any, ...]] = {}
+        self._applied: Counter[tuple[object, ...]] = Counter()
+        self._marks = 0  # side rows counted so far
         self._before: dict[int, RunRow] = {}
         self._inbox: list[Arrival] = []
 
@@ -120,7 +122,7 @@ class Ledger:
         claim(before.count(worker) <= answers, "a worker runs an attempt once", where)
         others = [other for other in before if other != worker and other not in self.gone]
         claim(not others, "attempts overlap only when the older lost its lease", (where, others))
-        self.repeats += bool(before)
+        self.repeats += len(before) > answers
         before.append(worker)
         self.effects += 1
         if pooled:
@@ -192,8 +194,10 @@ class Ledger:
         told = (batch.entries, batch.changes, batch.opened, batch.closed, batch.arrivals)
         known = self._batches.setdefault(key, told)
         claim(known == told, "a batch is sent again unchanged", key)
-        marks = [side.values for side in self.base.side].count(list(key))
-        claim(marks == 1, "a batch is applied once", (key, marks))
+        new = self.base.side[self._marks :]
+        self._marks = len(self.base.side)
+        self._applied.update((*side.values,) for side in new)
+        claim(self._applied[key] == 1, "a batch is applied once", key)
         for no, row in self._before.items():
             writes = any(entry[0] == no for entry in batch.entries)
             mine = row.owner == batch.worker

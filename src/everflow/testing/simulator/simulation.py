@@ -38,6 +38,7 @@ THEMES = (
     ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
     ({"asking", "again", "quoting", "inquiring"}, {"early": 12, "answer": 12}),
     ({"retrying", "timed", "wordy", "napping"}, {"jump": 16, "kill": 5, "spawn": 5}),
+    ({"beside", "both", "asking", "wide"}, {"answer": 16, "kill": 6, "spawn": 5}),
     ({"caught", "settled", "wide", "racing"}, {"zombie": 8, "cancel": 6, "stall": 4}),
 )
 
@@ -80,7 +81,7 @@ class Simulation:
         provide: Mapping[type[Any], Any] | None = None,
         config: Config = SMALL,
         steps: int = 60,
-        faults: float = 0.25,
+        faults: float = 0.35,
         verbs: Mapping[str, float] = VERBS,
     ) -> None:
         self._subjects = list(subjects)
