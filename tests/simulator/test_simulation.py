@@ -6,7 +6,7 @@ from everflow import Registry, flow, need, node, sequence, suspend
 from everflow.testing.simulator import Fault, Report, Simulation, Step, Subject, simulate
 from everflow.testing.simulator.corpus import corpus
 
-CHUNKS, SEEDS, DEATHS = 20, 150, 500  # 10,000 deaths in all
+CHUNKS, SEEDS, DEATHS = 20, 140, 500  # 10,000 deaths in all
 LONG_CHUNKS, LONG_SEEDS = 40, 2_500
 
 SUBJECTS = {subject.flow.name_of_flow: subject for subject in corpus(Registry())}

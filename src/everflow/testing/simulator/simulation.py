@@ -33,12 +33,13 @@ SMALL = Config(
     base_floor=100,
 )
 STOCK, SHARED = 60, 100  # drawn flows, and seeds that share them
-THEMED = 0.3  # of the seeds: a few flows and verbs that meet more often than by chance
+THEMED = 0.4  # of the seeds: a few flows and verbs that meet more often than by chance
 THEMES = (
     ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
     ({"asking", "again", "quoting", "inquiring"}, {"early": 12, "answer": 12}),
     ({"retrying", "timed", "wordy", "napping"}, {"jump": 16, "kill": 5, "spawn": 5}),
     ({"beside", "both", "asking", "wide"}, {"answer": 16, "kill": 6, "spawn": 5}),
+    ({"napping", "deadline", "wide", "asking"}, {"set_wall": 12, "spawn": 8, "jump": 8}),
     ({"caught", "settled", "wide", "racing"}, {"zombie": 8, "cancel": 6, "stall": 4}),
 )
 
