@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import parallel
-from everflow.errors import RunFailed
+from everflow.errors import RunFailed, WrongArgument
 from tests.engine.support import PATIENT, World, plus_one, step
 
 
@@ -223,3 +223,14 @@ def test_what_a_consumer_gets_is_a_fresh_decode(memory: World) -> None:
         run = engine.start(flow, given)
         given.append(5)
         assert run.result(PATIENT) == ([1, 9],) * 3
+
+
+@pytest.mark.parametrize("where", ["pure", "inline", "process"])
+def test_an_async_node_runs_on_a_loop_and_nowhere_else(where: str) -> None:
+    """A setting that can't hold is refused when the node is made, not passed over."""
+
+    async def fetch(x: int) -> int:
+        return x
+
+    with pytest.raises(WrongArgument, match="is async, so it runs on an event loop"):
+        step(fetch, **{where: True})

@@ -200,11 +200,17 @@ def node_of(fn: Any, options: Options | None = None, name: str | None = None) ->
         )
     if name is not None and (len(name) > LONGEST_NAME or '"' in name or "\\" in name):
         raise WrongArgument(f"{name!r:.80} can't name a node: too long, or it holds quotes")
+    settings = options or Options()
+    if inspect.iscoroutinefunction(fn) and (settings.pure or settings.inline or settings.process):
+        raise WrongArgument(
+            f"{getattr(fn, '__qualname__', fn)!r:.80} is async, so it runs on an event loop",
+            hint="leave pure=, inline= and process= away, or make it a plain def",
+        )
     given = check_label(name.replace(".", "_").replace(":", "_"), "name") and name if name else None
     signature = read_signature(fn)
     local = "" if given else unnamed_reason(fn) or ""
     unique = given or canonical_name(fn) or f"local {next(_locals)}"
-    return Node(Leaf(fn, unique, options or Options(), signature.takes_failure, local))
+    return Node(Leaf(fn, unique, settings, signature.takes_failure, local))
 
 
 class Settings(TypedDict, total=False):
