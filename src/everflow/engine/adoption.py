@@ -188,7 +188,8 @@ class Adoption:
                 self._unloaded.append(lost)
                 self._found.update(row.no for row in lost)
             query = replace(query, after=rows[-1].no)
-        self._lost, self._nudged = False, True
+        self._lost = False
+        self._read_again()  # what rests was claimed for a message that may be an old one
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         boards = {owner: self._parts.ownership.flights_of(owner) for owner in _owners(rows)}
