@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
-from everflow.clock import Clock, SystemClock
+from everflow.clock import Clock, RunClock, SystemClock
 from everflow.config import Config
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry, default_registry
@@ -43,7 +43,7 @@ class Connection:
             self.store,
             registry or default_registry(),
             config or Config(),
-            self._clock,
+            RunClock(self._clock, self.store.info().highest),  # never before what workers wrote
             random,
             durable=is_durable(self.store),
         )
