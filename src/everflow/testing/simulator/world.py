@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Any, cast
 
+from everflow.clock import RunClock
 from everflow.config import Config
 from everflow.core.registry import Registry
 from everflow.engine.client import Client
@@ -253,8 +254,9 @@ class World:
         if self._outside is None:
             store = FaultyStore(self.base, self.ledger)
             dice = Random(f"outside {len(self.story)}").randbytes
+            clock = RunClock(self.clock, self.base.info().highest)
             client = Client(
-                cast("Store", store), self.registry, self.config, self.clock, dice, durable=False
+                cast("Store", store), self.registry, self.config, clock, dice, durable=False
             )
             self._outside = client, store
         return self._outside
