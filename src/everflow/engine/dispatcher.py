@@ -90,7 +90,6 @@ class Dispatcher:
         self.damaged: Callable[[Cell, str], None] = _nobody
         self._fetch = fetch
         self._progress = progress
-        self._callees: dict[Any, Callee] = {}
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
         self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
         self._begun: dict[int, Attempt] = {}
