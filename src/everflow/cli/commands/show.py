@@ -73,9 +73,15 @@ def show(here: Here, *, run: str, full: bool, first: int, limit: int | None) -> 
 
 
 def _paint_timeline(entries: list[Entry], row: RunRow, *, full: bool) -> None:
+    """One line an entry; in full its texts stand below as they are, so that they can be copied."""
     rows = []
     for entry in entries:
         what, about = told(entry_view(entry), full=full)
         rows.append((str(entry.seq), since(entry.at - row.created), what, about))
-    if rows:
+    if full:
+        for seq, time, what, about in rows:
+            screen().line()
+            screen().line(f"{seq}  {time}  {what}", "bold")
+            screen().lines(about)
+    elif rows:
         screen().table(("no", "time", "what", "about"), rows)
