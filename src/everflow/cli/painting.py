@@ -105,8 +105,20 @@ _TOLD: dict[str, Callable[[View], str]] = {
     Kind.CANCEL: lambda view: f"cancel{_by(view)}",
     Kind.MOVED: lambda _: "moved to new settings",
     Kind.BASE: lambda _: "snapshot",
+    Kind.RETRIED: lambda view: f"retried{_by(view)}",
+    Kind.FORKED: lambda view: f"forked from {view['note']}",
 }
-_VALUELESS = frozenset({Kind.FIRED, Kind.CANCEL, Kind.MOVED, Kind.BASE, Kind.STOPPED})
+_VALUELESS = frozenset(
+    {
+        Kind.FIRED,
+        Kind.CANCEL,
+        Kind.MOVED,
+        Kind.BASE,
+        Kind.RETRIED,
+        Kind.FORKED,
+        Kind.STOPPED,
+    }
+)
 
 
 def told(view: View, *, full: bool = False) -> tuple[str, str]:

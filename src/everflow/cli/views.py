@@ -14,7 +14,7 @@ import msgspec
 from everflow.cli.words import instant
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, decode_error
-from everflow.core.journal import read_outcome
+from everflow.core.journal import BASES, read_outcome
 from everflow.core.ops import attempt_of, position_of
 from everflow.core.state import Done, Failed
 from everflow.core.values import parse, untagged
@@ -120,7 +120,7 @@ def question_view(store: Store, question: QuestionRow) -> View:
 
 
 def entry_view(entry: Entry) -> View:
-    """An entry of a journal. ``value`` is null for a base, whose payload is the engine's own."""
+    """An entry of a journal. ``value`` is null where the payload is the engine's own: a state."""
     tagged = entry.kind == Kind.EARLY
     failed = entry.kind == Kind.ERROR
     return {
@@ -133,7 +133,7 @@ def entry_view(entry: Entry) -> View:
         "tag": entry.op if tagged else entry.note if entry.kind == Kind.WANTED else "",
         "node": entry.node,
         "note": entry.note,
-        "value": None if failed or entry.kind == Kind.BASE else plain_value(entry.payload),
+        "value": None if failed or entry.kind in BASES else plain_value(entry.payload),
         "error": _error_of(entry) if failed else None,
     }
 

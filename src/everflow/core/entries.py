@@ -33,6 +33,8 @@ class Kind(StrEnum):
     CANCEL = "cancel"  # the run is to end; note says by whom
     MOVED = "moved"  # the run goes on under other settings; note is the definition's hash
     BASE = "base"  # a snapshot: the payload is the state after the entry before it
+    RETRIED = "retried"  # the next generation; the payload is the state to go on from, note by whom
+    FORKED = "forked"  # all before it was copied from another run; note says which, up to where
 
 
 class Entry(msgspec.Struct, gc=False):

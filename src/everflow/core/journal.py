@@ -5,7 +5,8 @@ a base only shortens the way. What a snapshot holds and this release doesn't kno
 at: the run is blocked until code is there that does.
 
 A base is an entry too. Its payload is the state after the entry before it, and its note the hash of
-the definition in force then, where that has one.
+the definition in force then, where that has one. The entry that opens a run's next generation is a
+base as well: what was told before it is behind the run for good.
 """
 
 from __future__ import annotations
@@ -17,32 +18,29 @@ import msgspec
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.machine import Machine
 from everflow.core.program import Program
-from everflow.core.state import VERSION, Outcome, State
-from everflow.errors import JournalMismatch, StoreDamaged, UnknownFrame, UnresolvedName
+from everflow.core.state import Outcome, State, state_of
+from everflow.errors import JournalMismatch, StoreDamaged, UnresolvedName
 
 __all__ = [
+    "BASES",
     "base_entry",
     "fold",
+    "in_force",
     "outcome_text",
     "outweighs",
     "read_outcome",
     "restore",
     "snapshot",
-    "state_of",
+    "state_text",
     "take",
 ]
 
 ProgramOf = Callable[[str], Program]
+BASES = frozenset({Kind.BASE, Kind.RETRIED})  # a fold may begin at one of these
 FLOOR = 4_096  # bytes of entries that are read faster than a snapshot is written
 
 
-class _Version(msgspec.Struct):
-    version: int
-
-
 _state_encoder = msgspec.json.Encoder()
-_state_decoder = msgspec.json.Decoder(State)
-_version_decoder = msgspec.json.Decoder(_Version)
 _outcome_decoder: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 
 
@@ -57,18 +55,31 @@ def fold(program: Program, bodies: Iterable[str], program_of: ProgramOf | None =
     for body in bodies:
         entry = _entry(body)
         if machine is None:
-            if entry.kind == Kind.BASE and entry.seq > 0:
-                if entry.note and program_of is not None:
-                    program = program_of(entry.note)
-                machine = Machine(program, restore(program, entry.payload))
-            else:
-                machine = Machine(program)
+            machine, entry = _begun(program, entry, program_of)
         take(machine, entry, program_of)
     return machine if machine is not None else Machine(program)
 
 
+def _begun(program: Program, entry: Entry, program_of: ProgramOf | None) -> tuple[Machine, Entry]:
+    """The machine that the first entry at hand is told to, and how that is told."""
+    if entry.kind not in BASES or entry.seq == 0:
+        return Machine(program), entry
+    hash_ = in_force(entry)
+    if hash_ and program_of is not None:
+        program = program_of(hash_)
+    machine = Machine(program, restore(program, entry.payload))
+    return machine, msgspec.structs.replace(entry, kind=Kind.BASE)
+
+
+def in_force(entry: Entry) -> str:
+    """The hash of the definition under which a fold that begins at the entry begins."""
+    return entry.note if entry.kind == Kind.BASE else entry.node
+
+
 def take(machine: Machine, entry: Entry, program_of: ProgramOf | None = None) -> None:
     """Tell the machine an entry, and move it where the entry says so."""
+    if entry.kind == Kind.RETRIED:
+        restore(machine.program, entry.payload)
     if entry.kind != Kind.MOVED:
         machine.tell(entry)
         return
@@ -89,7 +100,12 @@ def _entry(body: str) -> Entry:
 
 def snapshot(machine: Machine) -> str:
     """The machine's state as the payload of a base."""
-    return _state_encoder.encode(machine.state).decode()
+    return state_text(machine.state)
+
+
+def state_text(state: State) -> str:
+    """A state as the payload of a base; ``state_of`` reads it."""
+    return _state_encoder.encode(state).decode()
 
 
 def base_entry(machine: Machine, at: int, definition: str = "") -> Entry:
@@ -106,29 +122,6 @@ def restore(program: Program, payload: str) -> State:
     state = state_of(payload)
     _check_fit(program, state)
     return state
-
-
-def state_of(payload: str) -> State:
-    """The state of a snapshot, for those who only look at it.
-
-    Raises UnknownFrame for what a newer release wrote, StoreDamaged for text that isn't a snapshot.
-    """
-    try:
-        version = _version_decoder.decode(payload).version
-        if version != VERSION:
-            raise UnknownFrame(
-                f"the run's snapshot is of version {version}; this release reads {VERSION}",
-                hint="the run loses nothing and goes on where the release that wrote it, or a newer"
-                " one, is installed",
-            )
-        return _state_decoder.decode(payload)
-    except msgspec.ValidationError as error:
-        raise UnknownFrame(
-            f"the run's snapshot holds what this release doesn't know: {error}",
-            hint="the run loses nothing and goes on where a release that knows it is installed",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise StoreDamaged(f"the run's snapshot can't be read: {error}") from error
 
 
 def _check_fit(program: Program, state: State) -> None:

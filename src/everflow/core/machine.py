@@ -19,7 +19,7 @@ from everflow.core.mismatch import mismatch
 from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
-from everflow.core.state import Cancelled, Outcome
+from everflow.core.state import Cancelled, Failed, Outcome, state_of
 from everflow.core.stepping import CLOSED, FAILED, Stepper
 from everflow.errors import JournalMismatch
 
@@ -224,8 +224,22 @@ class Machine(Stepper):
         if not state.ops:
             state.outcome = Cancelled()
 
+    def _retried(self, entry: Entry) -> None:
+        """Open the next generation: the state to go on from was found by whoever asked for it."""
+        before = self.state
+        if type(before.outcome) is not Failed:
+            raise self._mismatch(entry, "no retry: the run hasn't failed")
+        state = state_of(entry.payload)
+        if (state.run, state.seq) != (before.run, before.seq):
+            raise self._mismatch(entry, "a retry of this very run as it is")
+        if state.generation != before.generation + 1:
+            raise self._mismatch(entry, f"the retry to generation {before.generation + 1}")
+        self.state = state
+        self._begin(entry)
+        self.opened = list(state.ops.values())
+
     def _after_start(self, entry: Entry) -> None:
-        """A base or a move to other settings: the state stays as it is."""
+        """A base, a fork, a move to other settings: the state stays as it is."""
         if self.seq == -1:
             raise self._mismatch(entry, "the start")
         self._begin(entry)
@@ -242,4 +256,6 @@ class Machine(Stepper):
         Kind.CANCEL: _cancel,
         Kind.MOVED: _after_start,
         Kind.BASE: _after_start,
+        Kind.RETRIED: _retried,
+        Kind.FORKED: _after_start,
     }

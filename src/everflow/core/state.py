@@ -12,8 +12,9 @@ from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
 from everflow.core.ops import AnyRef, NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import seqs
+from everflow.errors import StoreDamaged, UnknownFrame
 
-__all__ = ["VERSION", "Cancelled", "Done", "Failed", "Outcome", "State", "live_seqs"]
+__all__ = ["VERSION", "Cancelled", "Done", "Failed", "Outcome", "State", "live_seqs", "state_of"]
 
 VERSION = 1
 
@@ -38,7 +39,10 @@ Outcome = Done | Failed | Cancelled
 
 
 class State(msgspec.Struct, gc=False):
-    """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen."""
+    """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen.
+
+    ``generation`` counts the retries in place: an op is (run, generation, path).
+    """
 
     version: int = VERSION
     run: str = ""
@@ -51,6 +55,38 @@ class State(msgspec.Struct, gc=False):
     budgets: int = 0
     cancelling: bool = False
     outcome: Done | Failed | Cancelled | None = None
+    generation: int = 0
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+_state_decoder = msgspec.json.Decoder(State)
+_version_decoder = msgspec.json.Decoder(_Version)
+
+
+def state_of(payload: str) -> State:
+    """The state of a snapshot, for those who only look at it.
+
+    Raises UnknownFrame for what a newer release wrote, StoreDamaged for text that isn't a snapshot.
+    """
+    try:
+        version = _version_decoder.decode(payload).version
+        if version != VERSION:
+            raise UnknownFrame(
+                f"the run's snapshot is of version {version}; this release reads {VERSION}",
+                hint="the run loses nothing and goes on where the release that wrote it, or a newer"
+                " one, is installed",
+            )
+        return _state_decoder.decode(payload)
+    except msgspec.ValidationError as error:
+        raise UnknownFrame(
+            f"the run's snapshot holds what this release doesn't know: {error}",
+            hint="the run loses nothing and goes on where a release that knows it is installed",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise StoreDamaged(f"the run's snapshot can't be read: {error}") from error
 
 
 def _refs(state: State) -> list[AnyRef]:

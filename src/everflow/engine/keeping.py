@@ -13,10 +13,10 @@ from typing import BinaryIO
 import msgspec
 
 from everflow.core.entries import decode_body
-from everflow.core.journal import read_outcome, state_of
+from everflow.core.journal import read_outcome
 from everflow.core.ops import AnyRef
 from everflow.core.refs import seqs
-from everflow.core.state import Done, live_seqs
+from everflow.core.state import Done, live_seqs, state_of
 from everflow.errors import NoSuchRun
 from everflow.store import QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.transfer import ImportReport, export_runs, import_runs

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from everflow.core.definition import Definition, from_data
-from everflow.core.entries import Kind, decode_body
+from everflow.core.entries import decode_body
 from everflow.core.flow import Flow
-from everflow.core.journal import fold
+from everflow.core.journal import fold, in_force
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
@@ -130,8 +130,7 @@ class Loader:
         if not any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals):
             self._check_code(target)  # a cancel needs no code
         bodies = [body for _, _, body, _ in loaded.entries]
-        first = decode_body(bodies[0])
-        begun = first.note if first.kind == Kind.BASE else first.node
+        begun = in_force(decode_body(bodies[0]))
 
         def program_of(hash_: str) -> Program:
             return self._definitions.current(row.flow, hash_).program

@@ -12,8 +12,10 @@ __all__ = [
     "EngineClosed",
     "ImportRefused",
     "NoSuchFlow",
+    "NoSuchPoint",
     "NoSuchRun",
     "NotOnThisThread",
+    "NotRetryable",
     "NotWaiting",
     "RunBlocked",
     "RunCancelled",
@@ -39,6 +41,18 @@ class NoSuchRun(CallerError, LookupError):
     """The store has no run of that id."""
 
     code = "no_such_run"
+
+
+class NoSuchPoint(CallerError, LookupError):
+    """The run's journal has no entry of that number, or not any more."""
+
+    code = "no_such_point"
+
+
+class NotRetryable(CallerError):
+    """The run isn't failed, somebody acted on its outcome, or it has nothing to go back to."""
+
+    code = "not_retryable"
 
 
 class AlreadyDone(CallerError):

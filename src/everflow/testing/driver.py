@@ -14,7 +14,8 @@ from everflow.core.entries import Entry, Kind, body_of, decode_body
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import ErrorData, encode_error
 from everflow.core.flow import Flow
-from everflow.core.journal import fold, take
+from everflow.core.generations import reopened_state
+from everflow.core.journal import fold, state_text, take
 from everflow.core.machine import Machine
 from everflow.core.node import Node
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
@@ -128,6 +129,13 @@ class Driver:
         name = Definition(program).hash
         self._programs[name] = program
         return self.tell(Kind.MOVED, note=name)
+
+    def retry(self, *, after: int = 0) -> Self:
+        """The failed run goes on in its next generation, ``after`` microseconds later."""
+        self.now += after
+        known = self._programs.__getitem__
+        state = reopened_state(self._first, self.bodies, known, now=self.now)
+        return self.tell(Kind.RETRIED, payload=state_text(state))
 
     def restart(self) -> Self:
         """A crash: everything is forgotten but the entries."""
