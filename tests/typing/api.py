@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from everflow.core.algebra import ask, const, flow, suspend
+from everflow.core.algebra import ask, const, flow, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.parallel import gather, parallel
@@ -186,3 +186,25 @@ assert_type(const(3), Flow[Any, int])
 assert_type(node(write).named("w"), Node[Brief, Draft])
 assert_type(flow("f", node(write) >> count), Flow[Brief, int])
 assert_type(flow("g", write), Flow[Brief, Draft])
+
+
+@value
+class Plain:
+    """A value type as it is."""
+
+
+@value(version=2, was="Old")
+class Changed:
+    """A value type that changed."""
+
+
+@upcast(Changed, 1)
+def changed(fields: dict[str, Any]) -> dict[str, Any]:
+    """An upcast stays the function that it is."""
+    return fields
+
+
+assert_type(Plain(), Plain)
+assert_type(Changed(), Changed)
+assert_type(changed({}), dict[str, Any])
+upcast("Gone", "1")  # type: ignore[arg-type]  # a version is a number

@@ -7,6 +7,7 @@ a definition (``const``, ``fail``, a default answer) meets the default registry'
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
@@ -22,6 +23,7 @@ from everflow.core.naming import module_name
 from everflow.core.node import Node, node_of
 from everflow.core.registry import Registry, default_registry
 from everflow.core.schemas import schema_of
+from everflow.core.upcasts import FIRST, add_step, declare
 from everflow.errors import NotAFlow
 
 __all__ = ["ask", "const", "fail", "flow", "suspend", "value"]
@@ -30,6 +32,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 A = TypeVar("A")
 T = TypeVar("T")
+Upcasting = TypeVar("Upcasting", bound=Callable[[Any], Any])
 
 
 def _lift_function(value: Any, where: str) -> Flow[Any, Any]:
@@ -151,7 +154,44 @@ def flow(
     return named
 
 
-def value(kind: type[T]) -> type[T]:
-    """Register a type of values that no node's annotation names: ``@value class Draft: ...``."""
-    default_registry().types.add_from(kind)
-    return kind
+@overload
+def value(kind: type[T], /) -> type[T]: ...
+@overload
+def value(
+    *, version: int = ..., was: str | tuple[str, ...] = ...
+) -> Callable[[type[T]], type[T]]: ...
+def value(kind: Any = None, /, *, version: int = FIRST, was: str | tuple[str, ...] = ()) -> Any:
+    """Register a type of values that no node's annotation names: ``@value class Draft: ...``.
+
+    ``version`` says that its fields changed since: see ``upcast``. ``was`` are the names that it
+    had before; what was recorded under them is read as this type.
+    """
+
+    def registered(kind: type[T]) -> type[T]:
+        if version != FIRST or was:
+            declare(kind, version, (was,) if isinstance(was, str) else tuple(was))
+        default_registry().types.add_from(kind)
+        return kind
+
+    return registered if kind is None else registered(kind)
+
+
+def upcast(
+    kind: type | str, version: int = FIRST, *, registry: Registry | None = None
+) -> Callable[[Upcasting], Upcasting]:
+    """Turn what was recorded as that version of a type into the next: Axon's upcaster.
+
+    The function gets a dict of the fields (an enum's value), decoded as far as their own types go,
+    and gives the next version's. Under a name instead of a type, which is gone by now, it gives the
+    value that takes the place of the old one. Nothing that was recorded changes; upcasts are called
+    whenever such a value is read, so they must be quick, and must give the same for the same.
+    """
+
+    def register(fn: Upcasting) -> Upcasting:
+        if isinstance(kind, str):
+            (registry or default_registry()).types.retire(kind, version, fn)
+        else:
+            add_step(kind, version, fn)
+        return fn
+
+    return register

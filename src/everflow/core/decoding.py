@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from everflow.core.kinds import EnumKind, Types
-from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected, short
+from everflow.core.kinds import EnumKind, RecordKind
+from everflow.core.types import Types
+from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected
+from everflow.core.upcasts import fields_of
 from everflow.errors import ValueMismatch
 
 __all__ = ["decode", "has_tags", "mismatch", "parse", "revived", "untagged"]
@@ -118,15 +120,22 @@ def _tagged(value: dict[str, Any], types: Types) -> Any:
         except (ValueError, TypeError, ArithmeticError, OSError, LookupError) as error:
             # What the constructors of the built-in types say of text that isn't theirs.
             raise expected(f"the content of a {name}", content, error) from None
-    known = types.kind_named(name)
+    known = types.kind_tagged(name)
     if known is None:
-        raise Unfit(
-            f"no type named {short(repr(name))} is registered here",
-            "Import the module that defines it, or register it with everflow.value.",
-        )
+        return _older(name, content, types)
     if isinstance(known, EnumKind):
         return known.member(revived(content, types))
     return known.restore(_fields(content, types, at_field))
+
+
+def _older(tag: str, content: Any, types: Types) -> Any:
+    """A value whose type has another version or name by now, or is gone."""
+    known, raised = types.older(tag, revived(content, types))
+    if known is None:
+        return raised
+    if isinstance(known, RecordKind):
+        return known.restore(fields_of(known.name, raised))
+    return known.member(raised)
 
 
 def _text(content: Any) -> str:

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from everflow.core.kinds import EnumKind, RecordKind, Types, is_kind
+from everflow.core.kinds import EnumKind, RecordKind, is_kind
+from everflow.core.types import Types
 from everflow.core.unfit import Unfit, at_field, at_index, at_key, kind_name
 from everflow.errors import ValueRefused
 
@@ -159,8 +160,8 @@ class _Lowering:
         if known is None:
             raise _refused_type(value)
         if isinstance(known, EnumKind):
-            return {"$": known.name, "v": self.lower(value._value_, depth)}
-        return {"$": known.name, "v": self.record(known, value, depth)}
+            return {"$": known.tag, "v": self.lower(value._value_, depth)}
+        return {"$": known.tag, "v": self.record(known, value, depth)}
 
     def spend(self, amount: int) -> None:
         self.left -= amount

@@ -36,8 +36,8 @@ class ErrorData(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
 
     ``type`` is the class's name and ``kinds`` the names of the class and its bases
     (``error_kinds``), so that a retry's ``on=`` can match without the class. ``data`` is the
-    error's arguments where they are plain. ``after`` is a delay in microseconds that the node asked
-    for.
+    error's arguments where they are plain, as JSON: dates as texts, records as dicts. ``after`` is
+    a delay in microseconds that the node asked for.
     """
 
     type: str

@@ -197,7 +197,9 @@ def member(known: EnumKind) -> Fit:
     """An enum's member, or its value as plain JSON."""
 
     def fit(value: Any) -> Any:
-        return value if isinstance(value, known.type) else known.member(value)
+        if isinstance(value, known.type):
+            return value
+        return known.history.read_plain(known.name, value, known.member)
 
     return fit
 
@@ -205,8 +207,13 @@ def member(known: EnumKind) -> Fit:
 def model(known: ModelKind) -> Fit:
     """A pydantic model: validated when it was restored, or made from plain JSON by its class."""
 
+    def fresh(plain: Any) -> Any:
+        return known.restore(plain, recorded=False)
+
     def fit(value: Any) -> Any:
-        return value if isinstance(value, known.type) else known.restore(value, recorded=False)
+        if isinstance(value, known.type):
+            return value
+        return known.history.read_plain(known.name, value, fresh)
 
     return fit
 

@@ -39,6 +39,7 @@ from everflow.core.fits import (
 )
 from everflow.core.kinds import DictKind, EnumKind, ModelKind, RecordKind, is_kind, make_kind
 from everflow.core.unfit import at_field, at_key, expected
+from everflow.core.upcasts import fields_of
 from everflow.errors import ValueRefused
 
 __all__ = ["Fitting", "Plan"]
@@ -199,6 +200,11 @@ class Fitting:
         kind, name = known.type, known.name
         keys = dict(zip(known.attributes, known.keys, strict=True))
 
+        def fresh(plain: Any) -> Any:
+            by_key = {keys[attribute]: field for attribute, field in fits.items()}
+            fields = named(fields_of(name, plain), by_key, at_field)
+            return known.restore(fields, recorded=False)
+
         def fit(value: Any) -> Any:
             if type(value) is kind:
                 return refitted(value, fits, known.put)
@@ -208,8 +214,7 @@ class Fitting:
             plain = known.spread(value)
             if plain is None:
                 raise expected(name, value)
-            by_key = {keys[attribute]: field for attribute, field in fits.items()}
-            return known.restore(named(plain, by_key, at_field), recorded=False)
+            return known.history.read_plain(name, plain, fresh)
 
         return fit
 

@@ -1,8 +1,6 @@
-"""The registry of value types: dataclasses, msgspec Structs, enums and pydantic models by name.
+"""Kinds of value types: what the codec knows of a dataclass, Struct, enum or pydantic model.
 
-Data names a type by its registered name and never by an import path, so that data can't make a
-process import anything. One type has one name that is written; every name it ever got is still
-read. A record is restored as it was recorded: field by field, the class's ``__init__`` isn't run;
+A record is restored as it was recorded: field by field, the class's ``__init__`` isn't run;
 its ``__post_init__`` or its pydantic validators are, and they are the only code of the user's that
 decoding runs.
 """
@@ -18,29 +16,26 @@ from typing import Any
 
 import msgspec
 
-from everflow.core.annotations import classes_in
-from everflow.core.naming import module_name
 from everflow.core.unfit import Unfit, at_field, short
-from everflow.errors import NameTaken, ValueRefused
+from everflow.core.upcasts import history_of, tag_of
+from everflow.errors import ValueRefused
 
-__all__ = ["BUILT_IN", "EnumKind", "Kind", "RecordKind", "Types", "is_kind", "make_kind"]
+__all__ = ["EnumKind", "Kind", "RecordKind", "is_kind", "make_kind"]
 
-BUILT_IN = frozenset(
-    {"int", "bytes", "datetime", "date", "time", "timedelta", "decimal", "uuid", "map"}
-    | {"tuple", "set", "frozenset"}
-)
 _MISSING: Any = object()
 
 
 class Kind:
     """A registered type, its name in data, and how the text of each of its values begins."""
 
-    __slots__ = ("name", "prefix", "type")
+    __slots__ = ("history", "name", "prefix", "tag", "type")
 
     def __init__(self, kind: type, name: str) -> None:
         self.type = kind
         self.name = name
-        self.prefix = f'{{"$":{msgspec.json.encode(name).decode()},"v":'
+        self.history = history_of(kind)
+        self.tag = tag_of(name, self.history.version)
+        self.prefix = f'{{"$":{msgspec.json.encode(self.tag).decode()},"v":'
 
 
 class EnumKind(Kind):
@@ -318,82 +313,3 @@ def make_kind(kind: Any, name: str) -> EnumKind | RecordKind:
             hint="Make it a field, or build the value outside of the dataclass.",
         )
     return DataclassKind(kind, name)
-
-
-class Types:
-    """Type names to types. Whoever encodes or decodes passes one; none is global here."""
-
-    __slots__ = ("_by_name", "_by_type")
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, EnumKind | RecordKind] = {}
-        self._by_type: dict[type, EnumKind | RecordKind] = {}
-
-    def add(self, kind: type, name: str | None = None) -> None:
-        """Registers a type, under its ``__name__`` unless another name is given.
-
-        A second name given later is the one written from then on; the first one is still read. A
-        type of the same module and qualified name takes the place of the one before (a module
-        reload); any other type under a taken name is NameTaken.
-        """
-        if name is None:
-            if isinstance(kind, type) and kind in self._by_type:
-                return
-            name = str(getattr(kind, "__name__", ""))
-        made = make_kind(kind, name)
-        if not name or name in BUILT_IN:
-            raise NameTaken(
-                f"the type name {name!r} belongs to the codec itself",
-                hint="Register the type under another name.",
-            )
-        holder = self._by_name.get(name)
-        if holder is not None and holder.type is not kind and not _same_place(holder.type, kind):
-            raise NameTaken(
-                f"the type name {name!r} belongs to {_place(holder.type)}"
-                f" and {_place(kind)} asks for it too",
-                hint="Rename one of the two: a type stands in data under its bare name.",
-            )
-        self._by_name[name] = self._by_type[kind] = made
-
-    def add_from(self, annotation: object) -> None:
-        """Registers every such class that an annotation mentions, through all their fields too.
-
-        What can't be resolved or registered is left out: it is refused where it is used.
-        """
-        for kind in classes_in(annotation, is_kind):
-            if kind not in self._by_type:
-                try:
-                    self.add(kind)
-                except ValueRefused:
-                    continue
-
-    def named(self) -> list[tuple[str, type]]:
-        """All types by their names, in the order in which they were registered."""
-        return [(name, found.type) for name, found in self._by_name.items()]
-
-    def name_of(self, kind: type) -> str | None:
-        """The name that stands for a type in data, or None."""
-        found = self._by_type.get(kind)
-        return None if found is None else found.name
-
-    def by_name(self, name: str) -> type | None:
-        """The type of that name, or None."""
-        found = self._by_name.get(name)
-        return None if found is None else found.type
-
-    def kind_of(self, kind: type) -> EnumKind | RecordKind | None:
-        """What the codec knows of a type, or None."""
-        return self._by_type.get(kind)
-
-    def kind_named(self, name: str) -> EnumKind | RecordKind | None:
-        """The same by name."""
-        return self._by_name.get(name)
-
-
-def _place(kind: type) -> str:
-    return f"{module_name(kind.__module__)}.{kind.__qualname__}"
-
-
-def _same_place(one: type, other: type) -> bool:
-    """Whether two classes come from the same lines of code."""
-    return _place(one) == _place(other)

@@ -15,8 +15,8 @@ import msgspec
 from everflow.core.decoding import decode, has_tags, mismatch, parse, revived
 from everflow.core.fits import Fit
 from everflow.core.fitting import Fitting
-from everflow.core.kinds import Types
 from everflow.core.shadows import shadow_of
+from everflow.core.types import Types
 from everflow.core.unfit import Unfit
 from everflow.errors import ValueMismatch
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from everflow.core.faults import Caught, ErrorData, Failure, Question, Settled
 from everflow.core.flow import Flow
-from everflow.core.kinds import Types
 from everflow.core.node import Leaf, Node
 from everflow.core.program import Program
+from everflow.core.types import Types
 from everflow.errors import NameTaken, NoSuchFlow
 
 __all__ = ["Registry", "default_registry"]

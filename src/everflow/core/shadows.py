@@ -16,7 +16,8 @@ import msgspec
 
 from everflow.core.annotations import hints_of, is_union, unwrapped
 from everflow.core.fitting import Fitting
-from everflow.core.kinds import EnumKind, ModelKind, RecordKind, Types, is_kind, make_kind
+from everflow.core.kinds import EnumKind, ModelKind, RecordKind, is_kind, make_kind
+from everflow.core.types import Types
 from everflow.core.unfit import Unfit
 from everflow.errors import ValueRefused
 

@@ -30,8 +30,8 @@ from __future__ import annotations
 
 from everflow.core.decoding import decode, parse, untagged
 from everflow.core.encoding import DEPTH, LIMIT, MAX_DIGITS, encode
-from everflow.core.kinds import Types
 from everflow.core.reading import Reader
+from everflow.core.types import Types
 
 __all__ = [
     "DEPTH",

@@ -98,6 +98,7 @@ class Host:
         self._send = send
         self._stack = stack
         self._registry = Registry()
+        self._registry.types.retired = default_registry().types.retired
         self._makers: dict[Place, Place] = {}
         self._made: dict[type[Any], Any] = {}
         self._callees: dict[tuple[str, str], tuple[Callee, Dependencies]] = {}

@@ -20,7 +20,7 @@ from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import Reader, encode, parse, untagged
 from everflow.engine.ids import Random, new_key, new_run_id
-from everflow.engine.inputs import durable_names, input_readers
+from everflow.engine.inputs import durable_names, input_readers, read_today
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
@@ -345,7 +345,8 @@ class Client(Keeper):
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
         schema = self._table(row.definition).get(place)
         problem = check(untagged(parse(payload)), schema) if schema else None
-        if problem is not None:
+        today = self.definitions.today(row.flow) if problem is not None else None
+        if problem is not None and not read_today(today, place, payload, self.registry.types):
             raise AnswerRefused(
                 f"the answer doesn't fit the question: {problem}",
                 run=row.id,

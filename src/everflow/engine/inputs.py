@@ -7,8 +7,9 @@ from typing import Any
 from everflow.core.definition import Definition
 from everflow.core.node import Node
 from everflow.core.values import Reader, Types
+from everflow.errors import ValueMismatch
 
-__all__ = ["durable_names", "input_readers"]
+__all__ = ["durable_names", "input_readers", "read_today"]
 
 _FIRST = frozenset(
     ["sequence", "keep", "retry", "try_catch", "timeout", "ticks", "loop", "branch", "choose"]
@@ -42,3 +43,21 @@ def first_annotations(definition: Definition) -> list[Any]:
 def input_readers(definition: Definition, types: Types) -> list[Reader]:
     """Read an input as each of the first nodes does."""
     return [Reader(annotation, types) for annotation in first_annotations(definition)]
+
+
+def read_today(definition: Definition | None, place: str, payload: str, types: Types) -> bool:
+    """Whether today's flow can read an answer at a position, or by its tag.
+
+    A type may have changed between a question and its answer: the schema that the run is pinned to
+    and the answer are then of different versions, and what today's code reads, upcasts and all, is
+    as good an answer.
+    """
+    for site in definition.program.sites.values() if definition is not None else ():
+        asking = getattr(site.flow, "answers", None)
+        if asking is not None and place in {site.position, getattr(site.flow, "tag", None)}:
+            try:
+                Reader(asking, types)(payload)
+            except ValueMismatch:
+                continue
+            return True
+    return False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+from everflow.core.decoding import has_tags
 from everflow.core.faults import ErrorData
 from everflow.core.naming import module_name
-from everflow.core.values import Types, encode
+from everflow.core.values import Types, encode, parse, untagged
 from everflow.errors import EverflowError, NoRetry, RetryAfter
 
 __all__ = ["reify"]
@@ -30,10 +31,16 @@ def _kinds(error: BaseException) -> tuple[str, ...]:
 
 
 def _data(error: BaseException, types: Types) -> Any:
-    """The error's arguments where they are plain data, else None."""
-    args = list(error.args[1:]) if len(error.args) > 1 else None
+    """The error's arguments as JSON where they are plain data, else None.
+
+    What JSON can't say without a tag (an integer of 100 digits, the key "$") stands as its text.
+    """
+    if len(error.args) <= 1:
+        return None
     try:
-        return args if args is None or len(encode(args, types)) <= LONGEST_DATA else None
+        plain = untagged(parse(encode(list(error.args[1:]), types, limit=LONGEST_DATA)))
+        text = encode(plain, types)
+        return text if has_tags(text) else plain
     except Exception:  # noqa: BLE001 - whatever an argument's codec raises: then it isn't plain
         return None
 

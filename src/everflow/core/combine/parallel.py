@@ -14,6 +14,7 @@ from everflow.core.frames import ParallelFrame
 from everflow.core.ops import child_of
 from everflow.core.refs import Literal as LiteralRef
 from everflow.core.refs import Ref, dict_of, list_of, record_of, tuple_of
+from everflow.core.upcasts import history_of, tag_of
 from everflow.errors import FlowTimeout, WrongArgument
 
 __all__ = ["Parallel", "gather", "parallel"]
@@ -285,6 +286,7 @@ def gather(kind: type[T], /, **named: FlowLike[In, Any]) -> Flow[In, T]:
     for name, field in wanted.items():
         if name not in named and field.default is MISSING and field.default_factory is MISSING:
             raise WrongArgument(f"{kind.__name__} needs its field {name!r}")
-    made = Parallel(tuple(_parts((), named)), kind.__name__, "all", "share")
+    form = tag_of(kind.__name__, history_of(kind).version)
+    made = Parallel(tuple(_parts((), named)), form, "all", "share")
     made.record = kind
     return made
