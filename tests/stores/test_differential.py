@@ -86,7 +86,7 @@ def test_every_verb_is_drawn() -> None:
 def test_most_operations_do_something() -> None:
     """The world is small enough for things to meet."""
     seen: dict[str, set[str]] = {}
-    for seed in range(5):
+    for seed in range(9):
         side = Side(MemoryStore())
         for operation in operations(seed, 400):
             seen.setdefault(operation.verb, set()).add(str(side.apply(operation))[:40])

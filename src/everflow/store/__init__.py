@@ -1,4 +1,4 @@
-"""The store's contract: what every store must do, in some twenty-five verbs named for the domain.
+"""The store's contract: what every store must do, in some thirty verbs named for the domain.
 
 Four rules hold for every implementation.
 
@@ -24,19 +24,33 @@ a verb says otherwise. Rows that a store gives are copies: changing one changes 
 from __future__ import annotations
 
 from everflow.core.status import ACTIVE, OUTCOMES, Status
-from everflow.store.judge import judge_answer, judge_cancel, judge_early
+from everflow.store.judge import (
+    judge_answer,
+    judge_cancel,
+    judge_child,
+    judge_early,
+    judge_signal,
+)
+from everflow.store.messages import (
+    SIGNALS,
+    Answer,
+    Arrival,
+    Cancel,
+    ChildEnded,
+    Early,
+    Letter,
+    Message,
+    Signal,
+    sameness,
+)
+from everflow.store.records import Put, Record
 from everflow.store.rows import (
     KEPT,
     WORKER_SPAN,
-    Answer,
-    Arrival,
     Batch,
-    Cancel,
-    Early,
     EntryRow,
     Imported,
     Loaded,
-    Message,
     NewRun,
     QuestionClosed,
     QuestionOpened,
@@ -59,25 +73,31 @@ __all__ = [
     "ACTIVE",
     "KEPT",
     "OUTCOMES",
+    "SIGNALS",
     "WORKER_SPAN",
     "Answer",
     "Arrival",
     "Batch",
     "Cancel",
+    "ChildEnded",
     "Early",
     "EntryRow",
     "Imported",
+    "Letter",
     "Loaded",
     "Message",
     "NewRun",
+    "Put",
     "QuestionClosed",
     "QuestionOpened",
     "QuestionQuery",
     "QuestionRow",
+    "Record",
     "RunChange",
     "RunQuery",
     "RunRow",
     "SideRow",
+    "Signal",
     "Status",
     "Store",
     "StoreInfo",
@@ -86,7 +106,10 @@ __all__ = [
     "answer_of",
     "judge_answer",
     "judge_cancel",
+    "judge_child",
     "judge_early",
+    "judge_signal",
     "kept_row",
     "row_of_new",
+    "sameness",
 ]

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from everflow.core.status import Status
-from everflow.store.rows import Answer, Early, QuestionRow, RunRow, Verdict, answer_of
+from everflow.store.messages import SIGNALS, Answer, Early
+from everflow.store.rows import QuestionRow, RunRow, Verdict, answer_of
 
 _ENDED = {
     Status.DONE: Verdict.DONE,
@@ -78,4 +79,24 @@ def judge_cancel(run: RunRow | None) -> Verdict:
         return Verdict.NO_SUCH_RUN
     if run.cancel or run.status is Status.CANCELLED:
         return Verdict.REPEATED
+    return _ENDED.get(run.status, Verdict.ACCEPTED)
+
+
+def judge_signal(run: RunRow | None, *, heard: bool, waiting: int) -> Verdict:
+    """What becomes of a signal; ``heard``: its key is remembered; ``waiting``: those unapplied."""
+    if run is None:
+        return Verdict.NO_SUCH_RUN
+    if heard:
+        return Verdict.REPEATED
+    if run.status in _ENDED:
+        return _ENDED[run.status]
+    if run.cancel:
+        return Verdict.CANCELLED
+    return Verdict.FULL if waiting >= SIGNALS else Verdict.ACCEPTED
+
+
+def judge_child(run: RunRow | None) -> Verdict:
+    """What becomes of the news that a child ended; one that is being cancelled waits for it too."""
+    if run is None:
+        return Verdict.NO_SUCH_RUN
     return _ENDED.get(run.status, Verdict.ACCEPTED)

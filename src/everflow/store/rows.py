@@ -12,6 +12,8 @@ from typing import Literal
 import msgspec
 
 from everflow.core.status import Status
+from everflow.store.messages import Answer, Arrival, Early, Letter, Message
+from everflow.store.records import Put
 
 KEPT = -1  # the occurrence under which an early answer is listed until its question comes
 WORKER_SPAN = 1 << 32  # a worker numbers its own new runs from id * WORKER_SPAN upwards
@@ -29,6 +31,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
     NOT_WAITING = "not_waiting"
     AMBIGUOUS = "ambiguous"  # an answer by tag alone, and several questions of that tag are open
+    FULL = "full"  # a signal, and as many as may are waiting for the run already
     NO_SUCH_RUN = "no_such_run"
     HANDED_OFF = "handed_off"
 
@@ -40,7 +43,9 @@ EntryRow = tuple[int, int, str, int]
 class NewRun(msgspec.Struct, kw_only=True, gc=False):
     """A run to be started. ``no`` 0 lets the store number it; ``owner`` 0 leaves it to a claim.
 
-    ``body`` and ``sum`` are its first entry, seq 0.
+    ``body`` and ``sum`` are its first entry, seq 0. With a ``queue`` it waits there until it is
+    admitted: ``lane`` is what the queue is fair and limited by, the highest ``priority`` goes
+    first, and ``admitted`` the time at which it got a place, None before.
     """
 
     id: str
@@ -55,6 +60,10 @@ class NewRun(msgspec.Struct, kw_only=True, gc=False):
     key: str | None = None
     parent: str | None = None
     labels: dict[str, str] = {}
+    queue: str = ""
+    lane: str = ""
+    priority: int = 0
+    admitted: int | None = None
 
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):
@@ -85,6 +94,10 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     cancel: bool  # a cancel was accepted
     deaths: int  # times that a worker died while this run alone was running
     outcome: str | None  # JSON, see core.journal
+    queue: str = ""
+    lane: str = ""
+    priority: int = 0
+    admitted: int | None = None  # a run of a queue is claimed only once it is
 
 
 class RunChange(msgspec.Struct, array_like=True, gc=False):
@@ -159,56 +172,6 @@ class QuestionRow(msgspec.Struct, kw_only=True):
     key: str | None  # the idempotency key of the accepted answer
 
 
-class Answer(msgspec.Struct, kw_only=True, tag="answer"):
-    """An answer to one question. ``key`` is never empty: a caller without one gets a random one."""
-
-    no: int
-    tag: str
-    occurrence: int
-    payload: str
-    key: str
-    at: int
-    by: str = ""
-
-
-class Early(msgspec.Struct, kw_only=True, tag="early"):
-    """An answer by tag alone: to the only open question of that tag, else kept for the next one.
-
-    ``seen`` is the occurrence of the question that its sender saw open and means, if one was.
-    """
-
-    no: int
-    tag: str
-    payload: str
-    key: str
-    at: int
-    by: str = ""
-    seen: int | None = None
-
-
-class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
-    """The wish to end a run."""
-
-    no: int
-    at: int
-    by: str = ""
-
-
-Message = Answer | Early | Cancel
-
-
-class Arrival(msgspec.Struct, kw_only=True):
-    """An accepted message in the inbox of a run.
-
-    ``id`` grows with time: none becomes visible after a higher one, so that a reader who has seen
-    up to an id has missed nothing below it.
-    """
-
-    id: int
-    no: int
-    message: Message
-
-
 class WorkerRow(msgspec.Struct, kw_only=True):
     """A worker. ``beat`` is its heartbeat counter; ``lost``: a kernel lock tells its death.
 
@@ -246,9 +209,13 @@ class Batch(msgspec.Struct, kw_only=True):
     closed: list[QuestionClosed] = []
     arrivals: list[int] = []  # inbox ids that these entries apply: deleted
     definitions: list[tuple[str, str]] = []  # (hash, body), kept if new
+    puts: list[Put] = []
+    starts: list[NewRun] = []  # numbered by the store; an id or a key that is there is left alone
+    letters: list[Letter] = []
 
     def __bool__(self) -> bool:
-        return bool(self.entries or self.changes or self.arrivals or self.opened or self.closed)
+        own = self.entries or self.changes or self.arrivals or self.opened or self.closed
+        return bool(own or self.puts or self.starts or self.letters)
 
 
 class Loaded(msgspec.Struct, kw_only=True):
@@ -266,6 +233,7 @@ class Imported(msgspec.Struct, kw_only=True):
     entries: list[EntryRow]
     questions: list[QuestionRow]
     arrivals: list[Message]
+    heard: list[tuple[str, str]] = []  # (name, key) of signals that were taken, in their order
 
 
 class StoreInfo(msgspec.Struct, kw_only=True):
@@ -283,6 +251,7 @@ class RunQuery(msgspec.Struct, kw_only=True, frozen=True):
 
     status: tuple[Status, ...] = ()
     flow: str | None = None
+    queue: str | None = None
     tag: str | None = None  # has an open question of that tag
     labels: tuple[tuple[str, str], ...] = ()
     since: int | None = None  # created at or after
@@ -359,4 +328,8 @@ def row_of_new(new: NewRun, no: int) -> RunRow:
         cancel=False,
         deaths=0,
         outcome=None,
+        queue=new.queue,
+        lane=new.lane,
+        priority=new.priority,
+        admitted=new.admitted,
     )

@@ -6,13 +6,13 @@ from collections.abc import Callable, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from everflow.core.status import Status
+from everflow.store.messages import Arrival, Letter, Message
+from everflow.store.records import Put, Record
 from everflow.store.rows import (
-    Arrival,
     Batch,
     EntryRow,
     Imported,
     Loaded,
-    Message,
     NewRun,
     QuestionQuery,
     QuestionRow,
@@ -96,6 +96,34 @@ class Store(Protocol):
         message in the inbox is an answer to it, with a new id. One that is opened as ``early`` is
         answered; it takes the key of the kept answer, if that isn't in the inbox any more. Either
         way nothing is kept for the tag after that.
+
+        Its ``puts``, ``starts`` and ``letters`` come last, by the rules of ``write``, but that the
+        expectations of records count for nothing, and that the store numbers the new runs whatever
+        ``no`` they bear. A letter that tells a refused outcome isn't sent.
+        """
+
+    def write(
+        self,
+        puts: Sequence[Put],
+        *,
+        at: int,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        letters: Sequence[Letter] = (),
+        admit: Sequence[int] = (),
+    ) -> list[RunRow] | None:
+        """Write records and what goes with them, all or nothing; give the rows of the starts.
+
+        None, and nothing is written, when an expectation doesn't hold; all of them are looked at
+        before the first record is written, and of two puts for one record the last one counts. It
+        bears no fence: what two may do at once, they do under the expectation of a record.
+
+        ``starts`` are started as ``start`` does it. ``letters`` are put into the inboxes of the
+        runs of these ids, in order, each judged as the rows stood before any of them: what
+        ``accept`` would refuse is dropped, but for the limit of signals, since no sender could be
+        told.
+        ``admit`` gives places in their queues, at ``at``, to those of these runs that wait for one
+        and haven't ended.
         """
 
     def start(
@@ -115,7 +143,8 @@ class Store(Protocol):
         """Judge each message by ``judge``'s rules, in order, and put the accepted into the inbox.
 
         An early answer that has its question is put there as an answer to it; any other is listed
-        as a ``kept`` question, too.
+        as a ``kept`` question, too. The keys of the last ``SIGNALS`` signals of a run are
+        remembered, applied or not.
         """
 
     # what there is to do
@@ -127,7 +156,8 @@ class Store(Protocol):
 
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
-        in its inbox. Never a paused one. ``without`` names definitions that this worker can't run;
+        in its inbox. Never a paused one, nor a queued one that waits for its place in a queue,
+        unless a cancel is in its inbox. ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
@@ -195,6 +225,26 @@ class Store(Protocol):
 
     def definition(self, hash: str) -> str | None:  # noqa: A002 - the word for it in every layer
         """The body that was given with that hash; the first one given stays."""
+
+    def records(
+        self,
+        kind: str,
+        *,
+        keys: Sequence[str] | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[Record]:
+        """The records of a kind with one of these keys, this prefix, and a key above ``after``.
+
+        In the order of their keys, by code points. A key is never empty.
+        """
+
+    def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        """The records of a kind that are due, earliest first, then by key."""
+
+    def next_record_due(self, kind: str) -> int | None:
+        """When the next record of a kind is due, passed or to come."""
 
     # keeping
 

@@ -42,6 +42,7 @@ class Keeping(Tables):
             entries=[self._entry(no, seq) for seq in sorted(self._entries[no])],
             questions=[self._today(q) for q in self._questions.values() if q.no == no],
             arrivals=[arrival.message for arrival in self._arrivals({no})],
+            heard=list(self._heard[no]),
         )
 
     @locked
@@ -89,6 +90,7 @@ class Keeping(Tables):
         for question in run.questions:
             mine = changed(question, no=row.no, run=row.id, flow=row.flow)
             self._questions[row.no, mine.tag, mine.occurrence] = mine
+        self._heard[row.no] = list(run.heard)
         for message in run.arrivals:
             self._post(changed(message, no=row.no))
 

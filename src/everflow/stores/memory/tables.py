@@ -22,6 +22,7 @@ from everflow.store import (
     EntryRow,
     Message,
     QuestionRow,
+    Record,
     RunRow,
     SideRow,
     Status,
@@ -84,6 +85,9 @@ class Tables:
         self._entries: dict[int, dict[int, EntryRow]] = {}
         self._questions: dict[tuple[int, str, int], QuestionRow] = {}  # in order of opening
         self._inbox: dict[int, Arrival] = {}  # in order of arrival
+        self._heard: dict[int, list[tuple[str, str]]] = {}  # keys of signals, by run
+        self._records: dict[tuple[str, str], Record] = {}
+        self._last_record = 0
         self._definitions: dict[str, str] = {}
         self._workers: dict[int, WorkerRow] = {}
         self._refused: dict[int, list[int]] = {}  # the answer to a worker's last batch
@@ -107,11 +111,12 @@ class Tables:
         self._runs[row.no] = row
         self._ids[row.id] = row.no
         self._entries[row.no] = {}
+        self._heard[row.no] = []
         if row.key is not None:
             self._keys[row.flow, row.key] = row.no
 
     def _delete(self, run: RunRow) -> None:
-        del self._runs[run.no], self._ids[run.id], self._entries[run.no]
+        del self._runs[run.no], self._ids[run.id], self._entries[run.no], self._heard[run.no]
         if run.key is not None:
             del self._keys[run.flow, run.key]
         self._questions = {at: q for at, q in self._questions.items() if q.no != run.no}

@@ -8,37 +8,46 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from everflow.errors import Fenced, StoreError
 from everflow.store import (
     KEPT,
     OUTCOMES,
+    SIGNALS,
     Answer,
     Batch,
     Cancel,
+    ChildEnded,
     Early,
+    Letter,
     Message,
     NewRun,
+    Put,
     QuestionOpened,
     QuestionRow,
     RunChange,
     RunRow,
     SideRow,
+    Signal,
     Status,
     Verdict,
     answer_of,
     judge_answer,
     judge_cancel,
+    judge_child,
     judge_early,
+    judge_signal,
     kept_row,
     row_of_new,
+    sameness,
 )
-from everflow.stores.memory.tables import Tables, copied, locked
+from everflow.stores.memory.records import Records
+from everflow.stores.memory.tables import copied, locked
 
 
-class Writing(Tables):
-    """``append``, ``start`` and ``accept``."""
+class Writing(Records):
+    """``append``, ``write``, ``start`` and ``accept``."""
 
     @locked
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
@@ -74,7 +83,13 @@ class Writing(Tables):
         for opened in batch.opened:
             self._meet(opened)
         seen = {message.no for message in applied if isinstance(message, Cancel)}
-        return [change.no for change in batch.changes if not self._change(change, batch.at, seen)]
+        refused = [c.no for c in batch.changes if not self._change(c, batch.at, seen)]
+        self._put(batch.puts, batch.at)
+        for new in batch.starts:
+            if self._find(new) is None:
+                self._insert(replace(new, no=0))
+        self._deliver([letter for letter in batch.letters if letter.of not in refused])
+        return refused
 
     def _change(self, change: RunChange, at: int, seen: set[int]) -> bool:
         """False when a cancel that the owner hasn't seen refuses the outcome."""
@@ -132,13 +147,16 @@ class Writing(Tables):
         self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
     ) -> list[RunRow]:
         """Insert the runs that are new."""
+        self._check_numbers(runs)
+        self._define(definitions)
+        self._version += 1
+        return [copied(self._find(run) or self._insert(run)) for run in runs]
+
+    def _check_numbers(self, runs: Sequence[NewRun]) -> None:
         taken: dict[int, str] = {}
         for run in (run for run in runs if run.no and self._find(run) is None):
             if run.no in self._runs or taken.setdefault(run.no, run.id) != run.id:
                 raise StoreError(f"number {run.no} is another run's", run=run.id)
-        self._define(definitions)
-        self._version += 1
-        return [copied(self._find(run) or self._insert(run)) for run in runs]
 
     def _find(self, run: NewRun) -> RunRow | None:
         no = self._ids.get(run.id)
@@ -157,21 +175,79 @@ class Writing(Tables):
         """Judge each message and put the accepted into the inbox."""
         return [self._accept(message) for message in messages]
 
+    @locked
+    def write(
+        self,
+        puts: Sequence[Put],
+        *,
+        at: int,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        letters: Sequence[Letter] = (),
+        admit: Sequence[int] = (),
+    ) -> list[RunRow] | None:
+        """Write records and what goes with them, if the records are as they are expected."""
+        if not all(self._as_expected(put) for put in puts):
+            return None
+        started = self.start(starts, definitions)
+        self._put(puts, at)
+        for no in admit:
+            run = self._runs.get(no)
+            if run is not None and run.queue and run.status not in OUTCOMES:
+                run.admitted = at if run.admitted is None else run.admitted
+        self._deliver(letters)
+        return [copied(self._runs[row.no]) for row in started]
+
+    def _deliver(self, letters: Sequence[Letter]) -> None:
+        """Post the letters that their runs take, each judged before any is posted."""
+        taken: dict[tuple[object, ...], Signal | ChildEnded | Cancel] = {}
+        for letter in letters:
+            run = self._runs.get(self._ids.get(letter.run, 0))
+            message = copy.copy(letter.message)
+            message.no = 0 if run is None else run.no
+            verdict = self._judge(run, message)
+            if verdict in {Verdict.ACCEPTED, Verdict.FULL}:
+                taken.setdefault((letter.of, *sameness(message)), message)
+        for message in taken.values():
+            self._take(message)
+
+    def _judge(self, run: RunRow | None, message: Signal | ChildEnded | Cancel) -> Verdict:
+        if isinstance(message, Cancel):
+            return judge_cancel(run)
+        if isinstance(message, ChildEnded):
+            return judge_child(run)
+        heard = (message.name, message.key) in self._heard.get(message.no, ())
+        inbox = (a.message for a in self._inbox.values() if a.no == message.no)
+        waiting = sum(isinstance(waiting, Signal) for waiting in inbox)
+        return judge_signal(run, heard=heard, waiting=waiting)
+
+    def _take(self, message: Signal | ChildEnded | Cancel) -> None:
+        if isinstance(message, Cancel):
+            self._runs[message.no].cancel = True
+        if isinstance(message, Signal):
+            heard = self._heard[message.no]
+            if (message.name, message.key) not in heard:
+                heard.append((message.name, message.key))
+            del heard[:-SIGNALS]
+        self._post(message)
+
     def _accept(self, message: Message) -> Verdict:
         run = self._runs.get(message.no)
         if isinstance(message, Early):
             return self._accept_early(run, message)
         if isinstance(message, Answer):
-            question = self._questions.get((message.no, message.tag, message.occurrence))
-            verdict = judge_answer(run, question, message.key)
-            if verdict is Verdict.ACCEPTED and question is not None:
-                question.state = "answered"
-                question.key = message.key
-        else:
-            verdict = judge_cancel(run)
-            if verdict is Verdict.ACCEPTED and run is not None:
-                run.cancel = True
+            return self._accept_answer(run, message)
+        verdict = self._judge(run, message)
         if verdict is Verdict.ACCEPTED:
+            self._take(message)
+        return verdict
+
+    def _accept_answer(self, run: RunRow | None, message: Answer) -> Verdict:
+        question = self._questions.get((message.no, message.tag, message.occurrence))
+        verdict = judge_answer(run, question, message.key)
+        if verdict is Verdict.ACCEPTED and question is not None:
+            question.state = "answered"
+            question.key = message.key
             self._post(message)
         return verdict
 

@@ -12,9 +12,10 @@ from msgspec.structs import asdict
 from everflow.errors import NoSuchRun
 from everflow.store import Imported
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.sqlite.judging import kind_of
 from everflow.stores.sqlite.reading import check_sums
-from everflow.stores.sqlite.writing import kind_of
 
+_OF_A_RUN = ("delete_inbox", "delete_questions", "delete_heard", "delete_entries", "delete_run")
 Installed = Literal["new", "same", "conflict", "replaced"]
 
 
@@ -60,7 +61,7 @@ class Keeping(Desk):
             return "conflict"
         no = cast("int", db.execute(QUERIES["highest_no"]).get) + 1
         if there.no is not None:
-            for what in ("delete_inbox", "delete_questions", "delete_entries", "delete_run"):
+            for what in _OF_A_RUN:
                 db.execute(QUERIES[what], {"no": there.no})
         self._restore(db, no, run)
         return "new" if there.no is None else "replaced"
@@ -82,6 +83,7 @@ class Keeping(Desk):
         entries = {"no": no, "entries": as_json(run.entries)}
         db.execute(QUERIES["install_entries"], entries)
         db.execute(QUERIES["install_questions"], {"no": no, "questions": as_json(run.questions)})
+        db.execute(QUERIES["install_heard"], {"no": no, "heard": as_json(run.heard)})
         messages = []
         for message in run.arrivals:
             mine = msgspec.structs.replace(message, no=no)

@@ -133,6 +133,7 @@ def _filters(query: RunQuery) -> dict[str, Value]:
             "status": None if several else next(iter(query.status), None),
             "statuses": as_json(query.status) if several else None,
             "flow": query.flow,
+            "queue": query.queue,
             "since": query.since,
             "before": query.before,
             "run_tag": query.tag,

@@ -1,4 +1,4 @@
-"""Batches, starts and messages, each of them one statement (see ``session.sql``)."""
+"""Batches, writes, starts and messages, each of them one statement (see ``session.sql``)."""
 
 from __future__ import annotations
 
@@ -6,36 +6,31 @@ from collections.abc import Sequence
 
 from everflow.errors import StoreError
 from everflow.store import (
-    Answer,
     Batch,
-    Cancel,
-    Early,
+    Letter,
     Message,
     NewRun,
-    QuestionRow,
+    Put,
     RunRow,
     SideRow,
+    Signal,
     Verdict,
-    judge_answer,
-    judge_cancel,
-    judge_early,
-    kept_row,
     row_of_new,
+    sameness,
 )
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.sqlite.judging import Judge, Judged, kind_of, place_of
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import Changed
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
+_WRITE = QUERIES["write"]
 _REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are above 0
-_KINDS = {Answer: "answer", Early: "early", Cancel: "cancel"}
 _TRIES = 100
-
-Judged = tuple[RunRow | None, QuestionRow | None, list[QuestionRow]]
 
 
 class Writing(Desk):
-    """``append``, ``start`` and ``accept``."""
+    """``append``, ``write``, ``start`` and ``accept``."""
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         """Write a batch in one transaction; give the runs whose outcome was refused."""
@@ -50,6 +45,9 @@ class Writing(Desk):
             as_json(batch.closed),
             as_json(batch.arrivals),
             as_json(batch.definitions),
+            _puts(batch.puts),
+            as_json([_birth(-i, run) for i, run in enumerate(batch.starts, 1)]),
+            _letters(batch.letters),
         )
         if side_rows:
             told = self._append_with(values, side_rows)
@@ -74,36 +72,37 @@ class Writing(Desk):
         self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
     ) -> list[RunRow]:
         """Insert the runs that are new; give for each its row, or that of the run with its key."""
-        rows, unnumbered = [], 0
-        for run in runs:
-            if not run.no:
-                unnumbered += 1
-            rows.append(
-                (
-                    run.no or -unnumbered,
-                    run.id,
-                    run.flow,
-                    run.definition,
-                    run.status,
-                    run.owner,
-                    run.key,
-                    run.parent,
-                    as_json(run.labels),
-                    run.at,
-                    run.body,
-                    run.sum,
-                )
-            )
-        values = as_json(rows), len(rows), unnumbered, as_json(definitions)
-        told = self._pen.write(_START, values)
+        given, nos = _births(runs)
+        told = self._pen.write(_START, (*given, as_json(definitions)))
         if _SOME_WERE_THERE in told:
-            asked = as_json([(run.id, run.flow, run.key) for run in runs])
-            return self._ask("started", list[RunRow], (asked,))
-        last = told[0] if told else 0
-        return [
-            row_of_new(run, row[0] if row[0] > 0 else last - row[0])
-            for run, row in zip(runs, rows, strict=True)
-        ]
+            return self._started(runs)
+        return _born(runs, nos, told)
+
+    def _started(self, runs: Sequence[NewRun]) -> list[RunRow]:
+        asked = as_json([(run.id, run.flow, run.key) for run in runs])
+        return self._ask("started", list[RunRow], (asked,))
+
+    def write(
+        self,
+        puts: Sequence[Put],
+        *,
+        at: int,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        letters: Sequence[Letter] = (),
+        admit: Sequence[int] = (),
+    ) -> list[RunRow] | None:
+        """Write records and what goes with them, if the records are as they are expected."""
+        given, nos = _births(starts)
+        expected = [(p.kind, p.key, p.expect) for p in puts if p.expect is not None]
+        values = (_puts(puts), as_json(expected), at, *given, as_json(definitions))
+        try:
+            told = self._pen.write(_WRITE, (*values, _letters(letters), as_json(admit)))
+        except Changed:
+            return None
+        if _SOME_WERE_THERE in told or admit:
+            return self._started(starts)
+        return _born(starts, nos, told)
 
     def accept(self, messages: Sequence[Message]) -> list[Verdict]:
         """Judge each message, and put the accepted into the inbox.
@@ -112,11 +111,11 @@ class Writing(Desk):
         so; when they don't, all are judged anew.
         """
         asked: dict[str, Value] = {
-            "places": as_json([_place(m) for m in messages]),
+            "places": as_json([place_of(m) for m in messages]),
             "most": len(messages) + 1,
         }
         for _ in range(_TRIES):
-            judge = _Judge(self._ask("judged", list[Judged], asked))
+            judge = Judge(messages, self._ask("judged", list[Judged], asked))
             verdicts = [judge(message) for message in messages]
             if not judge.accepted:
                 return verdicts
@@ -128,74 +127,59 @@ class Writing(Desk):
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
 
 
-def kind_of(message: Message) -> str:
-    """The word for it in the inbox."""
-    return _KINDS[type(message)]
+def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int], list[int]]:
+    """What ``birth`` is given, and the number of each run: below 0, the nth without one."""
+    nos, unnumbered = [], 0
+    for run in runs:
+        if not run.no:
+            unnumbered += 1
+        nos.append(run.no or -unnumbered)
+    rows = [_birth(no, run) for no, run in zip(nos, runs, strict=True)]
+    return (as_json(rows), len(rows), unnumbered), nos
 
 
-def _place(message: Message) -> tuple[int, str, int | None, str | None]:
-    """What a message is judged by: run, tag, occurrence, and the key of one by tag alone."""
-    if isinstance(message, Answer):
-        return message.no, message.tag, message.occurrence, None
-    if isinstance(message, Early):
-        return message.no, message.tag, message.seen, message.key
-    return message.no, "", None, None
+def _birth(no: int, run: NewRun) -> tuple[object, ...]:
+    return (
+        no,
+        run.id,
+        run.flow,
+        run.definition,
+        run.status,
+        run.owner,
+        run.key,
+        run.parent,
+        as_json(run.labels),
+        run.at,
+        run.body,
+        run.sum,
+        run.queue,
+        run.lane,
+        run.priority,
+        run.admitted,
+    )
 
 
-class _Judge:
-    """Judges messages in order; an accepted one counts for those after it."""
+def _born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> list[RunRow]:
+    """The rows of runs that were all new."""
+    last = told[0] if told else 0
+    numbered = zip(runs, nos, strict=True)
+    return [row_of_new(run, no if no > 0 else last - no) for run, no in numbered]
 
-    def __init__(self, judged: Sequence[Judged]) -> None:
-        self.accepted: list[Message] = []
-        self._early: list[Early] = []  # the accepted ones, as they were given
-        self._runs = {run.no: run for run, _, _ in judged if run is not None}
-        self._questions: dict[tuple[int, str], dict[int, QuestionRow]] = {}
-        for _, question, others in judged:
-            for found in (question, *others):
-                if found is not None:
-                    self._add(found)
 
-    def _add(self, question: QuestionRow) -> None:
-        of_tag = self._questions.setdefault((question.no, question.tag), {})
-        of_tag.setdefault(question.occurrence, question)
+def _puts(puts: Sequence[Put]) -> str:
+    last = {(put.kind, put.key): put for put in puts}
+    return as_json([(put.kind, put.key, put.body, put.due) for put in last.values()])
 
-    def __call__(self, message: Message) -> Verdict:
-        run = self._runs.get(message.no)
-        if isinstance(message, Early):
-            return self._judge_early(run, message)
-        if isinstance(message, Answer):
-            of_tag = self._questions.get((message.no, message.tag), {})
-            question = of_tag.get(message.occurrence)
-            verdict = judge_answer(run, question, message.key)
-            if verdict is Verdict.ACCEPTED and question is not None:
-                question.state = "answered"
-                question.key = message.key
-        else:
-            verdict = judge_cancel(run)
-            if verdict is Verdict.ACCEPTED and run is not None:
-                run.cancel = True
-        if verdict is Verdict.ACCEPTED:
-            self.accepted.append(message)
-        return verdict
 
-    def _judge_early(self, run: RunRow | None, early: Early) -> Verdict:
-        of_tag = self._questions.get((early.no, early.tag), {})
-        verdict, given = judge_early(run, list(of_tag.values()), early)
-        if verdict is not Verdict.ACCEPTED or run is None:
-            return verdict
-        self._early.append(early)
-        if given is not None:
-            return self(given)
-        self._add(kept_row(run, early))
-        self.accepted.append(early)
-        return verdict
-
-    def rows(self) -> tuple[str, str, str, str, str]:
-        """Answered questions, cancelled runs, the inbox, what came by tag, and what is kept."""
-        messages = self.accepted
-        answers = [(m.no, m.tag, m.occurrence, m.key) for m in messages if isinstance(m, Answer)]
-        cancels = [m.no for m in messages if isinstance(m, Cancel)]
-        inbox = [(m.no, kind_of(m), as_json(m)) for m in messages]
-        tagged = [(m.no, m.tag, m.key) for m in self._early]
-        kept = [(m.no, m.tag, m.key, m.at) for m in messages if isinstance(m, Early)]
-        return as_json(answers), as_json(cancels), as_json(inbox), as_json(tagged), as_json(kept)
+def _letters(letters: Sequence[Letter]) -> str:
+    once: dict[tuple[object, ...], Letter] = {}
+    for letter in letters:
+        _, *same = sameness(letter.message)
+        once.setdefault((letter.run, letter.of, *same), letter)
+    rows = []
+    for letter in once.values():
+        message = letter.message
+        signal = message if isinstance(message, Signal) else None
+        named = (signal.name, signal.key) if signal else (None, None)
+        rows.append((letter.run, kind_of(message), as_json(message), *named, letter.of))
+    return as_json(rows)

@@ -13,7 +13,7 @@ from typing import Never, TypeVar
 
 import msgspec
 
-from everflow.store import EntryRow, Imported, Message, QuestionRow, RunRow
+from everflow.store import SIGNALS, EntryRow, Imported, Message, QuestionRow, RunRow
 from everflow.stores.transfer.limits import Limits
 from everflow.stores.transfer.lines import (
     FORMAT,
@@ -153,6 +153,7 @@ class Reader:
             entries=self._entries(line),
             questions=self._questions(line),
             arrivals=self._messages(line),
+            heard=self._heard(line),
         )
 
     def _check_row(self, row: RunRow) -> None:
@@ -204,6 +205,11 @@ class Reader:
             self._check_integers(message)
             messages.append(message)
         return messages
+
+    def _heard(self, line: RunLine) -> list[tuple[str, str]]:
+        if len(line.heard) > SIGNALS or len(set(line.heard)) != len(line.heard):
+            self._refuse("the keys of its signals aren't as they must be", EDITED)
+        return line.heard
 
     def _end(self) -> None:
         """The last line must be, to the byte, what the lines before it call for."""

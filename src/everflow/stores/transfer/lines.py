@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from everflow.store import Answer, Cancel, Early, QuestionRow, RunRow
+from everflow.store import Message, QuestionRow, RunRow
 
 FORMAT = 1
 LIVE_REASON = "imported; adopt it to go on"
@@ -36,12 +36,13 @@ class DefinitionLine(_Line, tag="definition"):
 
 
 class RunLine(_Line, tag="run"):
-    """A run's row, and how many lines of its own follow."""
+    """A run's row, the keys of the signals it took, and how many lines of its own follow."""
 
     row: RunRow
     entries: int
     questions: int
     messages: int
+    heard: list[tuple[str, str]] = []
 
 
 class EntryLine(_Line, tag="entry"):
@@ -61,7 +62,7 @@ class QuestionLine(_Line, tag="question"):
 class MessageLine(_Line, tag="message"):
     """A message in the inbox of the run above."""
 
-    message: Answer | Early | Cancel
+    message: Message
 
 
 class Counts(msgspec.Struct):

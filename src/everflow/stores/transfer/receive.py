@@ -110,8 +110,10 @@ def _groups(reader: Reader) -> Iterator[list[Imported]]:
 
 
 def _arriving(row: RunRow, origin: str, *, adopt: bool) -> RunRow:
+    """A run that goes on here gets its place in a queue here."""
     if row.status in OUTCOMES:
         return changed(row, origin=origin)
+    row = changed(row, admitted=None)
     if adopt:
         return changed(row, origin=origin, status=Status.QUEUED, until="", reason="")
     return changed(row, origin=origin, status=Status.PAUSED, until="", reason=LIVE_REASON)

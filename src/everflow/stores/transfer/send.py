@@ -85,6 +85,7 @@ def _lines(run: Imported) -> Iterator[Line]:
         entries=len(run.entries),
         questions=len(run.questions),
         messages=len(run.arrivals),
+        heard=run.heard,
     )
     for _, seq, body, checksum in run.entries:
         yield EntryLine(seq=seq, sum=checksum, body=body)

@@ -23,7 +23,10 @@ _PARTS = (
     "claiming",
     "hostile",
     "keeping",
+    "queueing",
     "reading",
+    "records",
+    "signals",
     "starting",
     "workers",
 )

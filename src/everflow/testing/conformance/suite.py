@@ -6,7 +6,10 @@ from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
+from everflow.testing.conformance.queueing import QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
+from everflow.testing.conformance.records import RecordRules
+from everflow.testing.conformance.signals import LetterRules, SignalRules
 from everflow.testing.conformance.starting import StartRules
 from everflow.testing.conformance.workers import WorkerRules
 
@@ -23,6 +26,10 @@ class StoreConformance(
     QueryRules,
     ExportRules,
     KeepingRules,
+    RecordRules,
+    SignalRules,
+    LetterRules,
+    QueueRules,
     HostileRules,
     ThreadRules,
 ):

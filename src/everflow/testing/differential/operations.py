@@ -14,6 +14,8 @@ import msgspec
 
 from everflow.store import Status
 
+KINDS = ("schedule", "queue")
+NAMES = ("a", "a/b", "a/c", "b", "\U0001f33f")
 START = 1_700_000_000_000_000
 RUNS = tuple(f"r{i}" for i in range(10))
 FLOWS = ("f", "g")
@@ -104,7 +106,7 @@ def _fly(random: Random) -> dict[str, Any]:
 def _new(random: Random) -> dict[str, Any]:
     run = _run(random)
     index = RUNS.index(run)
-    return {
+    given = {
         "id": run,
         "flow": FLOWS[index % len(FLOWS)],  # an id comes with one flow and key: resent or not
         "key": KEYS[index % len(KEYS)],
@@ -113,6 +115,16 @@ def _new(random: Random) -> dict[str, Any]:
         "owner": _maybe(random, _worker(random), 0.3),
         "parent": _maybe(random, _run(random), 0.1),
         "labels": {name: random.choice("12") for name in "xy" if _chance(random, 0.5)},
+    }
+    return given | _place(random) if _chance(random, 0.4) else given
+
+
+def _place(random: Random) -> dict[str, Any]:
+    return {
+        "queue": random.choice(("mails", "pages")),
+        "lane": random.choice(("", "x", "y")),
+        "priority": random.randrange(3),
+        "admitted": _maybe(random, _at(random), 0.2),
     }
 
 
@@ -161,11 +173,56 @@ def _append(random: Random) -> dict[str, Any]:
         "closed": _once(_question(random) | {"state": random.choice(STATES)} for _ in few),
         "applied": {_run(random): random.randint(1, 2) for _ in few},
         "definitions": [(random.choice(DEFINITIONS), f'{{"n":{random.randrange(3)}}}')],
+        "puts": [_put(random) for _ in few],
+        "starts": [_new(random) for _ in range(random.randrange(2))],
+        "letters": [_letter(random) for _ in few],
     }
 
 
+def _put(random: Random) -> dict[str, Any]:
+    return {
+        "kind": random.choice(KINDS),
+        "key": random.choice(NAMES),
+        "body": _maybe(random, f"[{random.randrange(9)}]", 0.8),
+        "expect": random.choice((None, None, "none", "there", "stale")),
+        "due": _maybe(random, _at(random)),
+    }
+
+
+def _write(random: Random) -> dict[str, Any]:
+    return {
+        "puts": [_put(random) for _ in range(random.randint(0, 2))],
+        "at": _at(random),
+        "letters": [_letter(random) for _ in range(random.randint(0, 3))],
+        "admit": _some(random),
+    } | _start(random)
+
+
+def _letter(random: Random) -> dict[str, Any]:
+    kind = random.choice(("signal", "signal", "child", "cancel"))
+    return _message(random) | {"kind": kind, "of": _maybe(random, _run(random), 0.2)}
+
+
+def _records(random: Random) -> dict[str, Any]:
+    return {
+        "kind": random.choice(KINDS),
+        "keys": _maybe(random, random.choices(NAMES, k=2), 0.3),
+        "prefix": random.choice(("", "", "a", "a/", "z", "\U0001f33f")),
+        "after": random.choice(("", "", "a", "a/b")),
+        "limit": random.choice((0, 1, 3, 100)),
+    }
+
+
+def _of_kind(random: Random) -> dict[str, Any]:
+    return {"kind": random.choice(KINDS)}
+
+
+def _due_records(random: Random) -> dict[str, Any]:
+    return _of_kind(random) | {"now": _at(random), "limit": random.randrange(4)}
+
+
 def _message(random: Random) -> dict[str, Any]:
-    kind = random.choice(("answer", "answer", "early", "cancel"))
+    kind = random.choice(("answer", "answer", "early", "cancel", "signal", "signal", "child"))
     given = _question(random) | {"kind": kind, "key": random.choice("ab"), "at": _at(random)}
     return given | {"payload": f"[{random.randrange(9)}]", "by": random.choice(("", "ann"))}
 
@@ -205,6 +262,7 @@ def _query(random: Random) -> dict[str, Any]:
     return {
         "status": tuple(status for status in Status if _chance(random, 0.1)),
         "flow": _maybe(random, random.choice(FLOWS), 0.3),
+        "queue": _maybe(random, random.choice(("", "mails")), 0.2),
         "tag": _maybe(random, random.choice(TAGS), 0.3),
         "labels": tuple((name, "1") for name in "xy" if _chance(random, 0.2)),
         "since": _maybe(random, _at(random), 0.2),
@@ -265,6 +323,10 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "start": (8, _start),
     "append": (24, _append),
     "resend": (3, _of_worker),
+    "write": (8, _write),
+    "records": (3, _records),
+    "due_records": (2, _due_records),
+    "next_record_due": (1, _of_kind),
     "accept": (12, _accept),
     "claim": (8, _claim),
     "arrivals": (3, _arrivals),

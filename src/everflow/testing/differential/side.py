@@ -18,29 +18,31 @@ from everflow.store import (
     Arrival,
     Batch,
     Cancel,
+    ChildEnded,
     Early,
     EntryRow,
     Imported,
+    Letter,
     Message,
     NewRun,
+    Put,
     QuestionClosed,
     QuestionOpened,
     QuestionQuery,
     QuestionRow,
+    Record,
     RunChange,
     RunQuery,
     RunRow,
+    Signal,
     Status,
     Store,
 )
-from everflow.testing.differential.operations import START, Operation
+from everflow.testing.differential.edits import EDITS, entry
+from everflow.testing.differential.operations import KINDS, START, Operation
 
 NOBODY = 1 << 60  # a number that no store gives
 SLOTS = 3
-
-
-def _entry(no: int, seq: int, body: str) -> EntryRow:
-    return no, seq, body, zlib.crc32(body.encode())
 
 
 class Side:
@@ -74,6 +76,7 @@ class Side:
                 [self._row(row) for row in rows],
                 [self.apply(Operation("export", {"run": row.id})) for row in rows],
                 self.questions(open_only=False, limit=1000),
+                [self.records(kind=kind) for kind in KINDS],
             )
         )
 
@@ -105,9 +108,7 @@ class Side:
         return max((seq for _, seq, _, _ in self.store.journal(no, limit=10_000)), default=0)
 
     def _arrivals(self, arrivals: Sequence[Arrival]) -> list[tuple[str, Message]]:
-        return [
-            (self._name(arrival.no), structs.replace(arrival.message, no=0)) for arrival in arrivals
-        ]
+        return [(self._name(a.no), structs.replace(a.message, no=0)) for a in arrivals]
 
     def _questions(self, questions: Sequence[QuestionRow]) -> list[QuestionRow]:
         return [structs.replace(question, no=0) for question in questions]
@@ -161,14 +162,55 @@ class Side:
     def start(
         self, runs: Sequence[dict[str, Any]], definitions: Sequence[tuple[str, str]]
     ) -> list[RunRow]:
-        new = []
-        for given in runs:
-            owner = NOBODY if given["owner"] is None else self._worker(given["owner"])
-            owner = owner if owner in self._living() else 0
-            body = f'["start",{given["at"]}]'
-            fields = given | {"owner": owner, "body": body, "sum": zlib.crc32(body.encode())}
-            new.append(NewRun(**fields))
+        new = [self._new(given) for given in runs]
         return [self._row(row) for row in self.store.start(new, definitions)]
+
+    def _new(self, given: dict[str, Any]) -> NewRun:
+        owner = NOBODY if given["owner"] is None else self._worker(given["owner"])
+        owner = owner if owner in self._living() else 0
+        body = f'["start",{given["at"]}]'
+        return NewRun(**given | {"owner": owner, "body": body, "sum": zlib.crc32(body.encode())})
+
+    def write(
+        self,
+        puts: Sequence[dict[str, Any]],
+        letters: Sequence[dict[str, Any]],
+        runs: Sequence[dict[str, Any]],
+        admit: Sequence[str],
+        **given: Any,
+    ) -> list[RunRow] | None:
+        rows = self.store.write(
+            [self._put(**put) for put in puts],
+            starts=[self._new(run) for run in runs],
+            letters=[self._letter(**letter) for letter in letters],
+            admit=self._nos(admit),
+            **given,
+        )
+        return None if rows is None else [self._row(row) for row in rows]
+
+    def _put(self, kind: str, key: str, expect: str | None, **given: Any) -> Put:
+        """Versions are the store's own: what is expected is said in words."""
+        found = self.store.records(kind, keys=[key])
+        there = found[0].version if found else 0
+        wanted = {None: None, "none": 0, "there": there, "stale": NOBODY}[expect]
+        return Put(kind=kind, key=key, expect=wanted, **given)
+
+    def _letter(self, run: str, of: str | None, **given: Any) -> Letter:
+        message: Any = self._message(run=run, **given)
+        return Letter(run=run, message=message, of=0 if of is None else self._no(of))
+
+    @staticmethod
+    def _records(records: Sequence[Record]) -> list[Record]:
+        return [structs.replace(record, version=0) for record in records]
+
+    def records(self, **given: Any) -> list[Record]:
+        return self._records(self.store.records(**given))
+
+    def due_records(self, **given: Any) -> list[Record]:
+        return self._records(self.store.due_records(**given))
+
+    def next_record_due(self, kind: str) -> int | None:
+        return self.store.next_record_due(kind)
 
     def append(self, worker: int, epoch: int, step: int, **parts: Any) -> list[str]:
         id_ = self._worker(worker)
@@ -184,6 +226,9 @@ class Side:
             closed=[self._closed(**question) for question in parts["closed"]],
             arrivals=self._applied(parts["applied"]),
             definitions=parts["definitions"],
+            puts=[self._put(**put) for put in parts["puts"]],
+            starts=[self._new(given) for given in parts["starts"]],
+            letters=[self._letter(**letter) for letter in parts["letters"]],
         )
         refused = self.store.append(batch)
         self._numbers[id_] = number
@@ -202,7 +247,7 @@ class Side:
             if no != NOBODY:
                 last = self._last(no)
                 seqs = range(last + 1, last + 1 + count)
-                entries += [_entry(no, seq, f'["{run}",{seq}]') for seq in seqs]
+                entries += [entry(no, seq, f'["{run}",{seq}]') for seq in seqs]
         return entries
 
     def _change(self, run: str, *, rebase: bool, **given: Any) -> RunChange:
@@ -230,24 +275,22 @@ class Side:
         return QuestionClosed(no=self._no(run), **given)
 
     def _applied(self, counts: dict[str, int]) -> list[int]:
-        loaded = {run.row.id: run for run in self.store.load(self._nos(list(counts)))}
-        return [
-            arrival.id
-            for run, count in counts.items()
-            if run in loaded
-            for arrival in loaded[run].arrivals[:count]
-        ]
+        loaded = self.store.load(self._nos(list(counts)))
+        return [arrival.id for run in loaded for arrival in run.arrivals[: counts[run.row.id]]]
 
     def accept(self, messages: Sequence[dict[str, Any]]) -> list[str]:
-        return [
-            str(verdict)
-            for verdict in self.store.accept([self._message(**given) for given in messages])
-        ]
+        verdicts = self.store.accept([self._message(**given) for given in messages])
+        return [str(verdict) for verdict in verdicts]
 
     def _message(self, kind: str, run: str, **given: Any) -> Message:
         at: dict[str, Any] = {"no": self._no(run), "at": given["at"], "by": given["by"]}
         if kind == "cancel":
             return Cancel(**at)
+        if kind == "child":
+            return ChildEnded(no=at["no"], at=at["at"], op="op", kind="result", payload="[1]")
+        if kind == "signal":
+            name = given["tag"]
+            return Signal(name=name, key=given["key"], payload=given["payload"], **at)
         at |= {name: given[name] for name in ("tag", "key", "payload")}
         if kind == "early":
             return Early(seen=given["occurrence"] if given["by"] else None, **at)
@@ -293,11 +336,11 @@ class Side:
 
     def find(self, run: str) -> RunRow | None:
         row = self.store.find(run)
-        return None if row is None else self._row(row)
+        return row and self._row(row)
 
     def find_key(self, flow: str, key: str) -> RunRow | None:
         row = self.store.find_key(flow, key)
-        return None if row is None else self._row(row)
+        return row and self._row(row)
 
     def rows(self, runs: Sequence[str]) -> list[RunRow]:
         return [self._row(row) for row in self.store.rows(self._nos(runs))]
@@ -337,13 +380,14 @@ class Side:
             [entry[1:] for entry in whole.entries],
             self._questions(whole.questions),
             [structs.replace(message, no=0) for message in whole.arrivals],
+            whole.heard,
         )
 
     def install(self, nth: int, edit: str, name: str, *, replace: bool) -> list[str] | None:
         """An export of before, edited or not."""
         if nth >= len(self._exports):
             return None
-        whole = _EDITS[edit](self._exports[-1 - nth], name)
+        whole = EDITS[edit](self._exports[-1 - nth], name)
         return list(self.store.install([whole], [], replace=replace))
 
     def adopt(self, runs: Sequence[str]) -> list[bool]:
@@ -351,43 +395,3 @@ class Side:
 
     def prune(self, run: str, **given: Any) -> int:
         return self.store.prune(self._no(run), **given)
-
-
-def _with_entries(whole: Imported, entries: list[EntryRow]) -> Imported:
-    return structs.replace(whole, entries=entries)
-
-
-def _edited(whole: Imported, name: str) -> Imported:
-    no, seq, _, _ = whole.entries[-1]
-    return _with_entries(whole, [*whole.entries[:-1], _entry(no, seq, f'["{name}"]')])
-
-
-def _grown(whole: Imported, name: str) -> Imported:
-    no, seq, _, _ = whole.entries[-1]
-    return _with_entries(whole, [*whole.entries, _entry(no, seq + 1, f'["{name}"]')])
-
-
-def _cut(whole: Imported, name: str) -> Imported:
-    del name
-    if whole.row.base == whole.entries[-1][1]:
-        return whole
-    return _with_entries(whole, whole.entries[:-1])
-
-
-def _paused(whole: Imported, name: str) -> Imported:
-    row = structs.replace(whole.row, status=Status.PAUSED, id=name, key=None, origin="there")
-    return structs.replace(whole, row=row)
-
-
-def _renamed(whole: Imported, name: str) -> Imported:
-    return structs.replace(whole, row=structs.replace(whole.row, id=name))
-
-
-_EDITS: dict[str, Callable[[Imported, str], Imported]] = {
-    "": lambda whole, name: whole,  # noqa: ARG005 - an edit gets a name to use
-    "cut": _cut,
-    "edit": _edited,
-    "grow": _grown,
-    "pause": _paused,
-    "rename": _renamed,
-}

@@ -18,7 +18,9 @@ from everflow.testing.simulator.plan import Fault
 __all__ = ["Died", "FaultyStore", "Watcher"]
 
 SURE = frozenset({"beat", "flights", "in_flight", "info", "close"})  # no call of the store's file
-WRITES = frozenset({"enlist", "depose", "retire", "append", "start", "accept", "claim", "release"})
+WRITES = frozenset(
+    {"enlist", "depose", "retire", "append", "write", "start", "accept", "claim", "release"}
+)
 
 
 class Died(BaseException):

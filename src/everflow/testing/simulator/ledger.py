@@ -161,8 +161,8 @@ class Ledger:
         """A write was done."""
         if verb == "append":
             self._appended(args[0])
-        elif verb == "start":
-            for row in reply:
+        elif verb in {"start", "write"}:
+            for row in reply or ():
                 self._check_new(row)
         elif verb == "enlist":
             self.beat(reply.id)
@@ -191,7 +191,8 @@ class Ledger:
     def _appended(self, batch: Batch) -> None:
         claim(batch.worker not in self.gone, "a stale owner writes nothing", batch.worker)
         key = (batch.worker, batch.epoch, batch.number)
-        told = (batch.entries, batch.changes, batch.opened, batch.closed, batch.arrivals)
+        own = (batch.entries, batch.changes, batch.opened, batch.closed, batch.arrivals)
+        told = (*own, batch.puts, batch.starts, batch.letters)
         known = self._batches.setdefault(key, told)
         claim(known == told, "a batch is sent again unchanged", key)
         new = self.base.side[self._marks :]
@@ -203,6 +204,9 @@ class Ledger:
             mine = row.owner == batch.worker
             claim(mine or not writes, "only its owner writes a run's journal", (no, row.owner, key))
             self._take_entries(no, row)
+        for started in map(self.base.find, (new.id for new in batch.starts)):
+            if started is not None:  # else another run had its key
+                self._check_new(started)
         self._check_arrivals()
         for row in self.base.rows(sorted(self._before)):
             self._check_row(self._before[row.no], row)
@@ -270,7 +274,7 @@ class Ledger:
                     or any(e.kind in kinds and e.payload == message.payload for e in journal)
                 )
             else:
-                seen = question_of(machine, message) is None
+                seen = not isinstance(message, Answer) or question_of(machine, message) is None
             claim(seen, "what leaves the inbox was journaled", arrival)
 
     def _check_row(self, before: RunRow, row: RunRow) -> None:

@@ -18,6 +18,10 @@ SELECT '[' || coalesce((
             SELECT '[' || coalesce(group_concat(message, ','), '') || ']'
             FROM (SELECT message FROM inbox WHERE run = run_shown.no ORDER BY id)
         )
+        || ',"heard":' || (
+            SELECT coalesce(json_group_array(json_array(name, key)), '[]')
+            FROM (SELECT name, key FROM heard WHERE run = run_shown.no ORDER BY nth)
+        )
         || '}'
     FROM run_shown WHERE no = :no
 ), 'null') || ']'
@@ -58,13 +62,18 @@ DELETE FROM question WHERE run = :no
 -- name: delete_inbox
 DELETE FROM inbox WHERE run = :no
 
+-- name: delete_heard
+DELETE FROM heard WHERE run = :no
+
 -- name: install_run
 INSERT INTO run (
     no, id, flow, definition, status, until, reason, owner, key, parent, labels, generation,
-    origin, created, updated, ended, due, base, cancel, deaths, outcome
+    origin, created, updated, ended, due, base, cancel, deaths, outcome,
+    queue, lane, priority, admitted
 ) VALUES (
     :no, :id, :flow, :definition, :status, :until, :reason, 0, :key, :parent, :labels, :generation,
-    :origin, :created, :updated, :ended, :due, :base, :cancel, :deaths, :outcome
+    :origin, :created, :updated, :ended, :due, :base, :cancel, :deaths, :outcome,
+    :queue, :lane, :priority, :admitted
 )
 
 -- name: install_entries
@@ -81,6 +90,10 @@ FROM json_each(:questions)
 -- name: install_inbox
 INSERT INTO inbox (run, kind, message)
 SELECT :no, value ->> 0, value ->> 1 FROM json_each(:messages)
+
+-- name: install_heard
+INSERT INTO heard (run, name, key, nth)
+SELECT :no, value ->> 0, value ->> 1, key + 1 FROM json_each(:heard)
 
 -- name: install_definitions
 INSERT OR IGNORE INTO definition (hash, body)

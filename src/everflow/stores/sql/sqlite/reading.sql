@@ -104,6 +104,9 @@ status IN (SELECT value FROM json_each(:statuses))
 -- name: filter_flow
 flow = :flow
 
+-- name: filter_queue
+queue = :queue
+
 -- name: filter_since
 created >= :since
 
@@ -155,3 +158,42 @@ SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
 
 -- name: definition
 SELECT json_array((SELECT body FROM definition WHERE hash = :hash))
+
+-- name: records
+SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
+    SELECT json_object(
+        'kind', kind, 'key', key, 'version', version, 'body', body, 'at', at, 'due', due
+    ) AS doc
+    FROM record
+    WHERE
+    /* filters */
+    ORDER BY key LIMIT :limit
+)
+
+-- name: filter_kind
+kind = :kind
+
+-- name: filter_keys
+key IN (SELECT value FROM json_each(:keys))
+
+-- name: filter_prefix
+-- Above it in the index comes what begins with it.
+key >= :prefix AND substr(key, 1, length(:prefix)) = :prefix
+
+-- name: filter_below
+-- What begins with the prefix is below this.
+key < :below
+
+-- name: filter_beyond
+key > :beyond
+
+-- name: due_records
+SELECT '[' || coalesce(group_concat(doc, ','), '') || ']' FROM (
+    SELECT json_object(
+        'kind', kind, 'key', key, 'version', version, 'body', body, 'at', at, 'due', due
+    ) AS doc
+    FROM record WHERE kind = :kind AND due <= :now ORDER BY due, key LIMIT :limit
+)
+
+-- name: next_record_due
+SELECT json_array((SELECT min(due) FROM record WHERE kind = :kind AND due IS NOT NULL))

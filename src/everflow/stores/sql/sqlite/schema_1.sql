@@ -42,9 +42,13 @@ CREATE TABLE run (
     outcome TEXT,
     mail INTEGER NOT NULL DEFAULT 0,  -- how many messages wait in its inbox
     called INTEGER NOT NULL DEFAULT 0,  -- how many of them are cancels
+    queue TEXT NOT NULL DEFAULT '',
+    lane TEXT NOT NULL DEFAULT '',
+    priority INTEGER NOT NULL DEFAULT 0,
+    admitted INTEGER,
     todo INTEGER GENERATED ALWAYS AS (
         CASE status
-            WHEN 'queued' THEN 1
+            WHEN 'queued' THEN queue = '' OR admitted IS NOT NULL OR called > 0
             WHEN 'running' THEN 1
             WHEN 'cancelling' THEN 1
             WHEN 'blocked' THEN until IN ('code', 'store') OR called > 0
@@ -66,6 +70,12 @@ CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
 CREATE INDEX run_called ON run (created) WHERE called > 0;
 CREATE INDEX run_created ON run (created);
 CREATE INDEX run_status ON run (status, created);
+-- Who waits for a place in a queue, lane by lane, the first of each first; and who has one.
+CREATE INDEX run_waiting ON run (queue, lane, priority DESC, created)
+WHERE queue <> '' AND admitted IS NULL AND status = 'queued';
+CREATE INDEX run_admitted ON run (queue, admitted) WHERE admitted IS NOT NULL;
+CREATE INDEX run_placed ON run (queue, lane)
+WHERE admitted IS NOT NULL AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off');
 
 -- Append-only in the order of writing, found by its unique index: clustered by (run, seq) each row
 -- would dirty a page of its own (measured: 41,000 rows/s against 136,000 to 220,000).
@@ -111,6 +121,27 @@ CREATE TRIGGER inbox_emptied AFTER DELETE ON inbox BEGIN
     UPDATE run SET mail = mail - 1, called = called - (OLD.kind = 'cancel')
     WHERE no = OLD.run;
 END;
+
+-- Keys of signals that a run took, the last ones in their order.
+CREATE TABLE heard (
+    run INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    nth INTEGER NOT NULL,
+    PRIMARY KEY (run, name, key)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX heard_order ON heard (run, nth);
+
+CREATE TABLE record (
+    version INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    due INTEGER
+) STRICT;
+CREATE UNIQUE INDEX record_key ON record (kind, key);
+CREATE INDEX record_due ON record (kind, due, key) WHERE due IS NOT NULL;
 
 CREATE TABLE definition (
     hash TEXT PRIMARY KEY,

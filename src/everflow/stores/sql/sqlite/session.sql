@@ -17,7 +17,8 @@ SELECT
         'key', key, 'parent', parent, 'labels', json(labels), 'generation', generation,
         'origin', origin, 'created', created, 'updated', updated, 'ended', ended, 'due', due,
         'base', base, 'cancel', json(iif(cancel, 'true', 'false')), 'deaths', deaths,
-        'outcome', outcome
+        'outcome', outcome, 'queue', queue, 'lane', lane, 'priority', priority,
+        'admitted', admitted
     ) AS doc
 FROM run;
 
@@ -62,9 +63,94 @@ CREATE TEMP TRIGGER met INSTEAD OF INSERT ON meeting BEGIN
     WHERE run = NEW.run AND kind = 'early' AND message ->> 'tag' = NEW.tag AND changes() = 1;
 END;
 
+CREATE TEMP VIEW puts (doc, at) AS SELECT '', 0 WHERE 0;
+
+-- (kind, key, body or null, due), each record once.
+CREATE TEMP TRIGGER puts_given INSTEAD OF INSERT ON puts BEGIN
+    DELETE FROM record WHERE (kind, key) IN (
+        SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.doc)
+    );
+    INSERT INTO record (kind, key, body, at, due)
+    SELECT value ->> 0, value ->> 1, value ->> 2, NEW.at, value ->> 3 FROM jsonb_each(NEW.doc)
+    WHERE value ->> 2 IS NOT NULL;
+END;
+
+CREATE TEMP VIEW hearing (run, name, key) AS SELECT 0, '', '' WHERE 0;
+
+CREATE TEMP TRIGGER hearing_given INSTEAD OF INSERT ON hearing BEGIN
+    INSERT OR IGNORE INTO heard (run, name, key, nth)
+    SELECT NEW.run, NEW.name, NEW.key, coalesce(max(nth), 0) + 1
+    FROM main.heard WHERE run = NEW.run;
+    DELETE FROM heard
+    WHERE run = NEW.run
+    AND nth <= (SELECT max(nth) FROM main.heard WHERE run = NEW.run) - 1000;
+END;
+
+CREATE TEMP VIEW letters (doc, worker) AS SELECT '', 0 WHERE 0;
+
+-- (run's id, kind, message, name, key, of): judged as judge_cancel, judge_child and judge_signal do,
+-- as the rows stood before any of them.
+CREATE TEMP TRIGGER letters_given INSTEAD OF INSERT ON letters BEGIN
+    INSERT INTO inbox (run, kind, message)
+    SELECT run.no, value ->> 1, json_set(value ->> 2, '$.no', run.no)
+    FROM jsonb_each(NEW.doc) AS letter CROSS JOIN main.run ON run.id = letter.value ->> 0
+    WHERE
+        run.status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
+        AND (letter.value ->> 1 = 'child' OR NOT run.cancel)
+        AND NOT EXISTS (
+            SELECT 1 FROM main.heard
+            WHERE
+                heard.run = run.no AND name = letter.value ->> 3 AND heard.key = letter.value ->> 4
+        )
+        AND NOT EXISTS (
+            SELECT 1 FROM main.refusal
+            WHERE refusal.worker = NEW.worker AND refusal.run = letter.value ->> 5
+        )
+    ORDER BY letter.key;
+
+    INSERT INTO hearing (run, name, key)
+    SELECT inbox.run, message ->> 'name', message ->> 'key'
+    FROM jsonb_each(NEW.doc) AS letter
+    CROSS JOIN main.run ON run.id = letter.value ->> 0
+    CROSS JOIN main.inbox ON inbox.run = run.no
+    WHERE
+        letter.value ->> 1 = 'signal' AND inbox.kind = 'signal'
+        AND message ->> 'name' = letter.value ->> 3 AND message ->> 'key' = letter.value ->> 4
+    ORDER BY letter.key;
+
+    UPDATE run SET cancel = 1 WHERE no IN (
+        SELECT called.no
+        FROM jsonb_each(NEW.doc) AS letter
+        CROSS JOIN main.run AS called ON called.id = letter.value ->> 0
+        WHERE letter.value ->> 1 = 'cancel' AND called.called > 0
+    );
+END;
+
+CREATE TEMP VIEW offspring (doc) AS SELECT '' WHERE 0;
+
+-- Runs that a batch starts, as birth takes them, all unnumbered. One whose id is there is left alone.
+CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
+    INSERT OR IGNORE INTO run (
+        no, id, flow, definition, status, owner, key, parent, labels, created, updated,
+        queue, lane, priority, admitted
+    )
+    SELECT
+        coalesce((SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0)
+        - (value ->> 0),
+        value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 9,
+        value ->> 12, value ->> 13, value ->> 14, value ->> 15
+    FROM jsonb_each(NEW.doc);
+    INSERT OR IGNORE INTO entry (run, seq, body, sum)
+    SELECT run.no, 0, new.value ->> 10, new.value ->> 11
+    FROM jsonb_each(NEW.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
+    WHERE run.base = 0;
+END;
+
 CREATE TEMP VIEW batch (
-    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions,
+    puts, starts, letters
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '' WHERE 0;
 
 -- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
 CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
@@ -135,6 +221,10 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
 
     INSERT OR IGNORE INTO definition (hash, body)
     SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.definitions);
+
+    INSERT INTO puts (doc, at) SELECT NEW.puts, NEW.at WHERE NEW.puts <> '[]';
+    INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
+    INSERT INTO letters (doc, worker) SELECT NEW.letters, NEW.worker WHERE NEW.letters <> '[]';
 END;
 
 CREATE TEMP VIEW birth (runs, many, unnumbered, definitions) AS SELECT '', 0, 0, '' WHERE 0;
@@ -149,7 +239,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     )) WHERE NEW.unnumbered;
 
     INSERT OR IGNORE INTO run (
-        no, id, flow, definition, status, owner, key, parent, labels, created, updated
+        no, id, flow, definition, status, owner, key, parent, labels, created, updated,
+        queue, lane, priority, admitted
     )
     SELECT
         iif(
@@ -160,7 +251,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
             ) - (value ->> 0)
         ),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 9
+        value ->> 8, value ->> 9, value ->> 9,
+        value ->> 12, value ->> 13, value ->> 14, value ->> 15
     FROM jsonb_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')
@@ -187,15 +279,39 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     WHERE run.base = 0;
 END;
 
-CREATE TEMP VIEW acceptance (answers, cancels, messages, tagged, kept)
-AS SELECT '', '', '', '', '' WHERE 0;
+CREATE TEMP VIEW writing (
+    puts, expected, at, starts, many, unnumbered, definitions, letters, admit
+) AS SELECT '', '', 0, '', 0, 0, '', '', '' WHERE 0;
+
+CREATE TEMP TRIGGER writing_given INSTEAD OF INSERT ON writing BEGIN
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM jsonb_each(NEW.expected) AS expected
+    WHERE expected.value ->> 2 <> coalesce((
+        SELECT version FROM main.record
+        WHERE kind = expected.value ->> 0 AND record.key = expected.value ->> 1
+    ), 0);
+    INSERT INTO birth (runs, many, unnumbered, definitions)
+    SELECT NEW.starts, NEW.many, NEW.unnumbered, NEW.definitions
+    WHERE NEW.many OR NEW.definitions <> '[]';
+    INSERT INTO puts (doc, at) VALUES (NEW.puts, NEW.at);
+    UPDATE run SET admitted = NEW.at
+    WHERE
+        no IN (SELECT value FROM jsonb_each(NEW.admit))
+        AND queue <> '' AND admitted IS NULL
+        AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off');
+    INSERT INTO letters (doc, worker) SELECT NEW.letters, 0 WHERE NEW.letters <> '[]';
+END;
+
+CREATE TEMP VIEW acceptance (answers, cancels, messages, tagged, kept, signals)
+AS SELECT '', '', '', '', '', '' WHERE 0;
 
 -- What was judged by a look at the rows is written on condition that they still stand so.
 CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     SELECT RAISE(ABORT, 'everflow:changed')
     FROM jsonb_each(NEW.messages) AS message
     WHERE NOT EXISTS (
-        SELECT 1 FROM main.run WHERE no = message.value ->> 0 AND NOT cancel
+        SELECT 1 FROM main.run
+        WHERE no = message.value ->> 0 AND (message.value ->> 1 = 'child' OR NOT cancel)
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
     );
 
@@ -227,6 +343,20 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
 
     UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM jsonb_each(NEW.cancels));
 
+    -- Signals: (run, name, key). The key is new, and after it there are as many as may be.
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM jsonb_each(NEW.signals) AS signal CROSS JOIN main.heard
+    WHERE
+        run = signal.value ->> 0 AND name = signal.value ->> 1 AND heard.key = signal.value ->> 2;
+    INSERT INTO hearing (run, name, key)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(NEW.signals);
+
     INSERT INTO inbox (run, kind, message)
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(NEW.messages);
+
+    SELECT RAISE(ABORT, 'everflow:changed')
+    FROM (SELECT DISTINCT value ->> 0 AS run FROM jsonb_each(NEW.signals)) AS signalled
+    WHERE (
+        SELECT count(*) FROM main.inbox WHERE inbox.run = signalled.run AND kind = 'signal'
+    ) > 1000;
 END;

@@ -1,7 +1,10 @@
 -- Batches, starts and messages; the views are those of session.sql.
 
 -- name: append
-INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: write
+INSERT INTO writing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: start
 INSERT INTO birth VALUES (?, ?, ?, ?)
@@ -15,9 +18,10 @@ SELECT '[' || coalesce(group_concat(coalesce(
 FROM json_each(?) AS asked
 
 -- name: judged
--- What a message is judged by: (its run, its question, the questions of its tag). The last for an
--- answer by tag alone, which has a key here: those that judge_early asks for. Every other message of
--- the same call may close one of the open ones, so that so many more are looked at.
+-- What a message is judged by: (its run, its question, the questions of its tag, whether its key was
+-- heard, how many signals wait). The third for an answer by tag alone, which has a key here: those
+-- that judge_early asks for. Every other message of the same call may close one of the open ones, so
+-- that so many more are looked at. The last two for a signal, which has its key in the fifth place.
 SELECT '[' || coalesce(group_concat(
     '['
     || coalesce((SELECT doc FROM run_shown WHERE no = asked.value ->> 0), 'null')
@@ -48,9 +52,16 @@ SELECT '[' || coalesce(group_concat(
             )
         )
     ), ''))
-    || ']]', ',' ORDER BY asked.key
+    || '],'
+    || iif(asked.value ->> 4 IS NULL, 'false,0', iif(EXISTS (
+        SELECT 1 FROM heard
+        WHERE run = asked.value ->> 0 AND name = asked.value ->> 1 AND key = asked.value ->> 4
+    ), 'true,', 'false,') || (
+        SELECT count(*) FROM inbox WHERE run = asked.value ->> 0 AND kind = 'signal'
+    ))
+    || ']', ',' ORDER BY asked.key
 ), '') || ']'
 FROM json_each(:places) AS asked
 
 -- name: accept
-INSERT INTO acceptance VALUES (?, ?, ?, ?, ?)
+INSERT INTO acceptance VALUES (?, ?, ?, ?, ?, ?)

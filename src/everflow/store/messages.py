@@ -1,0 +1,107 @@
+"""What reaches a run from outside, and from other runs.
+
+All of it goes through one inbox and is judged by ``judge`` alone. How much of it a run holds is
+bounded: at most ``SIGNALS`` signals wait for a run, and as many of their keys are remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SIGNALS = 1000  # that wait for one run at most, and keys of signals that it remembers
+
+
+class Answer(msgspec.Struct, kw_only=True, tag="answer"):
+    """An answer to one question. ``key`` is never empty: a caller without one gets a random one."""
+
+    no: int
+    tag: str
+    occurrence: int
+    payload: str
+    key: str
+    at: int
+    by: str = ""
+
+
+class Early(msgspec.Struct, kw_only=True, tag="early"):
+    """An answer by tag alone: to the only open question of that tag, else kept for the next one.
+
+    ``seen`` is the occurrence of the question that its sender saw open and means, if one was.
+    """
+
+    no: int
+    tag: str
+    payload: str
+    key: str
+    at: int
+    by: str = ""
+    seen: int | None = None
+
+
+class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
+    """The wish to end a run."""
+
+    no: int
+    at: int
+    by: str = ""
+
+
+class Signal(msgspec.Struct, kw_only=True, tag="signal"):
+    """A named message to a run, which takes those of a name one by one, in their order.
+
+    Many may wait. ``key`` is never empty, and counts for the run and the name: sent again, it is a
+    repetition, also once the run took it.
+    """
+
+    no: int
+    name: str
+    payload: str
+    key: str
+    at: int
+    by: str = ""
+
+
+class ChildEnded(msgspec.Struct, kw_only=True, tag="child"):
+    """What became of a run that another one called; ``op`` is the caller's op."""
+
+    no: int
+    op: str
+    kind: Literal["result", "error", "cancelled"]
+    payload: str
+    at: int
+
+
+Message = Answer | Early | Cancel | Signal | ChildEnded
+
+
+class Letter(msgspec.Struct, kw_only=True):
+    """A message from one run to another, by its public id; the message's ``no`` counts for nothing.
+
+    ``of`` names the run whose outcome it tells, if it tells one: where that outcome is refused, the
+    letter isn't sent either.
+    """
+
+    run: str
+    message: Signal | ChildEnded | Cancel
+    of: int = 0
+
+
+class Arrival(msgspec.Struct, kw_only=True):
+    """An accepted message in the inbox of a run.
+
+    ``id`` grows with time: none becomes visible after a higher one, so that a reader who has seen
+    up to an id has missed nothing below it.
+    """
+
+    id: int
+    no: int
+    message: Message
+
+
+def sameness(message: Signal | ChildEnded | Cancel) -> tuple[object, ...]:
+    """Letters to one run that are alike in this are one, the first of them."""
+    if isinstance(message, Signal):
+        return message.no, message.name, message.key
+    return message.no, message.op if isinstance(message, ChildEnded) else None

@@ -1,0 +1,49 @@
+"""Reading records. They are written with a batch or by ``write``, see ``session.sql``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from everflow.store import Record
+from everflow.stores.sqlite.desk import Desk, as_json
+from everflow.stores.sqlite.opening import Value
+
+_LAST = 0x10FFFF  # of all code points
+
+
+class Records(Desk):
+    """The verbs that read records."""
+
+    def records(
+        self,
+        kind: str,
+        *,
+        keys: Sequence[str] | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[Record]:
+        """The records of a kind, by key."""
+        filters: dict[str, Value] = {"kind": kind, "beyond": after}
+        if keys is not None:
+            filters["keys"] = as_json(keys)
+        if prefix:
+            filters["prefix"] = prefix
+            if ord(prefix[-1]) < _LAST:
+                filters["below"] = prefix[:-1] + _after(prefix[-1])
+        return self._ask_filtered("records", list[Record], filters, limit)
+
+    def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        """The records of a kind that are due."""
+        values: dict[str, Value] = {"kind": kind, "now": now, "limit": max(limit, 0)}
+        return self._ask("due_records", list[Record], values)
+
+    def next_record_due(self, kind: str) -> int | None:
+        """When the next record of a kind is due."""
+        return self._ask("next_record_due", tuple[int | None], {"kind": kind})[0]
+
+
+def _after(character: str) -> str:
+    """The next character that a text may have: the surrogates are none."""
+    code = ord(character) + 1
+    return chr(0xE000 if 0xD800 <= code < 0xE000 else code)  # noqa: PLR2004 - Unicode's own numbers
