@@ -126,6 +126,7 @@ _EXTRAS = {
     "src/everflow/cli/": {"click", "rich", "jinja2", "markdown_it", "spellchecker", "yaml"},
     "src/everflow/testing/": {"pytest", "hypothesis"},
     "src/everflow/core/": {"pydantic"},
+    "src/everflow/engine/schedules/": {"cronsim"},
 }
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "ErrorData",
     "Failure",
     "Question",
+    "Scheduled",
     "Settled",
     "decode_error",
     "encode_error",
@@ -87,6 +88,19 @@ class Question(Generic[T]):
     value: T
     token: str
     deadline: datetime | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class Scheduled(Generic[T]):
+    """What a scheduled run gets that was asked to be told its instant.
+
+    ``at`` is the instant that it was started for, in UTC, which may be long past; ``schedule`` is
+    the name. It is Airflow's logical date.
+    """
+
+    value: T
+    at: datetime
+    schedule: str
 
 
 _encoder = msgspec.json.Encoder()

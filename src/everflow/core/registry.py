@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from everflow.core.faults import Caught, ErrorData, Failure, Question, Settled
+from everflow.core.faults import Caught, ErrorData, Failure, Question, Scheduled, Settled
 from everflow.core.flow import Flow
 from everflow.core.node import Leaf, Node
 from everflow.core.program import Program
@@ -34,6 +34,7 @@ class Registry:
             (Caught, "Caught"),
             (Failure, "Failure"),
             (Question, "Question"),
+            (Scheduled, "Scheduled"),
             (Settled, "Settled"),
         ):
             self.types.add(kind, name)

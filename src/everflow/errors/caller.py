@@ -8,12 +8,14 @@ __all__ = [
     "AlreadyDone",
     "AmbiguousAnswer",
     "AnswerRefused",
+    "BadSchedule",
     "CallerError",
     "EngineClosed",
     "ImportRefused",
     "NoSuchFlow",
     "NoSuchPoint",
     "NoSuchRun",
+    "NoSuchSchedule",
     "NotOnThisThread",
     "NotRetryable",
     "NotWaiting",
@@ -53,6 +55,18 @@ class NotRetryable(CallerError):
     """The run isn't failed, somebody acted on its outcome, or it has nothing to go back to."""
 
     code = "not_retryable"
+
+
+class NoSuchSchedule(CallerError, LookupError):
+    """The store has no schedule of that name."""
+
+    code = "no_such_schedule"
+
+
+class BadSchedule(CallerError, ValueError):
+    """A schedule that means no time, or a setting of one that there isn't; nothing was changed."""
+
+    code = "bad_schedule"
 
 
 class AlreadyDone(CallerError):
