@@ -144,3 +144,34 @@ def test_a_registered_name_is_drawn_too(cli: Cli, runs: list[str]) -> None:
     assert cli("graph", "cli.two", "--import", FLOWS).exit_code == 0
     result = cli("graph", "cli.nothing", "--import", FLOWS)
     assert result.exit_code == 2
+
+
+def test_a_run_is_shown_as_it_stood_after_any_entry(cli: Cli, told: Any, runs: list[str]) -> None:
+    """Time travel: what was outstanding then, and with what (B069)."""
+    first = told("show", runs[2], "--at", "0")
+    assert [op["kind"] for op in first["at"]["outstanding"]] == ["node"]
+    assert (first["at"]["status"], first["at"]["outstanding"][0]["value"]) == ("running", "c")
+    second = told("show", runs[2], "--at", "1")
+    assert [op["tag"] for op in second["at"]["outstanding"]] == ["approval"]
+    assert (second["at"]["status"], len(second["entries"])) == ("suspended", 2)
+    assert told("show", runs[0], "--at", "1")["at"]["result"] == "Hello a"
+    assert told("show", runs[1], "--at", "1")["at"]["error"]["type"] == "ValueError"
+    words = cli("show", runs[2], "--at", "1").stdout
+    assert "after entry 1" in words
+    assert "approval" in words
+    assert '"Hello a"' in cli("show", runs[0], "--at", "1", "--full").stdout
+    assert "ValueError" in cli("show", runs[1], "--at", "1").stdout
+
+
+def test_an_entry_that_is_not_there_is_told_with_those_that_are(cli: Cli, runs: list[str]) -> None:
+    """Neither guessed at nor answered by another."""
+    result = cli("show", runs[0], "--at", "9")
+    assert (result.exit_code, "there are 0 to 1" in result.stderr) == (2, True)
+
+
+def test_a_run_is_drawn_as_it_stood_after_any_entry(cli: Cli, runs: list[str]) -> None:
+    """The marks are those of then; a flow has no past."""
+    assert "running" in cli("graph", runs[0], "--at", "0").stdout
+    assert "running" not in cli("graph", runs[0]).stdout
+    assert cli("graph", f"{FLOWS}:greet", "--at", "0").exit_code == 2
+    assert cli("graph", "cli.greet", "--import", FLOWS, "--at", "0").exit_code == 2

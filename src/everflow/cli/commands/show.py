@@ -10,11 +10,14 @@ import click
 from everflow.cli.options import command
 from everflow.cli.output import emit, screen
 from everflow.cli.painting import paint_questions, paint_run, told
+from everflow.cli.past import paint_past, past_view
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.views import entry_view, outcome_view, question_view, run_view
 from everflow.cli.words import since
 from everflow.core.entries import Entry, decode_body
+from everflow.engine.connect import Connection
+from everflow.engine.history import History
 from everflow.store import RunRow, Store
 
 __all__ = ["entries_of", "show"]
@@ -43,6 +46,7 @@ def entries_of(
     """
     everflow show 01k3v9…xw3
     everflow show 01k3v9…xw3 --full --first 100 --limit 50
+    everflow show 01k3v9…xw3 --at 17
     everflow show 01k3v9…xw3 --json
     """,
     imports=False,
@@ -51,14 +55,21 @@ def entries_of(
 @click.option("--full", is_flag=True, help="Values and errors in full, not cut to a line.")
 @click.option("--first", type=click.IntRange(0), default=0, help="From that entry on.")
 @click.option("--limit", type=click.IntRange(1), help="So many entries at most.  [default: all]")
-def show(here: Here, *, run: str, full: bool, first: int, limit: int | None) -> None:
+@click.option("--at", type=click.IntRange(0), metavar="N", help="As it stood after entry N.")
+def show(
+    here: Here, *, run: str, full: bool, first: int, limit: int | None, at: int | None
+) -> None:
     """The journal of a RUN as a timeline, and what it asks.
 
-    With each open question stands the command that answers it. With --json one object: the run,
-    its entries and its questions.
+    With each open question stands the command that answers it. With --at the timeline ends with
+    that entry, and what was outstanding then follows instead. With --json one object: the run, its
+    entries and its questions, or how it stood.
     """
     with connected(here) as flows:
         row = flows.run(run).row()
+        if at is not None:
+            _show_past(here, flows, row, at, full=full)
+            return
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
         found = flows.questions(run)
         view["questions"] = [question_view(flows.store, question) for question in found]
@@ -70,6 +81,19 @@ def show(here: Here, *, run: str, full: bool, first: int, limit: int | None) -> 
     paint_run(screen(), row, view, now)
     _paint_timeline(entries, row, full=full)
     paint_questions(screen(), view["questions"], here)
+
+
+def _show_past(here: Here, flows: Connection, row: RunRow, at: int, *, full: bool) -> None:
+    history = History(flows.store, row)
+    machine = history.machine(at)
+    view = past_view(machine, history.payload_of)
+    entries = [decode_body(body) for body in history.bodies(at)]
+    if here.json:
+        emit({**run_view(row), "at": view, "entries": [entry_view(entry) for entry in entries]})
+        return
+    screen().fields((("run", row.id), ("flow", row.flow)))
+    _paint_timeline(entries, row, full=full)
+    paint_past(screen(), view, machine, full=full)
 
 
 def _paint_timeline(entries: list[Entry], row: RunRow, *, full: bool) -> None:
