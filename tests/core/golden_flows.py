@@ -34,8 +34,6 @@ LONG = "a text that is too long to be carried along in a reference, " * 2
 class Golden(msgspec.Struct):
     """A run of a release: its definition, entries, the state after each, and how it ended.
 
-    ``definitions``: those that it was upgraded to, by hash.
-
     ``fails`` is the code of the error that folding must end in, "" where it must succeed.
     """
 
@@ -46,7 +44,6 @@ class Golden(msgspec.Struct):
     states: list[str]
     outcome: str
     fails: str = ""
-    definitions: dict[str, str] = {}
 
 
 Script = Callable[[Driver], object]
@@ -145,17 +142,6 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
         retry(2, first),
         lambda d: d.start(1).error("first").move(retry(2, first)).result("first", 1),
     ),
-    "upgraded": (
-        sequence(first, parallel(left=second, right=suspend("go"))),
-        lambda d: (
-            d.start(LONG)
-            .result("first", LONG)
-            .result("second", 2)
-            .upgrade(sequence(node(inc), first, parallel(right=suspend("go")), third))
-            .answer("go", 1)
-            .result("third", 3)
-        ),
-    ),
     "based": (
         sequence(first, second, node(inc)),
         lambda d: _based(d.start(LONG).result("first", LONG)).result("second", 2).result("inc", 3),
@@ -183,11 +169,7 @@ def record(flow: Flow[Any, Any], script: Script) -> Golden:
     script(driver)
     definition = Definition(driver.program)
     outcome = "" if driver.outcome is None else outcome_text(driver.outcome)
-    others = {name: Definition(program).body for name, program in driver.programs.items()}
-    upgraded = {name: body for name, body in others.items() if name.partition("-")[2]}
-    return Golden(
-        RELEASE, definition.body, definition.hash, driver.bodies, states, outcome, "", upgraded
-    )
+    return Golden(RELEASE, definition.body, definition.hash, driver.bodies, states, outcome)
 
 
 def write_missing() -> list[Path]:

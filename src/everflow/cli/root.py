@@ -16,7 +16,6 @@ from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.show import show
-from everflow.cli.commands.simulate import simulate
 from everflow.cli.commands.worker import worker
 from everflow.cli.exits import EXITS, Exit
 from everflow.cli.version import version
@@ -31,7 +30,6 @@ class Program(click.Group):
         ("Begin here", (demo,)),
         ("Runs", (run, start, answer, resume, cancel)),
         ("Look", (status, list_, show, graph)),
-        ("Try", (simulate,)),
         ("Keep", (worker, export, import_, adopt, backup, prune)),
     )
 

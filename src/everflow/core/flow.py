@@ -125,8 +125,6 @@ class Flow(Generic[In_contra, Out_co]):
 
     kind: ClassVar[str] = ""
     passes: ClassVar[str] = ""  # the child that stands in for a flow without a frame
-    ordered: ClassVar[bool] = False  # finds its children by ``Site.order``, whatever their keys
-    labels: ClassVar[bool] = False  # a child's name is the user's own, unless it is a number
     has_defaults: bool = False
     label: str | None = None
     name_of_flow: str = ""
@@ -195,37 +193,6 @@ class Flow(Generic[In_contra, Out_co]):
 
     def expire(self, m: Moves, frame: Any, key: str) -> None:
         """End the extent whose budget is overdrawn."""
-
-    # --- change under running runs: see ``core.matching``
-
-    def known_as(self) -> list[str]:
-        """For each child the name by which it is known again after a change of the flow.
-
-        Empty where a child has none: then what it is and its order must tell.
-        """
-        return ["" if name.isdigit() else name for name, _ in self.children()]
-
-    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
-        """Why a run that stands in ``old`` can't go on in this flow, which has its kind; or "".
-
-        Whether their children fit is asked of them. ``labelled``: the user named both alike.
-        """
-        return "" if self.shape() == old.shape() else f"this {self.kind} isn't the one of before"
-
-    def refit(self, frame: Any, old: Site, new: Site) -> str:
-        """Make a frame of ``old`` one of ``new``, whose flow this is; why it can't be, or "".
-
-        Children that are the same have the same key at both sites. A child that goes on is among
-        them: that is seen to before.
-        """
-        return f"this release has no rule for a changed {self.kind} that has begun"
-
-    def passed_by(self, frame: Any, old: Site, new: Site) -> list[str]:
-        """New children that a run with this frame, which is refitted, will never run."""
-        return []
-
-    def refit_op(self, op: Any) -> None:
-        """Make an op of this leaf's predecessor one of its own."""
 
     # --- composition
 

@@ -84,7 +84,7 @@ class Client(Keeper):
         self.clock = clock
         self.definitions = Definitions(store, registry)
         self._config = config
-        self._random = random
+        self.random = random
         self._durable = durable
         self._admit = admit
         self._owner = owner
@@ -150,9 +150,9 @@ class Client(Keeper):
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        self._check_input(definition, payload)
+        self.check_input(definition, payload)
         now = self.clock.wall()
-        run_id = new_run_id(now, self._random)
+        run_id = new_run_id(now, self.random)
         entry = Entry(0, now, Kind.START, "", payload, definition.hash, note=run_id)
         _, _, body, checksum = row_of(0, entry)
         new = NewRun(
@@ -167,7 +167,8 @@ class Client(Keeper):
         )
         return new, definition, payload
 
-    def _check_input(self, definition: Definition, payload: str) -> None:
+    def check_input(self, definition: Definition, payload: str) -> None:
+        """ValueMismatch for an input that the first nodes don't take."""
         for reader in self._checked[definition.hash]:
             try:
                 reader(payload)
@@ -327,7 +328,7 @@ class Client(Keeper):
     def _key(self, key: str | None) -> str:
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
-        return key if key is not None else new_key(self._random)
+        return key if key is not None else new_key(self.random)
 
     def _send_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         try:

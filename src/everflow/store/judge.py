@@ -82,24 +82,6 @@ def judge_cancel(run: RunRow | None) -> Verdict:
     return _ENDED.get(run.status, Verdict.ACCEPTED)
 
 
-def judge_pause(run: RunRow | None) -> Verdict:
-    """What becomes of a pause; a repeated one is no error."""
-    if run is None:
-        return Verdict.NO_SUCH_RUN
-    if run.status is Status.PAUSED:
-        return Verdict.REPEATED
-    return Verdict.CANCELLED if run.cancel else _ENDED.get(run.status, Verdict.ACCEPTED)
-
-
-def judge_unpause(run: RunRow | None) -> Verdict:
-    """What becomes of the end of a pause; a run that waits for an operator isn't paused."""
-    if run is None:
-        return Verdict.NO_SUCH_RUN
-    if run.status is Status.BLOCKED and run.until == "operator":
-        return Verdict.NOT_WAITING
-    return Verdict.CANCELLED if run.cancel else _ENDED.get(run.status, Verdict.ACCEPTED)
-
-
 def judge_signal(run: RunRow | None, *, heard: bool, waiting: int) -> Verdict:
     """What becomes of a signal; ``heard``: its key is remembered; ``waiting``: those unapplied."""
     if run is None:

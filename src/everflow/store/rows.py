@@ -136,19 +136,6 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     early: bool = False
 
 
-class Reopened(msgspec.Struct, kw_only=True):
-    """A failed run's next generation. ``entry`` opens it, and is the run's base from then on.
-
-    ``generation`` is the one that failed; ``questions`` are all those that are open now, also where
-    the failure had closed them.
-    """
-
-    no: int
-    generation: int
-    entry: EntryRow
-    questions: list[QuestionOpened] = []
-
-
 class QuestionClosed(msgspec.Struct, array_like=True):
     """A suspension that takes no answer any more; ``state`` says why.
 
@@ -265,7 +252,6 @@ class RunQuery(msgspec.Struct, kw_only=True, frozen=True):
     status: tuple[Status, ...] = ()
     flow: str | None = None
     queue: str | None = None
-    parent: str | None = None  # the public id of the run that called it
     tag: str | None = None  # has an open question of that tag
     labels: tuple[tuple[str, str], ...] = ()
     since: int | None = None  # created at or after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from everflow.core.status import Status
@@ -16,7 +16,6 @@ from everflow.store.rows import (
     NewRun,
     QuestionQuery,
     QuestionRow,
-    Reopened,
     RunQuery,
     RunRow,
     SideRow,
@@ -158,8 +157,7 @@ class Store(Protocol):
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
         in its inbox. Never a paused one, nor a queued one that waits for its place in a queue,
-        unless a cancel is in its inbox. A paused one is taken when an ``Unpause`` is in its inbox.
-        ``without`` names definitions that this worker can't run;
+        unless a cancel is in its inbox. ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
@@ -284,28 +282,6 @@ class Store(Protocol):
 
         Those are paused ones, and ones blocked until the operator that no living worker owns. False
         for any other. ``origin`` stays, to tell where the run came from.
-        """
-
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
-        """Open the next generation of failed runs, and write records, in one transaction.
-
-        Each is queued then, unowned, without an outcome, and without its place in a queue. False,
-        and nothing is changed, for a run that isn't failed, is in another generation, or whose last
-        entry isn't the one before the given entry. ``puts`` are written whatever became of them,
-        and their expectations count for nothing.
-        """
-
-    def relabel(
-        self,
-        nos: Sequence[int],
-        labels: Mapping[str, str | None],
-        puts: Sequence[Put] = (),
-        *,
-        at: int,
-    ) -> None:
-        """Give runs these labels, and take away those that are None, in any status.
-
-        ``puts`` are written with that; their expectations count for nothing.
         """
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:

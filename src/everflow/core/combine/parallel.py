@@ -42,7 +42,6 @@ class Parallel(Flow[Any, Any]):
     """
 
     kind = "parallel"
-    ordered = labels = True
     record: type[Any] | None = None  # the dataclass of `form`, for the type registry
 
     def __init__(
@@ -160,25 +159,10 @@ class Parallel(Flow[Any, Any]):
         items = tuple(results[key] for key, _ in site.order)
         if self.form == "tuple":
             return tuple_of(*items) if items else list_of(())
-        keys = tuple(name for name, _ in self.parts)
+        keys = tuple(key for key, _ in site.order)
         if self.form == "dict":
             return dict_of(keys, items)
         return record_of(self.form, **dict(zip(keys, items, strict=True)))
-
-    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
-        return ""  # forms and joins may change while nothing is joined
-
-    def refit(self, frame: ParallelFrame, old: Site, new: Site) -> str:
-        """Children may go that have ended. None may come: the input is no longer at hand."""
-        added = [key for key in new.kids if key not in old.kids]
-        if added:
-            return f"it has begun without its new child {added[0]!r}"
-        if self.shape()["join"] != old.flow.shape()["join"] and (frame.results or frame.errors):
-            return "some of its results were joined in another way"
-        for gone in [key for key in old.kids if key not in new.kids]:
-            frame.results.pop(gone, None)
-            frame.shares.pop(gone, None)
-        return ""
 
 
 def _attached(first: ErrorData, rest: list[ErrorData]) -> ErrorData:

@@ -7,16 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from everflow.errors import Fenced
-from everflow.store import (
-    ACTIVE,
-    Arrival,
-    Cancel,
-    RunRow,
-    Status,
-    StoreInfo,
-    Unpause,
-    WorkerRow,
-)
+from everflow.store import ACTIVE, Arrival, Cancel, RunRow, Status, StoreInfo, WorkerRow
 from everflow.stores.memory.tables import RESTING, Tables, age, copied, locked
 
 
@@ -110,7 +101,6 @@ class Workers(Tables):
             raise Fenced(f"worker {worker} was deposed", hint="enlist again")
         posted = {arrival.no for arrival in self._inbox.values()}
         cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
-        woken = {a.no for a in self._inbox.values() if isinstance(a.message, Unpause)}
         free = [
             run
             for run in self._runs.values()
@@ -120,7 +110,6 @@ class Workers(Tables):
                 (run.status in ACTIVE and (not _waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
                 or (run.status is Status.BLOCKED and run.no in cancels)
-                or (run.status is Status.PAUSED and run.no in woken)
                 or (run.status in RESTING and (run.no in posted or _is_due(run, now)))
             )
         ]

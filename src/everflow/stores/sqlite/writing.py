@@ -45,7 +45,7 @@ class Writing(Desk):
             as_json(batch.closed),
             as_json(batch.arrivals),
             as_json(batch.definitions),
-            puts_as_json(batch.puts),
+            _puts(batch.puts),
             as_json([_birth(-i, run) for i, run in enumerate(batch.starts, 1)]),
             _letters(batch.letters),
         )
@@ -95,7 +95,7 @@ class Writing(Desk):
         """Write records and what goes with them, if the records are as they are expected."""
         given, nos = _births(starts)
         expected = [(p.kind, p.key, p.expect) for p in puts if p.expect is not None]
-        values = (puts_as_json(puts), as_json(expected), at, *given, as_json(definitions))
+        values = (_puts(puts), as_json(expected), at, *given, as_json(definitions))
         try:
             told = self._pen.write(_WRITE, (*values, _letters(letters), as_json(admit)))
         except Changed:
@@ -166,8 +166,7 @@ def _born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> li
     return [row_of_new(run, no if no > 0 else last - no) for run, no in numbered]
 
 
-def puts_as_json(puts: Sequence[Put]) -> str:
-    """Records as a statement takes them; of two puts for one the last counts."""
+def _puts(puts: Sequence[Put]) -> str:
     last = {(put.kind, put.key): put for put in puts}
     return as_json([(put.kind, put.key, put.body, put.due) for put in last.values()])
 

@@ -23,7 +23,6 @@ _PARTS = (
     "claiming",
     "hostile",
     "keeping",
-    "operating",
     "queueing",
     "reading",
     "records",

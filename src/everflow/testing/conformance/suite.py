@@ -6,7 +6,6 @@ from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
-from everflow.testing.conformance.operating import GenerationRules, LabelRules, PauseRules
 from everflow.testing.conformance.queueing import QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
@@ -31,9 +30,6 @@ class StoreConformance(
     SignalRules,
     LetterRules,
     QueueRules,
-    GenerationRules,
-    LabelRules,
-    PauseRules,
     HostileRules,
     ThreadRules,
 ):

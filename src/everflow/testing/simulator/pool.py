@@ -19,20 +19,14 @@ Tell = Callable[[Attempt, Ended | None], None]
 
 
 class StepPool:
-    """Implements ``everflow.engine.dispatcher.Pool``.
+    """Implements ``everflow.engine.dispatcher.Pool``. ``seen`` is told what is begun."""
 
-    ``seen`` is told what is begun, ``happened`` what was performed, and how that ended.
-    """
-
-    def __init__(
-        self, performer: Performer, tell: Tell, seen: Callable[[Attempt], None], happened: Tell
-    ) -> None:
+    def __init__(self, performer: Performer, tell: Tell, seen: Callable[[Attempt], None]) -> None:
         self.begun: list[Attempt] = []
         self.ended: list[tuple[Attempt, Ended | None]] = []
         self._performer = performer
         self._tell = tell
         self._seen = seen
-        self._happened = happened
 
     def begin(self, attempt: Attempt) -> None:
         """Take an attempt in."""
@@ -58,9 +52,7 @@ class StepPool:
         if not self.begun:
             return None
         attempt = self.begun.pop(pick % len(self.begun))
-        end = self._performer(attempt)
-        self._happened(attempt, end)
-        self.ended.append((attempt, end))
+        self.ended.append((attempt, self._performer(attempt)))
         return attempt
 
     def tell(self, pick: int) -> Attempt | None:

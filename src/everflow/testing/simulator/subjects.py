@@ -9,7 +9,6 @@ from typing import Any
 
 from everflow.core.flow import Flow
 from everflow.errors import WrongArgument
-from everflow.testing.simulator.seen import Invariant
 
 __all__ = ["Subject"]
 
@@ -24,8 +23,7 @@ class Subject:
     function of tag and dice. ``early``: tags that may be answered before they are asked.
     ``reference``: the flow's nodes are functions of input and attempt alone and its ``parallel``
     handlers don't tell one error from another, so that its value can be computed directly and
-    compared. ``replace``: stand-ins for nodes, by node or canonical name. ``invariants``: what
-    must be true at every moment, see ``invariant``.
+    compared.
     """
 
     flow: Flow[Any, Any]
@@ -33,8 +31,6 @@ class Subject:
     answers: Answers = field(default_factory=dict)
     early: Sequence[str] = ()
     reference: bool = False
-    replace: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
-    invariants: Sequence[Invariant] = ()
 
     def answer(self, tag: str, dice: Random) -> Any:
         """What somebody answers to a question of that tag."""

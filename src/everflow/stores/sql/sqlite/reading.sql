@@ -107,9 +107,6 @@ flow = :flow
 -- name: filter_queue
 queue = :queue
 
--- name: filter_parent
-parent = :parent
-
 -- name: filter_since
 created >= :since
 

@@ -42,7 +42,6 @@ CREATE TABLE run (
     outcome TEXT,
     mail INTEGER NOT NULL DEFAULT 0,  -- how many messages wait in its inbox
     called INTEGER NOT NULL DEFAULT 0,  -- how many of them are cancels
-    woken INTEGER NOT NULL DEFAULT 0,  -- how many of them end a pause
     queue TEXT NOT NULL DEFAULT '',
     lane TEXT NOT NULL DEFAULT '',
     priority INTEGER NOT NULL DEFAULT 0,
@@ -55,7 +54,6 @@ CREATE TABLE run (
             WHEN 'blocked' THEN until IN ('code', 'store') OR called > 0
             WHEN 'suspended' THEN mail > 0
             WHEN 'waiting' THEN mail > 0
-            WHEN 'paused' THEN woken > 0
             ELSE 0
         END
     ) VIRTUAL,
@@ -116,15 +114,11 @@ CREATE TABLE inbox (
 ) STRICT;
 CREATE INDEX inbox_run ON inbox (run);
 CREATE TRIGGER inbox_filled AFTER INSERT ON inbox BEGIN
-    UPDATE run SET
-        mail = mail + 1, called = called + (NEW.kind = 'cancel'),
-        woken = woken + (NEW.kind = 'unpause')
+    UPDATE run SET mail = mail + 1, called = called + (NEW.kind = 'cancel')
     WHERE no = NEW.run;
 END;
 CREATE TRIGGER inbox_emptied AFTER DELETE ON inbox BEGIN
-    UPDATE run SET
-        mail = mail - 1, called = called - (OLD.kind = 'cancel'),
-        woken = woken - (OLD.kind = 'unpause')
+    UPDATE run SET mail = mail - 1, called = called - (OLD.kind = 'cancel')
     WHERE no = OLD.run;
 END;
 
