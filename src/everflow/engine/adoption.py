@@ -21,8 +21,9 @@ from everflow.core.refs import SMALL
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader
+from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
-from everflow.engine.recorder import Draft, change_of
+from everflow.engine.recorder import Draft
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
 from everflow.store import ACTIVE, Arrival, Cancel, RunQuery, RunRow, Status
@@ -42,6 +43,8 @@ class Adoption:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store = parts.store
+        self._parking = Parking(parts)
+        self.block = self._parking.block
         self._inbox = Inbox(
             parts.recorder,
             parts.cells,
@@ -50,7 +53,6 @@ class Adoption:
             block=self.block,
         )
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
-        self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
         self._suspects = Suspects(
@@ -99,7 +101,7 @@ class Adoption:
 
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
-        self._without.clear()
+        self._parking.without.clear()
         self._parts.definitions.forget()
         self._claiming = True
 
@@ -169,7 +171,10 @@ class Adoption:
             return
         try:
             rows = self._store.claim(
-                self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
+                self._parts.ownership.worker,
+                now=now,
+                limit=room,
+                without=sorted(self._parking.without),
             )
         except StoreUnavailable:
             self._lost = True
@@ -210,20 +215,32 @@ class Adoption:
         cold = [no for no in nos if self._parts.cells.get(no) is None]
         for found in self._loader.load(cold):
             if isinstance(found, Blocked):
-                self._block_row(found.row, found.until, found.reason, missing=found.missing)
+                self._parking.block_row(found.row, found.until, found.reason, missing=found.missing)
                 continue
             cell = found.cell
+            if found.lacking:
+                self._cancel_lacking(cell, found.arrivals, found.lacking)
+                continue
             if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
             if cell.row.no in alone and self._suspects.died_alone(cell):
                 continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
 
+    def _cancel_lacking(self, cell: Cell, arrivals: Sequence[Arrival], lacking: str) -> None:
+        """Apply the cancel of a run whose undos have no code here; they wait for that."""
+        self._parts.cells.add(cell)
+        for arrival in arrivals:
+            if isinstance(arrival.message, Cancel):
+                self._inbox.apply(cell, arrival)
+        self._parking.leave(cell, lacking)
+
     def _comes(self, row: RunRow) -> bool:
         """Whether a run that got a message is on its way into memory: then that waits for it."""
-        if row.status in ACTIVE:
-            self._passed.add(row.no)
-        return row.status in ACTIVE
+        if row.status not in ACTIVE or row.status is Status.CANCELLING:
+            return False  # one that is cancelling may rest until its undo goes on
+        self._passed.add(row.no)
+        return True
 
     def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         """A run that this process just started: its first entry is in the store."""
@@ -271,10 +288,11 @@ class Adoption:
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
+        known = cell.machine.seq
         for arrival in arrivals:
             if isinstance(arrival.message, Cancel):  # first of all: the code may be missing
                 self._inbox.apply(cell, arrival)
-        held = self._take_up(cell, fresh=fresh)
+        held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
         if suspect and held:
             cell.changed |= asks
@@ -287,8 +305,8 @@ class Adoption:
         for arrival in arrivals:
             self._inbox.apply(cell, arrival)
 
-    def _take_up(self, cell: Cell, *, fresh: bool) -> list[NodeOp]:
-        """See to what a run waits for; give the nodes that are on disk and may begin."""
+    def _take_up(self, cell: Cell, known: int, *, fresh: bool) -> list[NodeOp]:
+        """See to what a run waits for; give the nodes that may begin: opened by entry ``known``."""
         parts = self._parts
         held: list[NodeOp] = []
         for op in cell.machine.commands():
@@ -299,7 +317,7 @@ class Adoption:
                     parts.recorder.open_question(cell, op)
             elif type(op) is NodeOp and op.stopping:
                 parts.stop(cell, op)
-            elif type(op) is NodeOp and not op.asking:
+            elif type(op) is NodeOp and not op.asking and op.since <= known:
                 held.append(op)
         return held
 
@@ -342,35 +360,6 @@ class Adoption:
     def _read_again(self) -> None:
         self._after = 0
         self._nudged = True
-
-    # --- what can't go on
-
-    def block(self, cell: Cell, until: str, reason: str) -> None:
-        """Park a run that is in memory; nothing of it is lost."""
-        for op in cell.machine.commands():
-            if type(op) is NodeOp:
-                self._parts.dispatcher.stop(cell, op)
-        self._parts.cells.drop(cell.row.no)
-        self._block_row(cell.row, until, reason, missing=False)
-
-    def _block_row(self, row: RunRow, until: str, reason: str, *, missing: bool) -> None:
-        draft = self._parts.recorder.draft
-        no = row.no
-        if missing and self._parts.guest:
-            self._without.add(row.definition)
-            self._store.release(self._parts.ownership.worker, [no])
-            return
-        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
-        if missing:
-            self._without.add(row.definition)
-        if missing or until == "operator":
-            worker = self._parts.ownership.worker
-            draft.after.append(lambda: self._store.release(worker, [no]))
-        if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason) or not missing:
-            row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
-            draft.changes.append(change_of(row))
-        elif missing:
-            self._store.release(self._parts.ownership.worker, [no])
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""

@@ -13,6 +13,7 @@ import msgspec
 
 from everflow.clock import Clock
 from everflow.config import Config
+from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
@@ -252,9 +253,10 @@ class Client(Keeper):
         Raises AmbiguousAnswer when several questions match, NotWaiting when none can.
         """
         row = self.row(run)
-        if tag is None or key is None:
-            self._refuse_if_ended(row)
         found = self.open_questions(row.no, tag)
+        undoing = row.status is Status.CANCELLING and bool(found)
+        if tag is None or key is None:
+            self._refuse_if_ended(row, undoing=undoing)
         alone = found[0] if len(found) == 1 else None
         if tag is None and alone is None:
             if not found and row.status is Status.SUSPENDED:
@@ -263,7 +265,7 @@ class Client(Keeper):
         message = self._by_tag(row, alone, str(tag), value, key, by)
         verdict = self._accept(message)
         if verdict is not Verdict.REPEATED:
-            self._refuse_if_ended(row)
+            self._refuse_if_ended(row, undoing=undoing)
         if verdict in {Verdict.AMBIGUOUS, Verdict.NOT_WAITING}:
             raise self._unplaced(row, message.tag)
         return self._reply(row, verdict)
@@ -366,17 +368,19 @@ class Client(Keeper):
             known = {}
             body = msgspec.json.decode(self.store.definition(hash_) or '{"rows":[]}')
             for position, kind, shape, settings, _ in body["rows"]:
-                if kind in {"ask", "suspend"}:
+                if kind == "saga":
+                    known[position] = known[UNDO_TAG] = UNDO_ANSWERS
+                elif kind in {"ask", "suspend"}:
                     schema = settings.get("schema")
                     known[position] = known[shape["tag"]] = schema
                     known["#" + shape["tag"]] = True
             self._schemas[hash_] = known
         return known
 
-    def _refuse_if_ended(self, row: RunRow) -> None:
+    def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
         if row.status is Status.DONE:
             raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
-        if row.status is Status.CANCELLED or row.cancel:
+        if row.status is Status.CANCELLED or (row.cancel and not undoing):
             raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
         if row.status is Status.FAILED:
             raise RunFailed("the run has failed", run=row.id, flow=row.flow)

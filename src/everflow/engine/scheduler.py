@@ -210,6 +210,8 @@ class Scheduler:
         elif type(op) is NodeOp:
             if op.stopping:
                 self.post(self.stop, cell, op)
+            elif cell.lacking:
+                return
             elif self.dispatcher.callee(cell, op).pure:
                 self.dispatcher.ready(cell, op)
             else:

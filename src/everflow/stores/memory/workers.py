@@ -8,7 +8,7 @@ from itertools import islice
 
 from everflow.errors import Fenced
 from everflow.store import ACTIVE, Arrival, Cancel, RunRow, Status, StoreInfo, WorkerRow
-from everflow.stores.memory.tables import RESTING, Tables, age, copied, locked
+from everflow.stores.memory.tables import RESTING, TIMED, Tables, age, copied, locked
 
 
 class Workers(Tables):
@@ -149,7 +149,7 @@ class Workers(Tables):
         return sorted(
             (run.due, run.no)
             for run in self._owned(worker)
-            if run.status in RESTING and run.due is not None
+            if run.status in TIMED and run.due is not None
         )
 
 

@@ -58,7 +58,7 @@ CREATE TABLE run (
         END
     ) VIRTUAL,
     timed INTEGER GENERATED ALWAYS AS (
-        due IS NOT NULL AND status IN ('suspended', 'waiting')
+        due IS NOT NULL AND status IN ('suspended', 'waiting', 'cancelling')
     ) VIRTUAL
 ) STRICT;
 

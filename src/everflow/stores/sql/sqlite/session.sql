@@ -310,8 +310,11 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     SELECT RAISE(ABORT, 'everflow:changed')
     FROM jsonb_each(NEW.messages) AS message
     WHERE NOT EXISTS (
-        SELECT 1 FROM main.run
-        WHERE no = message.value ->> 0 AND (message.value ->> 1 = 'child' OR NOT cancel)
+        SELECT 1 FROM main.run WHERE no = message.value ->> 0
+        AND (
+            NOT cancel OR message.value ->> 1 = 'child'
+            OR (status = 'cancelling' AND message.value ->> 1 = 'answer')
+        )
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
     );
 
