@@ -207,11 +207,9 @@ class Scheduler:
     def _opened(self, cell: Cell, op: Op) -> None:
         if type(op) is TimerOp:
             self.timers.add(cell, op)
-        elif type(op) is NodeOp:
+        elif type(op) is NodeOp and (op.stopping or not cell.lacking):
             if op.stopping:
                 self.post(self.stop, cell, op)
-            elif cell.lacking:
-                return
             elif self.dispatcher.callee(cell, op).pure:
                 self.dispatcher.ready(cell, op)
             else:
