@@ -107,7 +107,7 @@ class Workers(Tables):
             if not self._lives(run.owner)
             and (run.definition not in without or run.no in cancels)
             and (
-                (run.status in ACTIVE and (not _waits(run) or run.no in cancels))
+                (run.status in ACTIVE and (not waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
                 or (run.status is Status.BLOCKED and run.no in cancels)
                 or (run.status in RESTING and (run.no in posted or _is_due(run, now)))
@@ -153,7 +153,7 @@ class Workers(Tables):
         )
 
 
-def _waits(run: RunRow) -> bool:
+def waits(run: RunRow) -> bool:
     """Whether it waits for its place in a queue."""
     return bool(run.status is Status.QUEUED and run.queue and run.admitted is None)
 
