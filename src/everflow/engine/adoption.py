@@ -18,6 +18,7 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
+from everflow.engine.admissions import Admissions
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader
@@ -55,6 +56,7 @@ class Adoption:
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
+        self._admissions = Admissions(parts.store)
         self._suspects = Suspects(
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
@@ -76,11 +78,11 @@ class Adoption:
 
     def nudge(self) -> None:
         """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
-        self._nudged = self._claiming = True
+        self._nudged = self._claiming = self._admissions.wanted = True
 
     def claim_soon(self) -> None:
         """This process started runs that nobody owns: claim in this turn."""
-        self._claiming = True
+        self._claiming = self._admissions.wanted = True
 
     def look_for_lost(self) -> None:
         """It isn't known whether a claim or a start went through: look what this worker owns."""
@@ -110,7 +112,7 @@ class Adoption:
         boot = self._parts.system_clock.boot()
         if self._parts.ownership.watch() or boot >= self._next_claim:
             self._next_claim = boot + CLAIM_EVERY
-            self._claiming = True
+            self._claiming = self._admissions.wanted = True
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
@@ -119,14 +121,14 @@ class Adoption:
             version = self._store.version()
             if version != self._version:
                 self._version = version
-                self._nudged = self._claiming = True
+                self._nudged = self._claiming = self._admissions.wanted = True
         if self._nudged:
             self._nudged = self.take_arrivals()
             self._row_due = self._store.next_due(self._parts.ownership.worker)
         now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
-        if self._claiming:
+        if self._claiming or self._admissions.due(now):
             self._claim(now)
         self._take_in()
         self._suspects.look(boot)
@@ -169,6 +171,7 @@ class Adoption:
         room = self._room
         if room <= 0:
             return
+        self._admissions.look(now)
         try:
             rows = self._store.claim(
                 self._parts.ownership.worker,
@@ -179,7 +182,7 @@ class Adoption:
         except StoreUnavailable:
             self._lost = True
             raise
-        self._claiming = len(rows) == room
+        self._claiming = len(rows) == room or self._admissions.wanted
         if rows:
             self._unloaded.append(rows)
 
@@ -338,6 +341,7 @@ class Adoption:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
             self.rests(change.due)
+        self._claiming |= self._admissions.freed(draft)
 
     def rests(self, due: int | None) -> None:
         """A run of this worker rests until then; it may leave memory."""

@@ -7,7 +7,7 @@ executes too: it gives its worker as the owner of what it starts, and is told of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
@@ -25,6 +25,7 @@ from everflow.engine.inputs import durable_names, input_readers, read_today
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
+from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import REPLIES, Reply, split_token
 from everflow.errors import (
     AlreadyDone,
@@ -91,6 +92,7 @@ class Client(Keeper):
         self._owner = owner
         self._started = started
         self._unclear = unclear
+        self.queues = Queues(store, clock, nudge)
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
@@ -106,13 +108,16 @@ class Client(Keeper):
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
-        return self._start(self._prepare(flow, value, key, labels))
+        return self._start(self._prepare(flow, value, key, labels, place))
 
-    def start_all(self, flow: Flow[Any, Any] | str, values: Sequence[Any]) -> list[RunRow]:
+    def start_all(
+        self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
+    ) -> list[RunRow]:
         """Start a run for each value, in few transactions."""
-        prepared = [self._prepare(flow, value, None, None) for value in values]
+        prepared = [self._prepare(flow, value, None, None, place) for value in values]
         size = self._config.batch
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
@@ -146,6 +151,7 @@ class Client(Keeper):
         value: Any,
         key: str | None,
         labels: Mapping[str, str] | None,
+        place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
         definition = self.definition(flow)
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
@@ -166,6 +172,8 @@ class Client(Keeper):
             key=key,
             labels=dict(labels or {}),
         )
+        if place:
+            self.queues.put_in(new, place)
         return new, definition, payload
 
     def check_input(self, definition: Definition, payload: str) -> None:
@@ -184,7 +192,7 @@ class Client(Keeper):
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
         for new, _, _ in items:
-            if not new.no:
+            if not new.no and not new.queue:
                 new.owner, new.no = self._owner()
                 new.status = Status.RUNNING if new.owner else Status.QUEUED
             owned.append(new)
