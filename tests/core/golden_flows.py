@@ -16,7 +16,6 @@ from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
 from everflow.core.combine.parallel import parallel
-from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.definition import Definition
@@ -25,7 +24,7 @@ from everflow.core.flow import Flow
 from everflow.core.journal import base_entry, outcome_text, snapshot
 from everflow.core.node import node
 from everflow.testing.driver import Driver
-from tests.core.sample_flows import broken, first, inc, rescue, second, third
+from tests.core.sample_flows import first, inc, rescue, second, third
 
 RELEASE = "0.1.0"
 FOLDER = Path(__file__).parent / "golden"
@@ -34,6 +33,8 @@ LONG = "a text that is too long to be carried along in a reference, " * 2
 
 class Golden(msgspec.Struct):
     """A run of a release: its definition, entries, the state after each, and how it ended.
+
+    ``definitions``: those that it was upgraded to, by hash.
 
     ``fails`` is the code of the error that folding must end in, "" where it must succeed.
     """
@@ -45,6 +46,7 @@ class Golden(msgspec.Struct):
     states: list[str]
     outcome: str
     fails: str = ""
+    definitions: dict[str, str] = {}
 
 
 Script = Callable[[Driver], object]
@@ -139,25 +141,20 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
         parallel(first, suspend("x"), retry(2, second, backoff=5)),
         lambda d: d.start(1).error("second").cancel().result("first", "late"),
     ),
-    "saga": (
-        saga((first, second), (third, broken), suspend("ok"), inc),
-        lambda d: (
-            d.start(LONG)
-            .result("first", LONG)
-            .result("third", 3)
-            .answer("ok", value=True)
-            .error("inc")
-            .error("broken", "not yet")
-            .cancel()
-            .answer("@undo", "retry")
-            .error("broken", "never")
-            .answer("@undo", "skip", 2)
-            .result("second", None)
-        ),
-    ),
     "moved": (
         retry(2, first),
         lambda d: d.start(1).error("first").move(retry(2, first)).result("first", 1),
+    ),
+    "upgraded": (
+        sequence(first, parallel(left=second, right=suspend("go"))),
+        lambda d: (
+            d.start(LONG)
+            .result("first", LONG)
+            .result("second", 2)
+            .upgrade(sequence(node(inc), first, parallel(right=suspend("go")), third))
+            .answer("go", 1)
+            .result("third", 3)
+        ),
     ),
     "based": (
         sequence(first, second, node(inc)),
@@ -186,7 +183,11 @@ def record(flow: Flow[Any, Any], script: Script) -> Golden:
     script(driver)
     definition = Definition(driver.program)
     outcome = "" if driver.outcome is None else outcome_text(driver.outcome)
-    return Golden(RELEASE, definition.body, definition.hash, driver.bodies, states, outcome)
+    others = {name: Definition(program).body for name, program in driver.programs.items()}
+    upgraded = {name: body for name, body in others.items() if name.partition("-")[2]}
+    return Golden(
+        RELEASE, definition.body, definition.hash, driver.bodies, states, outcome, "", upgraded
+    )
 
 
 def write_missing() -> list[Path]:

@@ -127,6 +127,7 @@ _EXTRAS = {
     "src/everflow/testing/": {"pytest", "hypothesis"},
     "src/everflow/core/": {"pydantic"},
     "src/everflow/engine/schedules/": {"cronsim"},
+    "src/everflow/stores/sealed/": {"cryptography"},
 }
 
 

@@ -43,3 +43,37 @@ def test_a_seed_is_played_again(
     pytester.makepyfile(SEEDED.format(seeds=seeds))
     outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-q", *options)
     outcome.assert_outcomes(passed=1)
+
+
+LED = """
+    from everflow import ask, flow, node
+
+    sent = []
+
+    @node(inline=True)
+    def send(topic: str) -> str:
+        sent.append(topic)
+        return topic
+
+    post = flow("led", send >> ask("ok", bool))
+
+    def test_it(simulated):
+        simulated(post, invariants=[{invariant}], replace={{send: lambda topic: topic}})
+        assert not sent
+"""
+
+
+@pytest.mark.parametrize(
+    ("invariant", "outcome"),
+    [("lambda seen: True", {"passed": 1}), ("lambda seen: not seen.effects", {"failed": 1})],
+)
+def test_a_flow_is_led_through_simulated_lives(
+    pytester: pytest.Pytester, invariant: str, outcome: dict[str, int]
+) -> None:
+    """``simulated`` fails with the story of an invariant that broke, and runs stand-ins alone."""
+    pytester.makepyfile(LED.format(invariant=invariant))
+    options = ["-p", "no:cacheprovider", "-q", "--everflow-seed", "5"]
+    result = pytester.runpytest_subprocess(*options)
+    result.assert_outcomes(**outcome)
+    if "failed" in outcome:
+        result.stdout.fnmatch_lines(["*start: worker 1 led was started as run 1*"])

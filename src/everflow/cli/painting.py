@@ -31,17 +31,24 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("run", row.id),
             ("flow", row.flow),
             ("status", f"{row.status}{blocked}{cancelling}"),
-            ("why", row.reason),
+            ("why", view["reason"]),
+            ("erased", str(view.get("erased") or "")),
             ("started", f"{local(row.created)} ({ago(row.created, now)})"),
             ("ended", f"{local(row.ended)} ({ago(row.ended, now)})" if row.ended else ""),
             ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
             ("key", row.key or ""),
             ("labels", ", ".join(f"{name}={value}" for name, value in row.labels.items())),
             ("from", f"store {row.origin}" if row.origin else ""),
-            ("result", pretty(view["result"]) if view["status"] == "done" else ""),
+            ("result", _result(view)),
             ("error", error_words(view["error"]) if view["error"] else ""),
         )
     )
+
+
+def _result(view: View) -> str:
+    if view["status"] != "done" or view.get("erased"):
+        return ""
+    return "(sealed: its key isn't here)" if "erased" in view else pretty(view["result"])
 
 
 def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:
@@ -104,6 +111,7 @@ _TOLD: dict[str, Callable[[View], str]] = {
     Kind.WANTED: lambda view: f"asked {view['tag']}",
     Kind.CANCEL: lambda view: f"cancel{_by(view)}",
     Kind.MOVED: lambda _: "moved to new settings",
+    Kind.UPGRADED: lambda _: "upgraded to a new shape",
     Kind.BASE: lambda _: "snapshot",
     Kind.RETRIED: lambda view: f"retried{_by(view)}",
     Kind.FORKED: lambda view: f"forked from {view['note']}",
@@ -113,6 +121,7 @@ _VALUELESS = frozenset(
         Kind.FIRED,
         Kind.CANCEL,
         Kind.MOVED,
+        Kind.UPGRADED,
         Kind.BASE,
         Kind.RETRIED,
         Kind.FORKED,

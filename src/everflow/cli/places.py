@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from everflow.cli.settings import Here
 from everflow.cli.words import shell_quoted
 from everflow.engine.connect import Connection, connect
+from everflow.engine.places import key_file
 from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
+from everflow.store.keys import Keys
 
-__all__ = ["all_runs", "connected", "nobody_works", "shown_command"]
+__all__ = ["all_runs", "connected", "encryption", "nobody_works", "shown_command"]
 
 PAGE = 1_000
 
@@ -25,7 +27,12 @@ def connected(here: Here) -> Connection:
             f"there is no store at {here.store}",
             hint="name it with --store PATH; the first `everflow run` makes one",
         )
-    return connect(here.store, config=here.config)
+    return connect(here.store, config=here.config, encryption=encryption(here))
+
+
+def encryption(here: Here) -> Keys | None:
+    """The key store that is configured here, if one is."""
+    return key_file(here.keys, here.master) if here.keys else None
 
 
 def all_runs(flows: Connection, query: RunQuery) -> list[RunRow]:

@@ -10,12 +10,14 @@ import click
 
 from everflow.cli.commands.answer import answer, cancel, resume
 from everflow.cli.commands.demo import demo
+from everflow.cli.commands.erase import erase, rewrap
 from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.show import show
+from everflow.cli.commands.simulate import simulate
 from everflow.cli.commands.worker import worker
 from everflow.cli.exits import EXITS, Exit
 from everflow.cli.version import version
@@ -30,7 +32,8 @@ class Program(click.Group):
         ("Begin here", (demo,)),
         ("Runs", (run, start, answer, resume, cancel)),
         ("Look", (status, list_, show, graph)),
-        ("Keep", (worker, export, import_, adopt, backup, prune)),
+        ("Try", (simulate,)),
+        ("Keep", (worker, export, import_, adopt, backup, prune, erase, rewrap)),
     )
 
     def format_commands(

@@ -1,8 +1,8 @@
 """Settings of a command: from its options, the environment, and ``pyproject.toml``, in that order.
 
 The nearest ``pyproject.toml`` with a table ``[tool.everflow]``, from the folder upwards, counts:
-``store``, ``modules`` and the engine's settings. Paths in it are relative to its own folder, paths
-in options and the environment to the present one.
+``store``, ``modules``, ``keys``, ``master_key`` and the engine's settings. Paths in it are relative
+to its own folder, paths in options and the environment to the present one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ __all__ = ["DEFAULT_STORE", "Here", "here"]
 
 DEFAULT_STORE = "everflow.db"
 VARIABLE = "EVERFLOW_STORE"
+KEYS = "EVERFLOW_KEYS"
+MASTER = "EVERFLOW_MASTER_KEY"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Here:
     config: Config
     json: bool = False
     named: bool = False
+    keys: str = ""  # the key store's file, with the text of its master keys; "" for none
+    master: str = field(default="", repr=False)
 
 
 def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
@@ -43,6 +47,7 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
     folder = Path.cwd()
     file, table = _table(folder)
     try:
+        keys, master = _secrets(table, file)
         own, declared, config = _read(dict(table), file)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error.message}", hint=error.hint) from error
@@ -58,6 +63,8 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
         config=config,
         json=as_json,
         named=store is not None,
+        keys=keys,
+        master=master,
     )
 
 
@@ -75,8 +82,29 @@ def _table(folder: Path) -> tuple[Path, Mapping[str, Any]]:
     return folder / "pyproject.toml", {}
 
 
+def _secrets(table: Mapping[str, Any], file: Path) -> tuple[str, str]:
+    """The key store's file, and the master keys themselves: from a variable, or a file's text."""
+    keys = os.environ.get(KEYS) or table.get("keys", "")
+    named = table.get("master_key", "")
+    for name, value in (("keys", keys), ("master_key", named)):
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} is the path of a file, not {value!r:.60}")
+    if not keys:
+        return "", ""
+    master = os.environ.get(MASTER, "")
+    if not master and named:
+        try:
+            master = (file.parent / named).read_text(encoding="ascii")
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"the master key {named} can't be read: {error}") from error
+    place = keys if os.environ.get(KEYS) else str(file.parent / keys)
+    return place, master
+
+
 def _read(table: dict[str, Any], file: Path) -> tuple[str, list[str], Config]:
     store = table.pop("store", "")
+    table.pop("keys", None)
+    table.pop("master_key", None)
     modules = table.pop("modules", [])
     if not isinstance(store, str):
         raise ConfigurationError(f"store is the path of a file, not {store!r:.60}")

@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from everflow.cli.words import instant
-from everflow.core.combine.saga import UNDO_ANSWERS
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, decode_error
 from everflow.core.journal import BASES, read_outcome
+from everflow.core.marks import SEALED, is_marked
 from everflow.core.ops import attempt_of, position_of
 from everflow.core.state import Done, Failed
 from everflow.core.values import parse, untagged
+from everflow.engine.erasing import erasure_of
 from everflow.engine.runs import payload_of, prompt_text
 from everflow.errors import EverflowError
 from everflow.store import QuestionRow, RunRow, Store
@@ -33,6 +34,7 @@ __all__ = [
     "schema_at",
     "token_of",
     "trouble_view",
+    "why",
 ]
 
 View = dict[str, Any]
@@ -50,6 +52,11 @@ def plain_value(payload: str) -> Any:
         return payload
 
 
+def why(row: RunRow) -> str:
+    """Why a run stands still."""
+    return "(sealed)" if is_marked(SEALED, row.reason) else row.reason
+
+
 def run_view(row: RunRow) -> View:
     """A run as a list shows it."""
     return {
@@ -57,7 +64,7 @@ def run_view(row: RunRow) -> View:
         "flow": row.flow,
         "status": str(row.status),
         "until": row.until,
-        "reason": row.reason,
+        "reason": why(row),
         "key": row.key,
         "labels": row.labels,
         "origin": row.origin,
@@ -71,7 +78,13 @@ def run_view(row: RunRow) -> View:
 
 
 def outcome_view(store: Store, row: RunRow) -> View:
-    """How a run ended: its result, or its error, or neither while it goes on."""
+    """How a run ended: its result, or its error, or neither while it goes on.
+
+    ``erased`` says when its data was erased; that and a key that isn't here leave nothing to show.
+    """
+    if is_marked(SEALED, row.outcome or ""):
+        erasure = erasure_of(store, row.id)
+        return {"result": None, "error": None, "erased": erasure and instant(erasure.at)}
     outcome = read_outcome(row.outcome) if row.outcome else None
     if isinstance(outcome, Done):
         return {"result": plain_value(payload_of(store, row.no, outcome.value)), "error": None}
@@ -100,10 +113,7 @@ def schema_at(store: Store, definition: str, position: str) -> Any:
     """The JSON Schema of the answers at a position of a definition; None for any answer."""
     body = store.definition(definition)
     rows = msgspec.json.decode(body)["rows"] if body else []
-    place = next((row for row in rows if row[0] == position), None)
-    if place is not None and place[1] == "saga":
-        return UNDO_ANSWERS
-    return None if place is None else place[3].get("schema")
+    return next((row[3].get("schema") for row in rows if row[0] == position), None)
 
 
 def question_view(store: Store, question: QuestionRow) -> View:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from everflow.core.kinds import EnumKind, RecordKind
+from everflow.core.marks import ASIDE, SEALED
 from everflow.core.types import Types
 from everflow.core.unfit import Unfit, at_field, at_index, at_key, expected
 from everflow.core.upcasts import fields_of
@@ -215,7 +216,17 @@ def _map(content: Any, types: Types) -> dict[Any, Any]:
     return made
 
 
+def _sealed(_content: Any, _types: object) -> Any:
+    raise Unfit("the value is sealed", "Open the store with the keys it was written with.")
+
+
+def _aside(_content: Any, _types: object) -> Any:
+    raise Unfit("the value is kept aside", "Read the entry by itself, and it comes with it.")
+
+
 _READERS: dict[str, Callable[[Any, Types], Any]] = {
+    SEALED: _sealed,
+    ASIDE: _aside,
     "int": _integer,
     "bytes": _bytes,
     "datetime": _datetime,
@@ -267,4 +278,6 @@ _PLAINLY: dict[str, Callable[[Any], Any]] = {
     "datetime": lambda content: _text(content).split("[", 1)[0],
     "time": lambda content: _text(content).split("[", 1)[0],
     "map": _object,
+    SEALED: lambda _content: "(sealed)",
+    ASIDE: lambda _content: "(kept aside)",
 }

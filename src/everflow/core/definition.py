@@ -5,6 +5,10 @@ shape, settings, [names of children]]``. The **shape** hash covers all but the s
 pinned to it, because positions depend on it. The **settings** hash covers counts, budgets, delays
 and constants, which move to running runs. Both are SHA-256 over the canonical JSON (sorted keys, no
 spaces).
+
+The definition of upgraded runs has their lineage too: its rows stand at the runs' positions, and
+its hash ends in the lineage's. The first two parts are those of the flow as it is written, so that
+its settings move to such runs as to any other.
 """
 
 from __future__ import annotations
@@ -18,13 +22,12 @@ from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
-from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import It
 from everflow.core.flow import Children, Flow
 from everflow.core.node import Node
-from everflow.core.program import Program
+from everflow.core.program import Lineage, Program
 from everflow.core.registry import Registry
 from everflow.errors import UnresolvedName, ValueRefused
 
@@ -35,7 +38,7 @@ KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
         Ask, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node, Parallel,
-        Retry, Saga, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+        Retry, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -51,10 +54,11 @@ class Row(msgspec.Struct, array_like=True):
     children: list[str]
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, omit_defaults=True):
     format: int
     name: str
     rows: list[Row]
+    lineage: Lineage | None = None
 
 
 class Definition:
@@ -68,12 +72,15 @@ class Definition:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        lineage = program.lineage
         rows = _rows(program)
-        shape = [[r.position, r.kind, r.shape, r.children] for r in rows]
-        self.shape_hash = _hash(shape)
-        self.settings_hash = _hash([[r.position, r.settings] for r in rows if r.settings])
-        self.body = _canonical.encode(_Data(FORMAT, program.name, rows)).decode()
+        plain = rows if lineage is None else _rows(Program(program.flow, program.name))
+        self.shape_hash = _hash([[r.position, r.kind, r.shape, r.children] for r in plain])
+        self.settings_hash = _hash([[r.position, r.settings] for r in plain if r.settings])
+        self.body = _canonical.encode(_Data(FORMAT, program.name, rows, lineage)).decode()
         self.hash = f"{self.shape_hash[:32]}{self.settings_hash[:16]}"
+        if lineage is not None:
+            self.hash += f"-{_hash(lineage)[:12]}"
 
         flows = (site.flow for site in program.sites.values())
         self.nodes: list[Node[Any, Any]] = [flow for flow in flows if isinstance(flow, Node)]
@@ -124,13 +131,14 @@ def from_data(body: str, registry: Registry) -> Program:
     if data.format != FORMAT:
         raise UnresolvedName(f"a definition of format {data.format}; this release reads {FORMAT}")
     try:
-        return Program(_built(data.rows, registry), data.name)
+        return Program(_built(data.rows, registry, data.lineage), data.name, data.lineage)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UnresolvedName(f"the definition doesn't hold together: {error}") from error
 
 
-def _built(rows: list[Row], registry: Registry) -> Flow[Any, Any]:
+def _built(rows: list[Row], registry: Registry, lineage: Lineage | None) -> Flow[Any, Any]:
     """The flow of the rows. Children come after their parents, so that it is made from the end."""
+    names = {} if lineage is None else lineage.names
     made: dict[str, Flow[Any, Any]] = {}
     for row in reversed(rows):
         kind = KINDS.get(row.kind)
@@ -138,7 +146,8 @@ def _built(rows: list[Row], registry: Registry) -> Flow[Any, Any]:
             raise UnresolvedName(
                 f"this release has no combinator {row.kind!r}", position=row.position
             )
-        children = [(name, made.pop(f"{row.position}/{name}")) for name in row.children]
+        places = [(key, f"{row.position}/{key}") for key in row.children]
+        children = [(names.get(place, key), made.pop(place)) for key, place in places]
         flow = kind.build(row.shape, row.settings, children, registry.node)
         if isinstance(flow, Sequence):
             _label_steps(flow, children)

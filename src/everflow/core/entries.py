@@ -32,6 +32,7 @@ class Kind(StrEnum):
     WANTED = "wanted"  # a sync node called wait_for; note is the tag, the payload its prompt
     CANCEL = "cancel"  # the run is to end; note says by whom
     MOVED = "moved"  # the run goes on under other settings; note is the definition's hash
+    UPGRADED = "upgraded"  # it goes on under another shape, whose hash is the note
     BASE = "base"  # a snapshot: the payload is the state after the entry before it
     RETRIED = "retried"  # the next generation; the payload is the state to go on from, note by whom
     FORKED = "forked"  # all before it was copied from another run; note says which, up to where

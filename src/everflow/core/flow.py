@@ -91,10 +91,7 @@ class Moves(Protocol):
         """Close an open op of one's own by consequence."""
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
-        """Cancel one child, or all; give what has to be closed first: ops and undoing frames."""
-
-    def close(self, frame: AnyFrame, error: ErrorData | None) -> None:
-        """Take a frame off the table that outlived its cancel; who cancelled it is told."""
+        """Cancel one child, or all; give the ids of the ops that the world must close first."""
 
     def occurrence(self, tag: str) -> int:
         """Count a question of that tag."""
@@ -128,6 +125,8 @@ class Flow(Generic[In_contra, Out_co]):
 
     kind: ClassVar[str] = ""
     passes: ClassVar[str] = ""  # the child that stands in for a flow without a frame
+    ordered: ClassVar[bool] = False  # finds its children by ``Site.order``, whatever their keys
+    labels: ClassVar[bool] = False  # a child's name is the user's own, unless it is a number
     has_defaults: bool = False
     label: str | None = None
     name_of_flow: str = ""
@@ -176,10 +175,7 @@ class Flow(Generic[In_contra, Out_co]):
         m.throw(frame, error)
 
     def child_closed(self, m: Moves, frame: Any, op: str, error: ErrorData | None) -> None:
-        """Something of a cancelled child is closed: an op, or what it undid.
-
-        ``error`` is one that the cancel didn't cause.
-        """
+        """An op of a cancelled child is closed; ``error`` is one that the cancel didn't cause."""
 
     def going(self, frame: Any, site: Site) -> Iterable[tuple[str, str]]:
         """The keys and paths under which children and ops of one's own may go on."""
@@ -199,6 +195,37 @@ class Flow(Generic[In_contra, Out_co]):
 
     def expire(self, m: Moves, frame: Any, key: str) -> None:
         """End the extent whose budget is overdrawn."""
+
+    # --- change under running runs: see ``core.matching``
+
+    def known_as(self) -> list[str]:
+        """For each child the name by which it is known again after a change of the flow.
+
+        Empty where a child has none: then what it is and its order must tell.
+        """
+        return ["" if name.isdigit() else name for name, _ in self.children()]
+
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        """Why a run that stands in ``old`` can't go on in this flow, which has its kind; or "".
+
+        Whether their children fit is asked of them. ``labelled``: the user named both alike.
+        """
+        return "" if self.shape() == old.shape() else f"this {self.kind} isn't the one of before"
+
+    def refit(self, frame: Any, old: Site, new: Site) -> str:
+        """Make a frame of ``old`` one of ``new``, whose flow this is; why it can't be, or "".
+
+        Children that are the same have the same key at both sites. A child that goes on is among
+        them: that is seen to before.
+        """
+        return f"this release has no rule for a changed {self.kind} that has begun"
+
+    def passed_by(self, frame: Any, old: Site, new: Site) -> list[str]:
+        """New children that a run with this frame, which is refitted, will never run."""
+        return []
+
+    def refit_op(self, op: Any) -> None:
+        """Make an op of this leaf's predecessor one of its own."""
 
     # --- composition
 

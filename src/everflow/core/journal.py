@@ -37,6 +37,7 @@ __all__ = [
 
 ProgramOf = Callable[[str], Program]
 BASES = frozenset({Kind.BASE, Kind.RETRIED})  # a fold may begin at one of these
+MOVES = frozenset({Kind.MOVED, Kind.UPGRADED})  # their notes are definitions
 FLOOR = 4_096  # bytes of entries that are read faster than a snapshot is written
 
 
@@ -48,7 +49,7 @@ def fold(program: Program, bodies: Iterable[str], program_of: ProgramOf | None =
     """The machine after these entries: all of a run's, or those from a base on.
 
     ``program`` is the one in force at the first of them. ``program_of`` gives the program of a
-    definition's hash and is needed where the run moved to other settings. Raises JournalMismatch
+    definition's hash and is needed where the run moved to another. Raises JournalMismatch
     where an entry doesn't belong, UnknownFrame and UnresolvedName where code is missing.
     """
     machine: Machine | None = None
@@ -80,14 +81,14 @@ def take(machine: Machine, entry: Entry, program_of: ProgramOf | None = None) ->
     """Tell the machine an entry, and move it where the entry says so."""
     if entry.kind == Kind.RETRIED:
         restore(machine.program, entry.payload)
-    if entry.kind != Kind.MOVED:
+    if entry.kind not in MOVES:
         machine.tell(entry)
         return
     if program_of is None:
         raise UnresolvedName(f"the run moved to the definition {entry.note}, which isn't at hand")
     program = program_of(entry.note)
-    _check_fit(program, machine.state)
     machine.tell(entry)
+    _check_fit(program, machine.state)
     machine.move(program)
 
 

@@ -21,6 +21,7 @@ from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
 from everflow.core.state import Cancelled, Failed, Outcome, state_of
 from everflow.core.stepping import CLOSED, FAILED, Stepper
+from everflow.core.upgrade import apply, read_upgrade
 from everflow.errors import JournalMismatch
 
 __all__ = ["Machine"]
@@ -73,7 +74,7 @@ class Machine(Stepper):
         return min((op.due for op in self.state.ops.values() if type(op) is TimerOp), default=None)
 
     def move(self, program: Program) -> None:
-        """Go on under other settings: ``program`` has the same shape."""
+        """Go on under another program: of the same shape, or that an upgrade was made for."""
         self.program = program
         self.sites = program.sites
 
@@ -215,8 +216,13 @@ class Machine(Stepper):
         state = self.state
         state.cancelling = True
         state.outcome = None
+        state.budgets = 0
+        state.frames.clear()
         state.early.clear()
-        if not self.cancel_all():
+        for op in list(state.ops.values()):
+            if self._stop(op):
+                op.parent, op.key = "", "@cancel"
+        if not state.ops:
             state.outcome = Cancelled()
 
     def _retried(self, entry: Entry) -> None:
@@ -239,6 +245,20 @@ class Machine(Stepper):
             raise self._mismatch(entry, "the start")
         self._begin(entry)
 
+    def _upgraded(self, entry: Entry) -> None:
+        """The run goes on under another shape, where it stood. The host moves the machine then."""
+        state = self.state
+        try:
+            upgrade = read_upgrade(entry.payload)
+        except ValueError:
+            raise self._mismatch(entry, "an upgrade that this release can read") from None
+        known = state.frames.keys() | state.ops.keys()
+        touched = {frame.path for frame in upgrade.frames} | {op.id for op in upgrade.ops}
+        if self.seq == -1 or not touched <= known:
+            raise self._mismatch(entry, "an upgrade of where the run stands")
+        self._begin(entry)
+        apply(upgrade, state)
+
     _REACTIONS: ClassVar[dict[str, Callable[[Machine, Entry], None]]] = {
         Kind.START: _start,
         Kind.RESULT: _result,
@@ -250,6 +270,7 @@ class Machine(Stepper):
         Kind.WANTED: _wanted,
         Kind.CANCEL: _cancel,
         Kind.MOVED: _after_start,
+        Kind.UPGRADED: _upgraded,
         Kind.BASE: _after_start,
         Kind.RETRIED: _retried,
         Kind.FORKED: _after_start,

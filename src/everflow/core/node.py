@@ -176,6 +176,13 @@ class Node(Flow[In, Out]):
         ticks = m.ticks_left(parent, key) if m.state.budgets else None
         m.open(NodeOp(path, site.position, parent, key, value, m.seq, leaf.name, ticks))
 
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        before, now = old.shape()["node"], self.leaf.name
+        return "" if labelled or before == now else f"it was {before} and is {now} now"
+
+    def refit_op(self, op: Any) -> None:
+        op.node = self.leaf.name
+
     def __repr__(self) -> str:
         return f"<node {self.leaf.name or self.leaf.fn!r}>"
 

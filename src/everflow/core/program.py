@@ -1,38 +1,61 @@
 """A program: a flow laid out by position, which is what a machine runs.
 
 The layout is made without recursion, so that a flow may be nested as deep as memory allows.
+
+A position never changes while a run lives: its op ids are made of it. So a run that was upgraded to
+another shape takes its names along. Its program is the new flow with a ``Lineage``: what the run
+knows already bears the name that it had, and what is new one that the run never used.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from everflow.core.flow import Flow, Site
 from everflow.core.ops import ROOT
 from everflow.errors import WrongArgument
 
-__all__ = ["MOST_SITES", "Program"]
+__all__ = ["MOST_SITES", "Lineage", "Program"]
 
 MOST_SITES = 1_000_000
+
+
+class Lineage(msgspec.Struct, frozen=True):
+    """What upgrades left behind: ``number`` counts them.
+
+    ``names``: of positions that bear another name than the flow's own, the flow's. ``retired``:
+    positions that the runs may have used and that are nobody's any more.
+    """
+
+    number: int
+    names: dict[str, str] = {}
+    retired: tuple[str, ...] = ()
 
 
 class Program:
     """``sites`` by position, ``root`` the first of them; ``name`` is the flow's."""
 
-    __slots__ = ("flow", "name", "root", "sites")
+    __slots__ = ("flow", "lineage", "name", "root", "sites")
 
-    def __init__(self, flow: Flow[Any, Any], name: str = "") -> None:
+    def __init__(
+        self, flow: Flow[Any, Any], name: str = "", lineage: Lineage | None = None
+    ) -> None:
         self.flow = flow
         self.name = name
+        self.lineage = lineage
         self.root = Site(flow.expanded(), ROOT)
         self.sites: dict[str, Site] = {ROOT: self.root}
         self._lay_out()
 
     def _lay_out(self) -> None:
+        own = {} if self.lineage is None else _own_names(self.lineage)
         open_sites = [self.root]
         while open_sites:
             site = open_sites.pop()
-            for key, child in site.flow.children():
+            for name, child in site.flow.children():
+                key = own.get((site.position, name), name)
                 position = f"{site.position}/{key}"
                 if key in site.kids:
                     raise WrongArgument(
@@ -47,3 +70,12 @@ class Program:
                 open_sites.append(kid)
             if len(self.sites) > MOST_SITES:
                 raise WrongArgument(f"the flow has more than {MOST_SITES:,} positions")
+
+
+def _own_names(lineage: Lineage) -> dict[tuple[str, str], str]:
+    """By parent and the flow's own name, the name that the run has for a child."""
+    found = {}
+    for position, name in lineage.names.items():
+        parent, _, key = position.rpartition("/")
+        found[parent, name] = key
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 
 from everflow.core.annotations import classes_in
 from everflow.core.kinds import EnumKind, RecordKind, is_kind, make_kind
+from everflow.core.marks import ASIDE, SEALED
 from everflow.core.naming import module_name
 from everflow.core.unfit import Unfit, short
 from everflow.core.upcasts import Upcast, run_upcast, split_tag
@@ -20,7 +21,7 @@ __all__ = ["BUILT_IN", "Types"]
 
 BUILT_IN = frozenset(
     {"int", "bytes", "datetime", "date", "time", "timedelta", "decimal", "uuid", "map"}
-    | {"tuple", "set", "frozenset"}
+    | {"tuple", "set", "frozenset", SEALED, ASIDE}
 )
 
 

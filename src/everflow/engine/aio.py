@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO, Generic, TypeVar, Unpack
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from everflow.core.flow import Flow
 from everflow.engine.client import Client
-from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
@@ -99,24 +98,17 @@ class AsyncEngine:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        **place: Unpack[InQueue],
     ) -> AsyncRun[Out]:
         """Start a run; see ``Engine.start``."""
-        start = self._client.start
-        row = await asyncio.to_thread(start, flow, value, key=key, labels=labels, **place)
+        row = await asyncio.to_thread(self._client.start, flow, value, key=key, labels=labels)
         return AsyncRun(row.id, self._alive, self._changes)
 
     async def start_all(
-        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
+        self, flow: Flow[In, Out] | str, values: Sequence[In]
     ) -> list[AsyncRun[Out]]:
         """Start a run for each value; see ``Engine.start_all``."""
-        rows = await asyncio.to_thread(self._client.start_all, flow, values, **place)
+        rows = await asyncio.to_thread(self._client.start_all, flow, values)
         return [AsyncRun(row.id, self._alive, self._changes) for row in rows]
-
-    @property
-    def queues(self) -> Queues:
-        """The store's queues. Its calls are short transactions on the caller's thread."""
-        return self._client.queues
 
     async def answer(
         self, token: str, value: Any, *, key: str | None = None, by: str = ""
@@ -175,6 +167,10 @@ class AsyncEngine:
     async def backup(self, place: str | os.PathLike[str]) -> None:
         """Copy the whole store to a place that doesn't exist yet."""
         await asyncio.to_thread(self._client.backup, place)
+
+    async def erase(self, run: AsyncRun[Any] | str, *, by: str = "") -> bool:
+        """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""
+        return await asyncio.to_thread(self._client.erase, _id(run), by=by)
 
     async def prune(self, run: AsyncRun[Any] | str, *, dry: bool = False) -> int:
         """Delete the entries that a run can't come to need; see ``Engine.prune``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, Unpack
+from typing import Any, BinaryIO, Self, TypeVar
 
 from everflow.clock import Clock, RunClock, SystemClock
 from everflow.config import Config
@@ -14,10 +14,10 @@ from everflow.core.registry import Registry, default_registry
 from everflow.engine.client import Client
 from everflow.engine.ids import Random, system_random
 from everflow.engine.places import is_durable, open_store
-from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
+from everflow.store.keys import Keys
 from everflow.stores.transfer import ImportReport
 
 __all__ = ["Connection", "connect"]
@@ -37,8 +37,9 @@ class Connection:
         clock: Clock | None = None,
         random: Random = system_random,
         create: bool = False,
+        encryption: Keys | None = None,
     ) -> None:
-        self.store, self._ours = open_store(store, create=create)
+        self.store, self._ours = open_store(store, create=create, encryption=encryption)
         self._clock = clock or SystemClock()
         self.client = Client(
             self.store,
@@ -72,21 +73,13 @@ class Connection:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        **place: Unpack[InQueue],
     ) -> Run[Out]:
         """Start a run, for a worker to take; it is durable when this returns."""
-        return self._run(self.client.start(flow, value, key=key, labels=labels, **place).id)
+        return self._run(self.client.start(flow, value, key=key, labels=labels).id)
 
-    def start_all(
-        self, flow: Flow[Any, Out] | str, values: Sequence[Any], **place: Unpack[InQueue]
-    ) -> list[Run[Out]]:
+    def start_all(self, flow: Flow[Any, Out] | str, values: Sequence[Any]) -> list[Run[Out]]:
         """Start a run for each value, in few transactions."""
-        return [self._run(row.id) for row in self.client.start_all(flow, values, **place)]
-
-    @property
-    def queues(self) -> Queues:
-        """The store's queues: to declare, look at, change and remove."""
-        return self.client.queues
+        return [self._run(row.id) for row in self.client.start_all(flow, values)]
 
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""
@@ -142,6 +135,10 @@ class Connection:
     def prune(self, run: str, *, dry: bool = False) -> int:
         """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
         return self.client.prune(run, dry=dry)
+
+    def erase(self, run: str, *, by: str = "") -> bool:
+        """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""
+        return self.client.erase(run, by=by)
 
     def _run(self, run: str) -> Run[Any]:
         return Run(run, self.store, self.client.registry.types, self._clock)

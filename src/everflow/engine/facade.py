@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, Unpack
+from typing import Any, BinaryIO, Self, TypeVar
 
 from everflow.clock import Clock, SystemClock
 from everflow.config import Config
@@ -29,13 +29,13 @@ from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.pools import LoopPool, ThreadPool
 from everflow.engine.processes import ProcessPool
-from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
 from everflow.engine.worker import Worker
 from everflow.errors import EngineClosed, NotOnThisThread
 from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, RunRow, Store
+from everflow.store.keys import Keys
 from everflow.stores.transfer import ImportReport
 
 __all__ = ["Engine"]
@@ -52,9 +52,10 @@ class Engine:
     ``registry``: whose flows and nodes it knows, the default one unless given. ``progress`` is told
     how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
     A ``guest`` leaves runs that need other code alone, instead of blocking them until it is there.
+    ``encryption``: the keys with which all that goes into the store is sealed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams of a process
         self,
         store: Where = "everflow.db",
         *,
@@ -65,11 +66,13 @@ class Engine:
         random: Random = system_random,
         progress: Progress | None = None,
         guest: bool = False,
+        encryption: Keys | None = None,
     ) -> None:
         self.config = config or Config()
         self.registry = registry or default_registry()
         self.changes = Changes()
         self._where = store
+        self._encryption = encryption
         self._provide = dict(provide or {})
         self._clock = clock or SystemClock()
         self._random = random
@@ -117,7 +120,7 @@ class Engine:
             raise EngineClosed("the engine runs already", hint="enter it once")
         check_needs(self.registry.flows.values(), self._provide)
         with ExitStack() as stack:
-            store, ours = open_store(self._where)
+            store, ours = open_store(self._where, encryption=self._encryption)
             if ours:
                 stack.callback(store.close)
             given = open_all(self._provide, stack)
@@ -207,24 +210,13 @@ class Engine:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        **place: Unpack[InQueue],
     ) -> Run[Out]:
-        """Start a run; it is durable when this returns. The same ``key`` gives the same run.
+        """Start a run; it is durable when this returns. The same ``key`` gives the same run."""
+        return self._run(self._guarded().start(flow, value, key=key, labels=labels).id)
 
-        ``queue``, ``lane`` and ``priority`` have it wait for its turn there, see ``InQueue``.
-        """
-        return self._run(self._guarded().start(flow, value, key=key, labels=labels, **place).id)
-
-    def start_all(
-        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
-    ) -> list[Run[Out]]:
+    def start_all(self, flow: Flow[In, Out] | str, values: Sequence[In]) -> list[Run[Out]]:
         """Start a run for each value, in as few transactions as go."""
-        return [self._run(row.id) for row in self._guarded().start_all(flow, values, **place)]
-
-    @property
-    def queues(self) -> Queues:
-        """The store's queues: to declare, look at, change and remove."""
-        return self._guarded().queues
+        return [self._run(row.id) for row in self._guarded().start_all(flow, values)]
 
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""
@@ -286,6 +278,10 @@ class Engine:
     def prune(self, run: Run[Any] | str, *, dry: bool = False) -> int:
         """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
         return self._guarded().prune(_id(run), dry=dry)
+
+    def erase(self, run: Run[Any] | str, *, by: str = "") -> bool:
+        """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""
+        return self._alive().erase(_id(run), by=by)
 
     @property
     def abandoned(self) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from everflow.core.refs import seqs
 from everflow.core.state import Done, live_seqs, state_of
 from everflow.errors import NoSuchRun
 from everflow.store import QuestionQuery, QuestionRow, RunRow, Store
+from everflow.stores.layer import as_kept
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
 
 __all__ = ["Keeper"]
@@ -73,8 +74,11 @@ class Keeper:
         return adopted
 
     def export(self, runs: Sequence[str], file: BinaryIO) -> int:
-        """Write runs with all that is their own as checked JSON Lines; give how many."""
-        return export_runs(self.store, [self.row(run).no for run in runs], file)
+        """Write runs with all that is their own as checked JSON Lines; give how many.
+
+        Runs of a sealed store stay sealed: who imports them needs their keys to read them.
+        """
+        return export_runs(as_kept(self.store), [self.row(run).no for run in runs], file)
 
     def import_runs(
         self, file: BinaryIO, *, replace: bool = False, adopt: bool = False

@@ -15,13 +15,19 @@ from typing import Any
 from everflow.core.definition import Definition, from_data
 from everflow.core.entries import decode_body
 from everflow.core.flow import Flow
-from everflow.core.frames import owes_undo
 from everflow.core.journal import fold, in_force
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
 from everflow.engine.dependencies import check_needs
-from everflow.errors import ConfigurationError, FlowError, StoreDamaged, UnresolvedName
+from everflow.engine.erasing import require_open
+from everflow.errors import (
+    ConfigurationError,
+    FlowError,
+    KeyMissing,
+    StoreDamaged,
+    UnresolvedName,
+)
 from everflow.store import Arrival, Cancel, Loaded, RunRow, Store
 
 __all__ = ["Blocked", "Definitions", "Fresh", "Loader"]
@@ -74,15 +80,11 @@ class Definitions:
 
 @dataclass(frozen=True)
 class Fresh:
-    """A run that could be loaded. ``moved``: it is to go on with these settings.
-
-    ``lacking``: why its code isn't here; it is to be cancelled, and the undos will wait.
-    """
+    """A run that could be loaded. ``moved``: it is to go on with these settings."""
 
     cell: Cell
     arrivals: list[Arrival]
     moved: Definition | None
-    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Loader:
         row = loaded.row
         try:
             return self._fold(loaded)
+        except KeyMissing as error:  # this worker has no keys at all; another one may
+            return Blocked(row, "store", str(error), missing=True)
         except UnresolvedName as error:
             return Blocked(row, "code", str(error), missing=True)
         except StoreDamaged as error:
@@ -128,33 +132,27 @@ class Loader:
 
     def _fold(self, loaded: Loaded) -> Fresh:
         row = loaded.row
+        bodies = [body for _, _, body, _ in loaded.entries]
+        first = decode_body(bodies[0])
+        require_open(first)
         current = self._definitions.current(row.flow, row.definition)
         today = self._definitions.today(row.flow)
         same_shape = today is not None and today.hash[:SHAPE] == row.definition[:SHAPE]
         target = today if same_shape and today is not None else current
-        bodies = [body for _, _, body, _ in loaded.entries]
-        begun = in_force(decode_body(bodies[0]))
+        if not any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals):
+            self._check_code(target)  # a cancel needs no code
+        begun = in_force(first)
 
         def program_of(hash_: str) -> Program:
             return self._definitions.current(row.flow, hash_).program
 
         machine = fold(program_of(begun), bodies, program_of)
-        cancelled = any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals)
-        lacking = ""
-        try:
-            self._check_code(target)
-        except UnresolvedName as error:
-            if not cancelled:
-                raise
-            if any(map(owes_undo, machine.state.frames.values())):
-                lacking = str(error)
         moved = target if target.hash != row.definition else None
         cell = Cell(row, current, machine)
-        cell.lacking = bool(lacking)
         cell.grown = sum(len(body) for body in bodies[1:])
         if row.base:
             cell.base_size = len(bodies[0])
-        return Fresh(cell, loaded.arrivals, moved, lacking)
+        return Fresh(cell, loaded.arrivals, moved)
 
     def _check_code(self, definition: Definition) -> None:
         """All functions and dependencies of a definition are here, else UnresolvedName."""

@@ -3,22 +3,58 @@
 from __future__ import annotations
 
 import os
+from types import ModuleType
+from typing import Any
 
 from everflow.errors import ConfigurationError
 from everflow.store import Store
+from everflow.store.keys import Keys
+from everflow.stores.layer import innermost
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
 
-__all__ = ["is_durable", "open_store"]
+__all__ = ["is_durable", "key_file", "open_store"]
 
 MEMORY = ":memory:"
 
 
-def open_store(place: Store | str | os.PathLike[str], *, create: bool = True) -> tuple[Store, bool]:
+def open_store(
+    place: Store | str | os.PathLike[str],
+    *,
+    create: bool = True,
+    encryption: Keys | None = None,
+) -> tuple[Store, bool]:
     """The store at a place, and whether it was opened here (and so is to be closed by the caller).
 
-    ``":memory:"`` is a store in memory, a path a SQLite file.
+    ``":memory:"`` is a store in memory, a path a SQLite file. With ``encryption`` all that goes
+    into it is sealed with these keys.
     """
+    store, ours = _opened(place, create=create)
+    return (store if encryption is None else _sealed(store, encryption)), ours
+
+
+def key_file(place: str | os.PathLike[str], master: str) -> Any:
+    """The key store in a file, made if it isn't there; ``master``: the master keys, as base64."""
+    return _sealing().KeyFile.open(place, master)
+
+
+def _sealed(store: Store, keys: Keys) -> Store:
+    sealed: Store = _sealing().SealedStore(store, keys)
+    return sealed
+
+
+def _sealing() -> ModuleType:
+    try:
+        from everflow.stores import sealed  # noqa: PLC0415 - it needs the extra that is named below
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"encryption needs the module {error.name}",
+            hint="install it: pip install 'everflow[encryption]'",
+        ) from error
+    return sealed
+
+
+def _opened(place: Store | str | os.PathLike[str], *, create: bool) -> tuple[Store, bool]:
     if isinstance(place, Store):
         return place, False
     if place == MEMORY:
@@ -33,4 +69,4 @@ def open_store(place: Store | str | os.PathLike[str], *, create: bool = True) ->
 
 def is_durable(store: Store) -> bool:
     """Whether runs in the store can outlive the process, so that their leaves need names."""
-    return not isinstance(store, MemoryStore)
+    return not isinstance(innermost(store), MemoryStore)

@@ -11,12 +11,14 @@ import msgspec
 from everflow.clock import Clock
 from everflow.core.entries import decode_body
 from everflow.core.journal import read_outcome
+from everflow.core.marks import SEALED, is_marked
 from everflow.core.ops import AnyRef
 from everflow.core.refs import compose
 from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
+from everflow.engine.erasing import require_readable
 from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
-from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunRow, Status, Store
+from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
 
 __all__ = [
     "Changes",
@@ -73,7 +75,9 @@ def payload_of(store: Store, no: int, ref: AnyRef) -> str:
 
 
 def prompt_text(store: Store, question: QuestionRow) -> str:
-    """What a question shows, as a payload."""
+    """What a question shows, as a payload; a mark where its key isn't here."""
+    if is_marked(SEALED, question.prompt):
+        return question.prompt
     return payload_of(store, question.no, _refs.decode(question.prompt))
 
 
@@ -93,9 +97,6 @@ def settled(store: Store, row: RunRow) -> bool:
         return True
     if row.status is Status.BLOCKED:
         return parked(row)
-    if row.status is Status.CANCELLING:
-        asks = store.questions(QuestionQuery(no=row.no, limit=1))  # an undo that failed, mostly
-        return bool(asks) and store.standing(row.no) in {None, (Status.CANCELLING, 0)}
     if row.status is not Status.SUSPENDED:
         return row.status in SETTLED
     # read together: what was applied after the row was read is no longer in the inbox
@@ -113,6 +114,7 @@ def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
             **where,
             hint="`everflow status RUN` says what it waits for; the run itself goes on",
         )
+    require_readable(store, row)
     outcome = read_outcome(row.outcome) if row.outcome else None
     if isinstance(outcome, Done):
         return decode(payload_of(store, row.no, outcome.value), types)

@@ -14,7 +14,6 @@ __all__ = [
     "ImportRefused",
     "NoSuchFlow",
     "NoSuchPoint",
-    "NoSuchQueue",
     "NoSuchRun",
     "NoSuchSchedule",
     "NotOnThisThread",
@@ -22,6 +21,7 @@ __all__ = [
     "NotWaiting",
     "RunBlocked",
     "RunCancelled",
+    "RunErased",
     "RunFailed",
     "StillRunning",
 ]
@@ -44,12 +44,6 @@ class NoSuchRun(CallerError, LookupError):
     """The store has no run of that id."""
 
     code = "no_such_run"
-
-
-class NoSuchQueue(CallerError, LookupError):
-    """The store has no queue of that name."""
-
-    code = "no_such_queue"
 
 
 class NoSuchPoint(CallerError, LookupError):
@@ -86,6 +80,12 @@ class RunCancelled(CallerError):
     """The run was cancelled."""
 
     code = "cancelled"
+
+
+class RunErased(CallerError):
+    """The run's data was erased: its skeleton stays, and nothing else can be read ever again."""
+
+    code = "erased"
 
 
 class RunFailed(CallerError):

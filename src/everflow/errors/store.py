@@ -6,6 +6,7 @@ from everflow.errors.base import EverflowError
 
 __all__ = [
     "Fenced",
+    "KeyMissing",
     "StoreDamaged",
     "StoreError",
     "StoreForeign",
@@ -45,6 +46,12 @@ class StoreDamaged(StoreError):
     """The store's bytes aren't what was written; nothing was changed."""
 
     code = "store_damaged"
+
+
+class KeyMissing(StoreDamaged):
+    """A run's data is sealed and its key isn't here: nothing is lost, and nothing can be read."""
+
+    code = "key_missing"
 
 
 class StoreForeign(StoreError):

@@ -48,6 +48,22 @@ class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
     by: str = ""
 
 
+class Pause(msgspec.Struct, kw_only=True, tag="pause"):
+    """The wish that a run begins nothing more; it waits in the inbox until the run is paused."""
+
+    no: int
+    at: int
+    by: str = ""
+
+
+class Unpause(msgspec.Struct, kw_only=True, tag="unpause"):
+    """The wish that a run which is paused, or about to be, goes on."""
+
+    no: int
+    at: int
+    by: str = ""
+
+
 class Signal(msgspec.Struct, kw_only=True, tag="signal"):
     """A named message to a run, which takes those of a name one by one, in their order.
 
@@ -73,7 +89,7 @@ class ChildEnded(msgspec.Struct, kw_only=True, tag="child"):
     at: int
 
 
-Message = Answer | Early | Cancel | Signal | ChildEnded
+Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded
 
 
 class Letter(msgspec.Struct, kw_only=True):

@@ -136,6 +136,19 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     early: bool = False
 
 
+class Reopened(msgspec.Struct, kw_only=True):
+    """A failed run's next generation. ``entry`` opens it, and is the run's base from then on.
+
+    ``generation`` is the one that failed; ``questions`` are all those that are open now, also where
+    the failure had closed them.
+    """
+
+    no: int
+    generation: int
+    entry: EntryRow
+    questions: list[QuestionOpened] = []
+
+
 class QuestionClosed(msgspec.Struct, array_like=True):
     """A suspension that takes no answer any more; ``state`` says why.
 
@@ -236,15 +249,6 @@ class Imported(msgspec.Struct, kw_only=True):
     heard: list[tuple[str, str]] = []  # (name, key) of signals that were taken, in their order
 
 
-class LaneRow(msgspec.Struct, kw_only=True):
-    """How many runs of a queue's lane wait, and how many have a place."""
-
-    queue: str
-    lane: str
-    waiting: int
-    placed: int
-
-
 class StoreInfo(msgspec.Struct, kw_only=True):
     """What a store says of itself. ``highest`` is the latest time that any batch bore."""
 
@@ -261,6 +265,7 @@ class RunQuery(msgspec.Struct, kw_only=True, frozen=True):
     status: tuple[Status, ...] = ()
     flow: str | None = None
     queue: str | None = None
+    parent: str | None = None  # the public id of the run that called it
     tag: str | None = None  # has an open question of that tag
     labels: tuple[tuple[str, str], ...] = ()
     since: int | None = None  # created at or after

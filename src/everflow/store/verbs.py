@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from everflow.core.queueing import Standing
 from everflow.core.status import Status
 from everflow.store.messages import Arrival, Letter, Message
 from everflow.store.records import Put, Record
@@ -13,11 +12,11 @@ from everflow.store.rows import (
     Batch,
     EntryRow,
     Imported,
-    LaneRow,
     Loaded,
     NewRun,
     QuestionQuery,
     QuestionRow,
+    Reopened,
     RunQuery,
     RunRow,
     SideRow,
@@ -159,7 +158,8 @@ class Store(Protocol):
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
         in its inbox. Never a paused one, nor a queued one that waits for its place in a queue,
-        unless a cancel is in its inbox. ``without`` names definitions that this worker can't run;
+        unless a cancel is in its inbox. A paused one is taken when an ``Unpause`` is in its inbox.
+        ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
@@ -248,26 +248,6 @@ class Store(Protocol):
     def next_record_due(self, kind: str) -> int | None:
         """When the next record of a kind is due, passed or to come."""
 
-    # queues
-
-    def places(
-        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
-    ) -> Standing:
-        """How a queue stands, as admission asks it; cheap however many runs wait in a lane.
-
-        A run has a place from its admission until it ends; one waits that is queued, not admitted
-        and not cancelled. ``recent`` are the admissions after ``since``. The lanes are those where
-        somebody waits and fewer than ``per_lane`` have a place: the first ``lanes`` of them by
-        their first runs (highest priority, then fewest places, then created, then number), each
-        with its first ``depth`` runs (highest priority, then created, then number).
-        """
-
-    def waiting(self) -> list[str]:
-        """The queues in which somebody waits, in the order of their names. Cheap."""
-
-    def lanes(self, queue: str | None = None) -> list[LaneRow]:
-        """The lanes of one queue, or of all, in which somebody waits or has a place, by name."""
-
     # keeping
 
     def backup(self, place: str, progress: Callable[[int, int], None] | None = None) -> None:
@@ -304,6 +284,28 @@ class Store(Protocol):
 
         Those are paused ones, and ones blocked until the operator that no living worker owns. False
         for any other. ``origin`` stays, to tell where the run came from.
+        """
+
+    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
+        """Open the next generation of failed runs, and write records, in one transaction.
+
+        Each is queued then, unowned, without an outcome, and without its place in a queue. False,
+        and nothing is changed, for a run that isn't failed, is in another generation, or whose last
+        entry isn't the one before the given entry. ``puts`` are written whatever became of them,
+        and their expectations count for nothing.
+        """
+
+    def relabel(
+        self,
+        nos: Sequence[int],
+        labels: Mapping[str, str | None],
+        puts: Sequence[Put] = (),
+        *,
+        at: int,
+    ) -> None:
+        """Give runs these labels, and take away those that are None, in any status.
+
+        ``puts`` are written with that; their expectations count for nothing.
         """
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from everflow.core.definition import Definition
+from everflow.core.definition import Definition, from_data
 from everflow.core.entries import Entry, Kind, body_of, decode_body
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import ErrorData, encode_error
@@ -17,12 +17,14 @@ from everflow.core.flow import Flow
 from everflow.core.generations import reopened_state
 from everflow.core.journal import fold, state_text, take
 from everflow.core.machine import Machine
+from everflow.core.matching import Matching
 from everflow.core.node import Node
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, compose
 from everflow.core.registry import Registry, default_registry
 from everflow.core.state import Done, Failed, Outcome
+from everflow.core.upgrade import upgrade_text
 from everflow.core.values import Reader, decode, encode
 from everflow.engine.reify import reify
 from everflow.testing.shadow import check, check_fold
@@ -35,6 +37,8 @@ REFOLDED = 200  # entries up to which the journal is folded again after each of 
 
 class Driver:
     """Drives one run by hand. ``now`` is in microseconds, ``bodies`` are the entries so far.
+
+    ``programs``: those that the run went on under, by the hashes of their definitions.
 
     An op is named by its id, its position, or the name of its node (the last part of it will do);
     LookupError lists what there is when that isn't exactly one.
@@ -56,7 +60,7 @@ class Driver:
         self._run = run
         self._shadow = shadow
         self._first = self.program
-        self._programs: dict[str, Program] = {}
+        self.programs: dict[str, Program] = {}
 
     # --- what the world tells
 
@@ -64,12 +68,12 @@ class Driver:
         """Tell an entry as it is; ``more`` are an entry's other fields."""
         entry = Entry(self.machine.seq + 1, self.now, kind, op, payload, **more)
         body = body_of(entry)
-        take(self.machine, decode_body(body), self._programs.__getitem__)
+        take(self.machine, decode_body(body), self.programs.__getitem__)
         self.bodies.append(body)
         if self._shadow:
             check(self.machine)
             if len(self.bodies) <= REFOLDED:
-                check_fold(self.machine, self._first, self.bodies, self._programs.__getitem__)
+                check_fold(self.machine, self._first, self.bodies, self.programs.__getitem__)
         return self
 
     def start(self, value: object = None) -> Self:
@@ -127,19 +131,31 @@ class Driver:
         """The run goes on under other settings of the same shape."""
         program = Program(flow)
         name = Definition(program).hash
-        self._programs[name] = program
+        self.programs[name] = program
         return self.tell(Kind.MOVED, note=name)
 
     def retry(self, *, after: int = 0) -> Self:
         """The failed run goes on in its next generation, ``after`` microseconds later."""
         self.now += after
-        known = self._programs.__getitem__
+        known = self.programs.__getitem__
         state = reopened_state(self._first, self.bodies, known, now=self.now)
         return self.tell(Kind.RETRIED, payload=state_text(state))
 
+    def upgrade(self, flow: Flow[Any, Any]) -> Self:
+        """The run goes on under another shape; LookupError says why it can't."""
+        matching = Matching(self.machine.program, Program(flow))
+        verdict = matching.judge(self.machine.state)
+        if verdict.upgrade is None:
+            raise LookupError(f"{verdict.position}: {verdict.reason}; {verdict.hint}")
+        # Read back, as a store's readers do.
+        program = from_data(Definition(matching.program).body, self.registry)
+        name = Definition(matching.program).hash
+        self.programs[name] = program
+        return self.tell(Kind.UPGRADED, payload=upgrade_text(verdict.upgrade), note=name)
+
     def restart(self) -> Self:
         """A crash: everything is forgotten but the entries."""
-        self.machine = fold(self._first, self.bodies, self._programs.__getitem__)
+        self.machine = fold(self._first, self.bodies, self.programs.__getitem__)
         return self
 
     # --- what the machine asks

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from everflow.core.frames import AnyFrame, holds_budget, owes_undo
+from everflow.core.frames import AnyFrame, holds_budget
 from everflow.core.journal import fold, restore, snapshot
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, Op, QuestionOp, position_of
@@ -57,13 +57,9 @@ def _check_frames(machine: Machine) -> None:
 
 def _check_closing(state: State, frame: AnyFrame) -> None:
     for name in getattr(frame, "closing", ()):
-        op, saga = state.ops.get(name), state.frames.get(name)
+        op = state.ops.get(name)
         stops = isinstance(op, NodeOp) and op.stopping and op.parent == frame.path
-        undoes = saga is not None and owes_undo(saga) and saga.parent == frame.path
-        _claim(stops or undoes, "what a frame waits for is being closed, and told to it", name)
-    if owes_undo(frame) and frame.cancelled and frame.parent:
-        waits = frame.path in getattr(state.frames[frame.parent], "closing", ())
-        _claim(waits, "a cancelled saga is waited for", frame)
+        _claim(stops, "what a frame waits for is being stopped, and told to it", name)
 
 
 def _check_op(machine: Machine, op: Op) -> None:

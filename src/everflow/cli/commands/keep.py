@@ -12,12 +12,13 @@ from everflow.cli.exits import Exit
 from everflow.cli.inputs import labels
 from everflow.cli.options import as_time, command, leave
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import all_runs, connected
+from everflow.cli.places import all_runs, connected, encryption
 from everflow.cli.settings import Here
 from everflow.cli.version import version
 from everflow.engine.connect import Connection, connect
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
+from everflow.stores.layer import as_kept
 from everflow.stores.transfer import ImportReport, export_runs
 
 __all__ = ["adopt", "backup", "export", "import_"]
@@ -60,11 +61,11 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
     with connected(here) as flows:
         nos = [flows.client.row(run).no for run in runs] or _chosen(flows, filters)
         if output is None:
-            count = export_runs(flows.store, nos, sys.stdout.buffer, version=version())
+            count = export_runs(as_kept(flows.store), nos, sys.stdout.buffer, version=version())
             sys.stdout.buffer.flush()
         else:
             with _new_file(Path(output)) as file:
-                count = export_runs(flows.store, nos, file, version=version())
+                count = export_runs(as_kept(flows.store), nos, file, version=version())
     if output is not None and here.json:
         emit({"exported": count, "file": output})
     elif output is not None:
@@ -112,7 +113,10 @@ def import_(here: Here, *, file: str, adopt: bool, replace: bool) -> None:
         source = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - the statement below closes it
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
-    with source, connect(here.store, config=here.config, create=True) as flows:
+    with (
+        source,
+        connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows,
+    ):
         report = flows.client.import_runs(source, replace=replace, adopt=adopt)
     _told(here, report)
 

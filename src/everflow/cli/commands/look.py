@@ -13,7 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.views import outcome_view, question_view, run_view, token_of
+from everflow.cli.views import outcome_view, question_view, run_view, token_of, why
 from everflow.cli.words import ago
 from everflow.engine.connect import Connection
 from everflow.engine.replies import split_token
@@ -137,7 +137,7 @@ def _query(flows: Connection, given: dict[str, Any]) -> RunQuery:
 
 
 def _about(row: RunRow, now: int) -> str:
-    reason = row.reason.split("\n", 1)[0]
+    reason = why(row).split("\n", 1)[0]
     words = [f"until {row.until}: {reason}" if row.until else reason]
     words += [f"due {ago(row.due, now)}"] if row.due is not None else []
     words += [f"key {row.key}"] if row.key else []

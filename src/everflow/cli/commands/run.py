@@ -12,7 +12,7 @@ from everflow.cli.loading import find_flow, provided
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_outcome, paint_questions
-from everflow.cli.places import connected, shown_command
+from everflow.cli.places import connected, encryption, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, question_view, run_view
 from everflow.cli.watching import Watch, rest
@@ -66,6 +66,7 @@ def run(
             config=here.config,
             progress=watch.progress,
             guest=True,
+            encryption=encryption(here),
         )
         with engine:
             started = engine.start(found, given, key=key, labels=labels(pairs))
@@ -104,7 +105,7 @@ def start(
     """
     found, _ = find_flow(flow, here)
     given, _ = read_value(value)
-    with connect(here.store, config=here.config, create=True) as flows:
+    with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:
         row = flows.start(found, given, key=key, labels=labels(pairs)).row()
     if here.json:
         emit(run_view(row))

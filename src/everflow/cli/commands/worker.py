@@ -21,6 +21,7 @@ from everflow.cli.exits import Exit
 from everflow.cli.loading import is_flow_name, load, load_all, provided
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit
+from everflow.cli.places import encryption
 from everflow.cli.settings import Here
 from everflow.cli.words import plain
 from everflow.core.registry import default_registry
@@ -69,7 +70,12 @@ def worker(
         )
     _log_to_stderr(verbose=verbose)
     _tune()
-    with Engine(here.store, provide=provided(loaded), config=here.config) as engine:
+    with Engine(
+        here.store,
+        provide=provided(loaded),
+        config=here.config,
+        encryption=encryption(here),
+    ) as engine:
         _say_begun(here)
         fault = _wait(engine, stop, until_idle=until_idle, length=length)
     if fault is not None:

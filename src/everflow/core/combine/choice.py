@@ -52,11 +52,15 @@ class Branch(Flow[Any, Any]):
         kid = m.sites[frame.position].kids[name]
         m.enter(kid, f"{frame.path}/{name}", frame.path, name, frame.input)
 
+    def refit(self, frame: BranchFrame, old: Site, new: Site) -> str:
+        return ""
+
 
 class Choose(Flow[Any, Any]):
     """The case that the selector names gets the original input. Twin: ``match``."""
 
     kind = "choose"
+    ordered = True
 
     def __init__(
         self,
@@ -92,10 +96,10 @@ class Choose(Flow[Any, Any]):
             m.leave(frame, value)
             return
         text = case_text(small_text(value))
-        names = {case: f"case {i}" for i, (case, _) in enumerate(self.cases)}
-        name = names.get(text or "", "default")
-        kid = m.sites[frame.position].kids.get(name)
-        if kid is None:
+        names = [case for case, _ in self.cases]
+        chosen = names.index(text) if text in names else len(names)
+        kids = m.sites[frame.position].order[1:]
+        if chosen >= len(kids):
             error = make_error(
                 NoMatch,
                 f"choose has no case for {text or 'that value'} and no default;"
@@ -104,7 +108,18 @@ class Choose(Flow[Any, Any]):
             )
             m.throw(frame, error)
             return
+        name, kid = kids[chosen]
         m.enter(kid, f"{frame.path}/{name}", frame.path, name, frame.input)
+
+    def known_as(self) -> list[str]:
+        default = ["default"] if self.default is not None else []
+        return ["on", *(f"case {case}" for case, _ in self.cases), *default]
+
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        return ""  # cases may come and go
+
+    def refit(self, frame: ChooseFrame, old: Site, new: Site) -> str:
+        return ""
 
 
 def case_text(payload: str | None) -> str | None:
@@ -153,6 +168,9 @@ class Loop(Flow[Any, Any]):
             frame.round += 1
             path = f"{frame.path}~{frame.round}/body"
             m.enter(site.kids["body"], path, frame.path, "body", frame.value)
+
+    def refit(self, frame: LoopFrame, old: Site, new: Site) -> str:
+        return ""
 
 
 class UnlessFailed(Flow[Any, Any]):

@@ -81,6 +81,9 @@ class TryCatch(Flow[Any, Any]):
         kid = m.sites[frame.position].kids["catch"]
         m.enter(kid, f"{frame.path}/catch", frame.path, "catch", caught)
 
+    def refit(self, frame: CatchFrame, old: Site, new: Site) -> str:
+        return ""
+
 
 @dataclass(frozen=True)
 class Backoff:
@@ -193,6 +196,9 @@ class Retry(Flow[Any, Any]):
     def _matches(self, error: ErrorData) -> bool:
         return not self.on or bool({error.type, error.code, *error.kinds} & set(self.on))
 
+    def refit(self, frame: RetryFrame, old: Site, new: Site) -> str:
+        return ""
+
 
 class Ticks(Flow[Any, Any]):
     """A budget of ticks: the one after the last raises. Twin: "gas" (EVM), "fuel" (Wasmtime)."""
@@ -248,6 +254,9 @@ class Ticks(Flow[Any, Any]):
             spent = f"the budget of {self.budget} ticks is used up"
             m.throw(frame, make_error(FlowTimeout, spent, position=frame.position))
 
+    def refit(self, frame: TicksFrame, old: Site, new: Site) -> str:
+        return ""
+
 
 class Timeout(Flow[Any, Any]):
     """A budget of time, kept by a durable timer. Twin: ``asyncio.timeout``, made durable."""
@@ -299,6 +308,9 @@ class Timeout(Flow[Any, Any]):
         if not frame.closing:
             late = f"it took longer than {timedelta(microseconds=self.budget)}"
             m.throw(frame, make_error(FlowTimeout, late, position=frame.position))
+
+    def refit(self, frame: TimeoutFrame, old: Site, new: Site) -> str:
+        return ""
 
 
 def try_catch(

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, overload
 
-from everflow.core.faults import ErrorData, Settled, attached, encode_error, make_error
+import msgspec
+
+from everflow.core.faults import ErrorData, Settled, encode_error, make_error
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, check_label, lift
 from everflow.core.frames import ParallelFrame
 from everflow.core.ops import child_of
@@ -28,6 +30,7 @@ All = Literal["all"]
 Join = Literal["all", "settled"]
 Ticks = Literal["share", "split"]
 JOINS = ("all", "settled")
+ATTACHED = 16  # of the other children's errors, so that one error's size stays bounded
 
 
 class Parallel(Flow[Any, Any]):
@@ -39,6 +42,7 @@ class Parallel(Flow[Any, Any]):
     """
 
     kind = "parallel"
+    ordered = labels = True
     record: type[Any] | None = None  # the dataclass of `form`, for the type registry
 
     def __init__(
@@ -150,16 +154,39 @@ class Parallel(Flow[Any, Any]):
             m.leave(frame, self._value(frame.results, site))
             return
         errors = [frame.errors[key] for key, _ in site.order if key in frame.errors]
-        m.throw(frame, attached(errors[0], errors[1:]))
+        m.throw(frame, _attached(errors[0], errors[1:]))
 
     def _value(self, results: Mapping[str, Ref], site: Site) -> Ref:
         items = tuple(results[key] for key, _ in site.order)
         if self.form == "tuple":
             return tuple_of(*items) if items else list_of(())
-        keys = tuple(key for key, _ in site.order)
+        keys = tuple(name for name, _ in self.parts)
         if self.form == "dict":
             return dict_of(keys, items)
         return record_of(self.form, **dict(zip(keys, items, strict=True)))
+
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        return ""  # forms and joins may change while nothing is joined
+
+    def refit(self, frame: ParallelFrame, old: Site, new: Site) -> str:
+        """Children may go that have ended. None may come: the input is no longer at hand."""
+        added = [key for key in new.kids if key not in old.kids]
+        if added:
+            return f"it has begun without its new child {added[0]!r}"
+        if self.shape()["join"] != old.flow.shape()["join"] and (frame.results or frame.errors):
+            return "some of its results were joined in another way"
+        for gone in [key for key in old.kids if key not in new.kids]:
+            frame.results.pop(gone, None)
+            frame.shares.pop(gone, None)
+        return ""
+
+
+def _attached(first: ErrorData, rest: list[ErrorData]) -> ErrorData:
+    """An error with the others, theirs among them in one flat row: nesting can't grow it."""
+    others = list(first.others)
+    for error in rest:
+        others += [msgspec.structs.replace(error, others=()), *error.others]
+    return msgspec.structs.replace(first, others=tuple(others[:ATTACHED]))
 
 
 _NULL = LiteralRef("null")

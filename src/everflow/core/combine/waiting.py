@@ -186,6 +186,9 @@ class Ask(Keeping[T]):
         else:
             m.leave(frame, tuple_of(frame.input, frame.answer))
 
+    def refit(self, frame: AskFrame, old: Site, new: Site) -> str:
+        return ""  # an open question keeps the deadline that it was asked with
+
 
 def _moment(at: int) -> str:
     text = (_EPOCH + timedelta(microseconds=at)).isoformat()

@@ -111,6 +111,7 @@ class Reading(Tables):
             if (not query.status or run.status in query.status)
             and query.flow in {None, run.flow}
             and query.queue in {None, run.queue}
+            and query.parent in {None, run.parent}
             and (query.tag is None or run.no in tagged)
             and set(query.labels) <= set(run.labels.items())
             and (query.since is None or run.created >= query.since)

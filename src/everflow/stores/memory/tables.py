@@ -32,7 +32,6 @@ from everflow.store import (
 
 FORMAT = 1
 RESTING = frozenset({Status.SUSPENDED, Status.WAITING})
-TIMED = RESTING | {Status.CANCELLING}  # an undo may wait as well
 
 T = TypeVar("T", bound="Tables")
 P = ParamSpec("P")

@@ -7,8 +7,17 @@ from collections.abc import Sequence
 from itertools import islice
 
 from everflow.errors import Fenced
-from everflow.store import ACTIVE, Arrival, Cancel, RunRow, Status, StoreInfo, WorkerRow
-from everflow.stores.memory.tables import RESTING, TIMED, Tables, age, copied, locked
+from everflow.store import (
+    ACTIVE,
+    Arrival,
+    Cancel,
+    RunRow,
+    Status,
+    StoreInfo,
+    Unpause,
+    WorkerRow,
+)
+from everflow.stores.memory.tables import RESTING, Tables, age, copied, locked
 
 
 class Workers(Tables):
@@ -101,15 +110,17 @@ class Workers(Tables):
             raise Fenced(f"worker {worker} was deposed", hint="enlist again")
         posted = {arrival.no for arrival in self._inbox.values()}
         cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
+        woken = {a.no for a in self._inbox.values() if isinstance(a.message, Unpause)}
         free = [
             run
             for run in self._runs.values()
             if not self._lives(run.owner)
             and (run.definition not in without or run.no in cancels)
             and (
-                (run.status in ACTIVE and (not waits(run) or run.no in cancels))
+                (run.status in ACTIVE and (not _waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
                 or (run.status is Status.BLOCKED and run.no in cancels)
+                or (run.status is Status.PAUSED and run.no in woken)
                 or (run.status in RESTING and (run.no in posted or _is_due(run, now)))
             )
         ]
@@ -149,11 +160,11 @@ class Workers(Tables):
         return sorted(
             (run.due, run.no)
             for run in self._owned(worker)
-            if run.status in TIMED and run.due is not None
+            if run.status in RESTING and run.due is not None
         )
 
 
-def waits(run: RunRow) -> bool:
+def _waits(run: RunRow) -> bool:
     """Whether it waits for its place in a queue."""
     return bool(run.status is Status.QUEUED and run.queue and run.admitted is None)
 

@@ -23,6 +23,7 @@ from everflow.store import (
     Letter,
     Message,
     NewRun,
+    Pause,
     Put,
     QuestionOpened,
     QuestionRow,
@@ -31,19 +32,24 @@ from everflow.store import (
     SideRow,
     Signal,
     Status,
+    Unpause,
     Verdict,
     answer_of,
     judge_answer,
     judge_cancel,
     judge_child,
     judge_early,
+    judge_pause,
     judge_signal,
+    judge_unpause,
     kept_row,
     row_of_new,
     sameness,
 )
 from everflow.stores.memory.records import Records
 from everflow.stores.memory.tables import copied, locked
+
+Plain = Signal | ChildEnded | Cancel | Pause | Unpause  # judged by the run alone, or nearly
 
 
 class Writing(Records):
@@ -211,17 +217,21 @@ class Writing(Records):
         for message in taken.values():
             self._take(message)
 
-    def _judge(self, run: RunRow | None, message: Signal | ChildEnded | Cancel) -> Verdict:
+    def _judge(self, run: RunRow | None, message: Plain) -> Verdict:
         if isinstance(message, Cancel):
             return judge_cancel(run)
         if isinstance(message, ChildEnded):
             return judge_child(run)
+        if isinstance(message, Pause):
+            return judge_pause(run)
+        if isinstance(message, Unpause):
+            return judge_unpause(run)
         heard = (message.name, message.key) in self._heard.get(message.no, ())
         inbox = (a.message for a in self._inbox.values() if a.no == message.no)
         waiting = sum(isinstance(waiting, Signal) for waiting in inbox)
         return judge_signal(run, heard=heard, waiting=waiting)
 
-    def _take(self, message: Signal | ChildEnded | Cancel) -> None:
+    def _take(self, message: Plain) -> None:
         if isinstance(message, Cancel):
             self._runs[message.no].cancel = True
         if isinstance(message, Signal):

@@ -20,7 +20,7 @@ from everflow.stores.sqlite.turnstile import Turnstile
 
 T = TypeVar("T")
 
-QUERIES = read_queries("sqlite", "writing", "workers", "reading", "queueing", "keeping")
+QUERIES = read_queries("sqlite", "writing", "workers", "reading", "keeping", "operating")
 _encode = msgspec.json.Encoder().encode
 
 

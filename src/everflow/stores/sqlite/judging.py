@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from everflow.store import (
     Answer,
@@ -10,15 +10,19 @@ from everflow.store import (
     ChildEnded,
     Early,
     Message,
+    Pause,
     QuestionRow,
     RunRow,
     Signal,
+    Unpause,
     Verdict,
     judge_answer,
     judge_cancel,
     judge_child,
     judge_early,
+    judge_pause,
     judge_signal,
+    judge_unpause,
     kept_row,
 )
 from everflow.stores.sqlite.desk import as_json
@@ -27,8 +31,17 @@ _KINDS = {
     Answer: "answer",
     Early: "early",
     Cancel: "cancel",
+    Pause: "pause",
+    Unpause: "unpause",
     Signal: "signal",
     ChildEnded: "child",
+}
+
+_BY_RUN: dict[type[Message], Callable[[RunRow | None], Verdict]] = {
+    Cancel: judge_cancel,
+    ChildEnded: judge_child,
+    Pause: judge_pause,
+    Unpause: judge_unpause,
 }
 
 # (run, question, questions of the tag, whether the key was heard, signals that wait)
@@ -85,11 +98,9 @@ class Judge:
             verdict = self._judge_answer(run, message)
         elif isinstance(message, Signal):
             verdict = self._judge_signal(run, message)
-        elif isinstance(message, ChildEnded):
-            verdict = judge_child(run)
         else:
-            verdict = judge_cancel(run)
-            if verdict is Verdict.ACCEPTED and run is not None:
+            verdict = _BY_RUN[type(message)](run)
+            if isinstance(message, Cancel) and verdict is Verdict.ACCEPTED and run is not None:
                 run.cancel = True
         if verdict is Verdict.ACCEPTED:
             self.accepted.append(message)

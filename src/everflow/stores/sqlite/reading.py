@@ -134,6 +134,7 @@ def _filters(query: RunQuery) -> dict[str, Value]:
             "statuses": as_json(query.status) if several else None,
             "flow": query.flow,
             "queue": query.queue,
+            "parent": query.parent,
             "since": query.since,
             "before": query.before,
             "run_tag": query.tag,

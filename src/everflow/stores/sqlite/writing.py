@@ -24,7 +24,7 @@ from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import Changed
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
-_APPEND_AND_MORE, _WRITE = QUERIES["append_and_more"], QUERIES["write"]
+_WRITE = QUERIES["write"]
 _REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are above 0
 _TRIES = 100
 
@@ -34,7 +34,7 @@ class Writing(Desk):
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         """Write a batch in one transaction; give the runs whose outcome was refused."""
-        values: tuple[Value, ...] = (
+        values = (
             batch.worker,
             batch.epoch,
             batch.number,
@@ -45,28 +45,24 @@ class Writing(Desk):
             as_json(batch.closed),
             as_json(batch.arrivals),
             as_json(batch.definitions),
+            puts_as_json(batch.puts),
+            as_json([_birth(-i, run) for i, run in enumerate(batch.starts, 1)]),
+            _letters(batch.letters),
         )
-        statement = _APPEND
-        if batch.puts or batch.starts or batch.letters:
-            statement, starts = _APPEND_AND_MORE, [*enumerate(batch.starts, 1)]
-            births = as_json([_birth(-i, run, queued=True) for i, run in starts])
-            values += (_puts(batch.puts), births, _letters(batch.letters))
         if side_rows:
-            told = self._append_with(statement, values, side_rows)
+            told = self._append_with(values, side_rows)
         else:
-            told = self._pen.write(statement, values)
+            told = self._pen.write(_APPEND, values)
         board = self._boards.own(batch.worker)
         if board is not None:
             board.wrote(batch.number)
         return [no for no in told if no != _REPEATED]
 
-    def _append_with(
-        self, statement: str, values: tuple[Value, ...], side_rows: Sequence[SideRow]
-    ) -> list[int]:
+    def _append_with(self, values: tuple[object, ...], side_rows: Sequence[SideRow]) -> list[int]:
         with self._pen.transaction() as db:
             told: list[int] = []
             self._pen.told = told
-            db.execute(statement, values)
+            db.execute(_APPEND, values)
             if _REPEATED not in told:
                 for side in side_rows:
                     db.execute(side.statement, tuple(side.values))
@@ -99,7 +95,7 @@ class Writing(Desk):
         """Write records and what goes with them, if the records are as they are expected."""
         given, nos = _births(starts)
         expected = [(p.kind, p.key, p.expect) for p in puts if p.expect is not None]
-        values = (_puts(puts), as_json(expected), at, *given, as_json(definitions))
+        values = (puts_as_json(puts), as_json(expected), at, *given, as_json(definitions))
         try:
             told = self._pen.write(_WRITE, (*values, _letters(letters), as_json(admit)))
         except Changed:
@@ -131,20 +127,18 @@ class Writing(Desk):
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
 
 
-def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[int]]:
+def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int], list[int]]:
     """What ``birth`` is given, and the number of each run: below 0, the nth without one."""
     nos, unnumbered = [], 0
     for run in runs:
         if not run.no:
             unnumbered += 1
         nos.append(run.no or -unnumbered)
-    queued = any(run.queue for run in runs)
-    rows = [_birth(no, run, queued=queued) for no, run in zip(nos, runs, strict=True)]
-    return (as_json(rows), len(rows), unnumbered, queued), nos
+    rows = [_birth(no, run) for no, run in zip(nos, runs, strict=True)]
+    return (as_json(rows), len(rows), unnumbered), nos
 
 
-def _birth(no: int, run: NewRun, *, queued: bool) -> tuple[object, ...]:
-    place = (run.queue, run.lane, run.priority, run.admitted) if queued else ()
+def _birth(no: int, run: NewRun) -> tuple[object, ...]:
     return (
         no,
         run.id,
@@ -158,7 +152,10 @@ def _birth(no: int, run: NewRun, *, queued: bool) -> tuple[object, ...]:
         run.at,
         run.body,
         run.sum,
-        *place,
+        run.queue,
+        run.lane,
+        run.priority,
+        run.admitted,
     )
 
 
@@ -169,7 +166,8 @@ def _born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> li
     return [row_of_new(run, no if no > 0 else last - no) for run, no in numbered]
 
 
-def _puts(puts: Sequence[Put]) -> str:
+def puts_as_json(puts: Sequence[Put]) -> str:
+    """Records as a statement takes them; of two puts for one the last counts."""
     last = {(put.kind, put.key): put for put in puts}
     return as_json([(put.kind, put.key, put.body, put.due) for put in last.values()])
 

@@ -23,6 +23,7 @@ _PARTS = (
     "claiming",
     "hostile",
     "keeping",
+    "operating",
     "queueing",
     "reading",
     "records",

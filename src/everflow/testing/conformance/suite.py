@@ -6,7 +6,8 @@ from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
-from everflow.testing.conformance.queueing import PlaceRules, QueueRules
+from everflow.testing.conformance.operating import GenerationRules, LabelRules, PauseRules
+from everflow.testing.conformance.queueing import QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
@@ -30,7 +31,9 @@ class StoreConformance(
     SignalRules,
     LetterRules,
     QueueRules,
-    PlaceRules,
+    GenerationRules,
+    LabelRules,
+    PauseRules,
     HostileRules,
     ThreadRules,
 ):

@@ -2,7 +2,27 @@
 
 from everflow.testing.simulator.ledger import Untrue
 from everflow.testing.simulator.plan import Fault, Step
-from everflow.testing.simulator.simulation import Report, Simulation, simulate
+from everflow.testing.simulator.seen import Effect, Invariant, Life, Seen, invariant
+from everflow.testing.simulator.simulation import (
+    Report,
+    Simulation,
+    simulate,
+    simulate_every_write,
+)
 from everflow.testing.simulator.subjects import Subject
 
-__all__ = ["Fault", "Report", "Simulation", "Step", "Subject", "Untrue", "simulate"]
+__all__ = [
+    "Effect",
+    "Fault",
+    "Invariant",
+    "Life",
+    "Report",
+    "Seen",
+    "Simulation",
+    "Step",
+    "Subject",
+    "Untrue",
+    "invariant",
+    "simulate",
+    "simulate_every_write",
+]

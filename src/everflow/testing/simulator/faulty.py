@@ -19,7 +19,19 @@ __all__ = ["Died", "FaultyStore", "Watcher"]
 
 SURE = frozenset({"beat", "flights", "in_flight", "info", "close"})  # no call of the store's file
 WRITES = frozenset(
-    {"enlist", "depose", "retire", "append", "write", "start", "accept", "claim", "release"}
+    {
+        "enlist",
+        "depose",
+        "retire",
+        "append",
+        "write",
+        "start",
+        "accept",
+        "claim",
+        "release",
+        "reopen",
+        "relabel",
+    }
 )
 
 

@@ -77,6 +77,8 @@ class Ledger:
         self.flying: dict[int, set[Op]] = defaultdict(set)
         self.effects = 0
         self.repeats = 0
+        self.writes = 0  # that were tried
+        self.story: list[str] = []
         self.wall_was_set = False
         self._program_of = program_of
         self.clock = clock
@@ -142,6 +144,7 @@ class Ledger:
 
     def before(self, verb: str, args: tuple[Any, ...]) -> None:
         """A write is about to be done."""
+        self.writes += 1
         if verb == "append":
             batch: Batch = args[0]
             nos = {entry[0] for entry in batch.entries} | {c.no for c in batch.changes}
@@ -169,12 +172,14 @@ class Ledger:
         elif verb == "depose" and reply:
             self._check_deposed(args[0])
             self.gone.add(args[0])
+            self.story.append(f"  worker {args[0]} is taken for dead")
         elif verb == "retire":
             self.gone.add(args[0])
         elif verb == "claim":
             for row in reply:
                 free = row.owner == 0 or row.owner in self.gone
                 claim(free, "no run is taken from a living worker", (row.no, row.owner, args[0]))
+                self.story.append(f"  worker {args[0]} takes run {row.no} over")
 
     def refused(self, verb: str, args: tuple[Any, ...]) -> None:
         """A write was refused: of a batch, nothing of it may be there."""

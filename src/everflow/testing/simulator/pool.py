@@ -19,14 +19,20 @@ Tell = Callable[[Attempt, Ended | None], None]
 
 
 class StepPool:
-    """Implements ``everflow.engine.dispatcher.Pool``. ``seen`` is told what is begun."""
+    """Implements ``everflow.engine.dispatcher.Pool``.
 
-    def __init__(self, performer: Performer, tell: Tell, seen: Callable[[Attempt], None]) -> None:
+    ``seen`` is told what is begun, ``happened`` what was performed, and how that ended.
+    """
+
+    def __init__(
+        self, performer: Performer, tell: Tell, seen: Callable[[Attempt], None], happened: Tell
+    ) -> None:
         self.begun: list[Attempt] = []
         self.ended: list[tuple[Attempt, Ended | None]] = []
         self._performer = performer
         self._tell = tell
         self._seen = seen
+        self._happened = happened
 
     def begin(self, attempt: Attempt) -> None:
         """Take an attempt in."""
@@ -52,7 +58,9 @@ class StepPool:
         if not self.begun:
             return None
         attempt = self.begun.pop(pick % len(self.begun))
-        self.ended.append((attempt, self._performer(attempt)))
+        end = self._performer(attempt)
+        self._happened(attempt, end)
+        self.ended.append((attempt, end))
         return attempt
 
     def tell(self, pick: int) -> Attempt | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,18 +12,21 @@ from random import Random
 from typing import Any
 
 from everflow.config import Config
+from everflow.core.node import Node
 from everflow.core.registry import Registry, default_registry
 from everflow.engine.dependencies import open_all
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.corpus import corpus, generated
+from everflow.testing.simulator.everywrite import faulted, plain_life
 from everflow.testing.simulator.ledger import Untrue
 from everflow.testing.simulator.plan import VERBS, Step, draw
 from everflow.testing.simulator.rest import finish, settle
 from everflow.testing.simulator.shrink import shrunk
+from everflow.testing.simulator.stubs import staged
 from everflow.testing.simulator.subjects import Subject
 from everflow.testing.simulator.world import World
 
-__all__ = ["Report", "Simulation", "simulate"]
+__all__ = ["Report", "Simulation", "simulate", "simulate_every_write"]
 
 SMALL = Config(
     max_unrecorded=3,
@@ -58,6 +62,7 @@ class Report:
     repeats: int = 0
     untrue: Untrue | None = None
     story: list[str] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)  # of each step
 
     @property
     def text(self) -> str:
@@ -71,8 +76,15 @@ class Report:
             raise AssertionError(self.text) from self.untrue
 
 
+def _all_real(_: Node[Any, Any]) -> bool:
+    return True
+
+
 class Simulation:
-    """Flows under simulation. ``config`` is small, so that limits are met often."""
+    """Flows under simulation. ``config`` is small, so that limits are met often.
+
+    ``real`` says which nodes keep their own functions, all by default; the others become stubs.
+    """
 
     def __init__(
         self,
@@ -84,9 +96,12 @@ class Simulation:
         steps: int = 60,
         faults: float = 0.35,
         verbs: Mapping[str, float] = VERBS,
+        real: Callable[[Node[Any, Any]], bool] = _all_real,
     ) -> None:
-        self._subjects = list(subjects)
-        self._registry = registry or default_registry()
+        known = registry or default_registry()
+        staging = real is not _all_real or any(subject.replace for subject in subjects)
+        found, stage = staged(subjects, known, real=real) if staging else (list(subjects), known)
+        self._subjects, self._registry = found, stage
         self._provide = dict(provide or {})
         self._config = config
         self._length = steps
@@ -118,8 +133,10 @@ class Simulation:
                 world.spawn()
             for step in report.steps:
                 world.take(step)
+            world.story.append("from here on nothing goes wrong")
             settle(world)
             finish(world, dice)
+            world.witness.look()
         except Untrue as untrue:
             report.untrue = untrue
         except AssertionError as error:  # a claim of the shadow's
@@ -136,6 +153,17 @@ class Simulation:
             return again is not None and again.sentence == untrue.sentence
 
         return self.run(report.seed, shrunk(report.steps, breaks))
+
+    def every_write(self, seed: int = 0, rounds: int = 6) -> Iterator[Report]:
+        """Live one life again and again, with each fault at each of its writes in turn.
+
+        ``rounds`` bounds how much of the life is led step by step, so that it can go wrong there.
+        """
+        plan = plain_life(Random(seed), rounds)
+        first = self.run(seed, plan)
+        yield first
+        if first.untrue is None:
+            yield from (self.run(seed, again) for again in faulted(plan, first.writes))
 
     def _cast(self, seed: int, dice: Random) -> tuple[list[Subject], Registry, dict[str, float]]:
         """The flows of a seed and how often what is done: those given, or some drawn."""
@@ -158,7 +186,14 @@ class Simulation:
         report.runs = len(world.ledger.journals)
         report.entries = sum(map(len, world.ledger.journals.values()))
         report.effects, report.repeats = world.ledger.effects, world.ledger.repeats
-        report.story = world.story
+        report.story, report.writes = _numbered(world), world.writes
+
+
+def _numbered(world: World) -> list[str]:
+    """The story with runs numbered from 1 in the order of their starts."""
+    order = {str(no): str(index) for index, no in enumerate(world.ledger.journals, 1)}
+    number = re.compile(r"\b\d{10,}\b")
+    return [number.sub(lambda found: order.get(found[0], found[0]), line) for line in world.story]
 
 
 @lru_cache(maxsize=4)
@@ -178,6 +213,20 @@ def _silence() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+def simulate_every_write(subjects: Sequence[Subject], **settings: Any) -> list[Report]:
+    """Live through a crash and a lie at every write of a life; stops at a claim that broke.
+
+    The last report is the broken one, shrunk; all others held.
+    """
+    simulation = Simulation(subjects, **settings)
+    reports = []
+    for report in simulation.every_write():
+        reports.append(simulation.shrink(report))
+        if report.untrue is not None:
+            break
+    return reports
 
 
 def simulate(seed: int, subjects: Sequence[Subject] = (), **settings: Any) -> Report:

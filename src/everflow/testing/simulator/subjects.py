@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.flow import Flow
 from everflow.errors import WrongArgument
+from everflow.testing.simulator.seen import Invariant
 
 __all__ = ["Subject"]
 
@@ -24,7 +24,8 @@ class Subject:
     function of tag and dice. ``early``: tags that may be answered before they are asked.
     ``reference``: the flow's nodes are functions of input and attempt alone and its ``parallel``
     handlers don't tell one error from another, so that its value can be computed directly and
-    compared.
+    compared. ``replace``: stand-ins for nodes, by node or canonical name. ``invariants``: what
+    must be true at every moment, see ``invariant``.
     """
 
     flow: Flow[Any, Any]
@@ -32,11 +33,11 @@ class Subject:
     answers: Answers = field(default_factory=dict)
     early: Sequence[str] = ()
     reference: bool = False
+    replace: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
+    invariants: Sequence[Invariant] = ()
 
     def answer(self, tag: str, dice: Random) -> Any:
         """What somebody answers to a question of that tag."""
-        if tag == UNDO_TAG:
-            return dice.choice(UNDO_ANSWERS["enum"])
         if callable(self.answers):
             return self.answers(tag, dice)
         known = self.answers.get(tag)

@@ -23,6 +23,7 @@ from everflow.testing.performing import Performer
 from everflow.testing.simulator.faulty import FaultyStore
 from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.pool import StepPool
+from everflow.testing.simulator.witness import Witness
 
 __all__ = ["Worker"]
 
@@ -44,6 +45,7 @@ class Worker:
         config: Config,
         *,
         performer: Performer,
+        witness: Witness,
         holds: Callable[[], bool],
         meanwhile: Callable[[], None],
     ) -> None:
@@ -57,11 +59,12 @@ class Worker:
         self.scheduler = Scheduler(
             cast("Store", store), registry, config, clock, host="simulated", pid=name
         )
-        self.pool = StepPool(performer, self._tell, self._begun)
+        self.pool = StepPool(performer, self._tell, self._begun, witness.pooled)
         places = (Place.THREAD, Place.LOOP, Place.PROCESS)
         self.scheduler.pools.update(dict.fromkeys(places, self.pool))
         self.scheduler.committer = self
         self._ledger = ledger
+        self._witness = witness
         self._ended = self.scheduler.dispatcher.ended
         self.scheduler.dispatcher.ended = self._ended_inline
 
@@ -134,6 +137,7 @@ class Worker:
         pure = self.scheduler.dispatcher.callee(cell, op).pure
         since = None if pure else op.since
         self._ledger.began(self.id, cell.row.no, op.id, since=since, pooled=False)
+        self._witness.inline(cell, op, end)
         self._ended(cell, op, end)
 
     def _owner(self) -> tuple[int, int]:

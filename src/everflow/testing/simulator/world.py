@@ -22,6 +22,7 @@ from everflow.testing.simulator.ledger import Ledger, Untrue
 from everflow.testing.simulator.people import People
 from everflow.testing.simulator.plan import Fault, Step
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.witness import Witness
 from everflow.testing.simulator.worker import Worker
 
 __all__ = ["World"]
@@ -48,6 +49,7 @@ class World:
         self.clock = JumpClock()
         self.config = config
         self.story: list[str] = []
+        self.writes: list[int] = []  # of each step
         self.calm = False
         self._frozen: Worker | None = None
         self._outside: tuple[Client, FaultyStore] | None = None
@@ -66,6 +68,7 @@ class World:
             self.clock,
             config,
         )
+        self.witness = Witness(self.ledger, registry.types, given, self.story, subjects)
         self.people = People(self.base, self.ledger, subjects)
         self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
             "turn": self._turn,
@@ -88,8 +91,11 @@ class World:
     def take(self, step: Step) -> None:
         """Carry out one step; Untrue when a claim breaks in it."""
         self._dice = Random(step.salt)
+        before = self.ledger.writes
         told = self._verbs[step.verb](step, self._dice)
         self.story.append(f"{step.verb}: {told}")
+        self.writes.append(self.ledger.writes - before)
+        self.witness.look()
 
     def earliest(self) -> int:
         """The earliest time that it is for anybody."""
@@ -113,6 +119,7 @@ class World:
                 self.registry,
                 self.config,
                 performer=self._performer,
+                witness=self.witness,
                 holds=lambda: self._dice.random() < 0.5,  # noqa: PLR2004 - half of them
                 meanwhile=self._meanwhile,
             )

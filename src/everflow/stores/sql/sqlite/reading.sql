@@ -107,6 +107,9 @@ flow = :flow
 -- name: filter_queue
 queue = :queue
 
+-- name: filter_parent
+parent = :parent
+
 -- name: filter_since
 created >= :since
 

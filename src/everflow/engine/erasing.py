@@ -1,0 +1,94 @@
+"""Erasing a run: its key is destroyed, and with it all that was ever sealed with it.
+
+First it is written down that the run is erased, then the key goes: killed between the two, the
+erasure is repeated. What stays is the skeleton: ids, names, labels, statuses, times, kinds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from everflow.core.entries import Entry, decode_body
+from everflow.core.marks import SEALED, is_marked
+from everflow.engine.audit import audit
+from everflow.errors import CallerError, ConfigurationError, KeyMissing, RunErased, StillRunning
+from everflow.store import OUTCOMES, Put, RunRow, Store
+from everflow.stores.layer import as_kept, keys_of
+
+__all__ = ["ERASED", "Erasure", "erase", "erasure_of", "require_open", "require_readable"]
+
+ERASED = "erased"  # the kind of record
+
+
+class Erasure(msgspec.Struct, kw_only=True):
+    """When a run was erased, in microseconds, and by whom."""
+
+    at: int
+    by: str = ""
+
+
+def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
+    """Erase an ended run; False when it is erased already.
+
+    StillRunning for a run that goes on, ConfigurationError where there are no keys, CallerError for
+    a run that was never sealed.
+    """
+    keys = keys_of(store)
+    if keys is None:
+        raise ConfigurationError(
+            "the store isn't opened with keys, so that there is none to destroy",
+            hint="give the key store: `keys` in [tool.everflow], or Engine(encryption=...)",
+        )
+    if row.status not in OUTCOMES:
+        raise StillRunning(
+            f"the run is {row.status}: only one that has ended is erased",
+            run=row.id,
+            flow=row.flow,
+            hint=f"cancel it first: `everflow cancel {row.id}`",
+        )
+    known = erasure_of(store, row.id)
+    if known is None and not _is_sealed(store, row):
+        raise CallerError(
+            "the run was begun without encryption, so that it has no key to destroy",
+            run=row.id,
+            hint="export it, and import it with --replace into an encrypted store: that seals it",
+        )
+    if known is None:
+        body = msgspec.json.encode(Erasure(at=at, by=by)).decode()
+        told = audit("erase", at=at, by=by, run=row.id)
+        store.write([Put(kind=ERASED, key=row.id, body=body), told], at=at)
+    return keys.erase([row.id])[0] or known is None
+
+
+def _is_sealed(store: Store, row: RunRow) -> bool:
+    first = as_kept(store).journal(row.no, limit=1)
+    return any(is_marked(SEALED, decode_body(body).payload) for _, _, body, _ in first)
+
+
+def erasure_of(store: Store, run: str) -> Erasure | None:
+    """When and by whom a run was erased; None for one that wasn't."""
+    found = store.records(ERASED, keys=[run])
+    return msgspec.json.decode(found[0].body, type=Erasure) if found else None
+
+
+def require_readable(store: Store, row: RunRow) -> None:
+    """RunErased for a run whose data is gone, KeyMissing for one whose key isn't here."""
+    if not is_marked(SEALED, row.outcome or ""):
+        return
+    where = {"run": row.id, "flow": row.flow}
+    if erasure_of(store, row.id) is not None:
+        raise RunErased("the run's data was erased; only its skeleton is left", **where)
+    raise KeyMissing(
+        "the run's data is sealed, and its key isn't here",
+        **where,
+        hint="open the store with the keys it was written with; nothing is lost",
+    )
+
+
+def require_open(first: Entry) -> None:
+    """KeyMissing where a run's first entry is still sealed: nobody here can work on it."""
+    if is_marked(SEALED, first.payload):
+        raise KeyMissing(
+            "the run's data is sealed, and this worker was given no keys",
+            hint="give it the key store that the run was begun with; nothing is lost",
+        )

@@ -1,0 +1,233 @@
+"""A store over another one, verb by verb: what every layer at the store's edge starts from.
+
+A layer overrides the verbs that carry what it changes. All layers are without state of their own
+that matters, so that any number of them may stand over one store, in any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from typing import Literal
+
+from everflow.core.status import Status
+from everflow.store import (
+    Arrival,
+    Batch,
+    EntryRow,
+    Imported,
+    Letter,
+    Loaded,
+    Message,
+    NewRun,
+    Put,
+    QuestionQuery,
+    QuestionRow,
+    Record,
+    Reopened,
+    RunQuery,
+    RunRow,
+    SideRow,
+    Store,
+    StoreInfo,
+    Verdict,
+    WorkerRow,
+)
+from everflow.store.keys import Keys
+
+__all__ = ["Layer", "as_kept", "innermost", "keys_of"]
+
+
+class Layer:
+    """Every verb of the contract, passed on to the store within."""
+
+    keys: Keys | None = None  # with which this layer seals, if it does
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+
+    def info(self) -> StoreInfo:
+        return self.inner.info()
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def version(self) -> int:
+        return self.inner.version()
+
+    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+        return self.inner.enlist(host=host, pid=pid, at=at)
+
+    def beat(self, worker: int) -> None:
+        self.inner.beat(worker)
+
+    def flights(self, worker: int, slots: int) -> MutableSequence[int]:
+        return self.inner.flights(worker, slots)
+
+    def in_flight(self, worker: int) -> list[int]:
+        return self.inner.in_flight(worker)
+
+    def workers(self) -> list[WorkerRow]:
+        return self.inner.workers()
+
+    def depose(self, worker: int, epoch: int) -> bool:
+        return self.inner.depose(worker, epoch)
+
+    def retire(self, worker: int) -> None:
+        self.inner.retire(worker)
+
+    def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
+        return self.inner.append(batch, side_rows)
+
+    def write(
+        self,
+        puts: Sequence[Put],
+        *,
+        at: int,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        letters: Sequence[Letter] = (),
+        admit: Sequence[int] = (),
+    ) -> list[RunRow] | None:
+        return self.inner.write(
+            puts, at=at, starts=starts, definitions=definitions, letters=letters, admit=admit
+        )
+
+    def start(
+        self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
+    ) -> list[RunRow]:
+        return self.inner.start(runs, definitions)
+
+    def accept(self, messages: Sequence[Message]) -> list[Verdict]:
+        return self.inner.accept(messages)
+
+    def claim(
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+    ) -> list[RunRow]:
+        return self.inner.claim(worker, now=now, limit=limit, without=without)
+
+    def release(self, worker: int, nos: Sequence[int]) -> None:
+        self.inner.release(worker, nos)
+
+    def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
+        return self.inner.arrivals(worker, after=after, limit=limit)
+
+    def due(self, worker: int, *, now: int, limit: int) -> list[int]:
+        return self.inner.due(worker, now=now, limit=limit)
+
+    def next_due(self, worker: int) -> int | None:
+        return self.inner.next_due(worker)
+
+    def load(self, nos: Sequence[int]) -> list[Loaded]:
+        return self.inner.load(nos)
+
+    def entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
+        return self.inner.entries(no, seqs)
+
+    def journal(self, no: int, *, first: int = 0, limit: int = 1000) -> list[EntryRow]:
+        return self.inner.journal(no, first=first, limit=limit)
+
+    def find(self, id: str) -> RunRow | None:
+        return self.inner.find(id)
+
+    def find_key(self, flow: str, key: str) -> RunRow | None:
+        return self.inner.find_key(flow, key)
+
+    def rows(self, nos: Sequence[int]) -> list[RunRow]:
+        return self.inner.rows(nos)
+
+    def standing(self, no: int) -> tuple[Status, int] | None:
+        return self.inner.standing(no)
+
+    def asked(
+        self, places: Sequence[tuple[str, str, int]]
+    ) -> list[tuple[RunRow | None, QuestionRow | None]]:
+        return self.inner.asked(places)
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        return self.inner.runs(query)
+
+    def count(self, query: RunQuery) -> dict[Status, int]:
+        return self.inner.count(query)
+
+    def questions(self, query: QuestionQuery) -> list[QuestionRow]:
+        return self.inner.questions(query)
+
+    def definition(self, hash: str) -> str | None:
+        return self.inner.definition(hash)
+
+    def records(
+        self,
+        kind: str,
+        *,
+        keys: Sequence[str] | None = None,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> list[Record]:
+        return self.inner.records(kind, keys=keys, prefix=prefix, after=after, limit=limit)
+
+    def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
+        return self.inner.due_records(kind, now=now, limit=limit)
+
+    def next_record_due(self, kind: str) -> int | None:
+        return self.inner.next_record_due(kind)
+
+    def backup(self, place: str, progress: Callable[[int, int], None] | None = None) -> None:
+        self.inner.backup(place, progress)
+
+    def export(self, no: int) -> Imported:
+        return self.inner.export(no)
+
+    def install(
+        self,
+        runs: Sequence[Imported],
+        definitions: Sequence[tuple[str, str]],
+        *,
+        replace: bool = False,
+    ) -> list[Literal["new", "same", "conflict", "replaced"]]:
+        return self.inner.install(runs, definitions, replace=replace)
+
+    def adopt(self, nos: Sequence[int]) -> list[bool]:
+        return self.inner.adopt(nos)
+
+    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
+        return self.inner.reopen(runs, puts, at=at)
+
+    def relabel(
+        self,
+        nos: Sequence[int],
+        labels: Mapping[str, str | None],
+        puts: Sequence[Put] = (),
+        *,
+        at: int,
+    ) -> None:
+        self.inner.relabel(nos, labels, puts, at=at)
+
+    def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
+        return self.inner.prune(no, before=before, keep=keep)
+
+
+def innermost(store: Store) -> Store:
+    """The store under all layers."""
+    while isinstance(store, Layer):
+        store = store.inner
+    return store
+
+
+def keys_of(store: Store) -> Keys | None:
+    """The keys with which a store is sealed; None for one that isn't."""
+    while isinstance(store, Layer):
+        if store.keys is not None:
+            return store.keys
+        store = store.inner
+    return None
+
+
+def as_kept(store: Store) -> Store:
+    """The store as it is under its seal: what leaves it that way is readable by its keys alone."""
+    found = store
+    while isinstance(found, Layer):
+        if found.keys is not None:
+            return found.inner
+        found = found.inner
+    return store
