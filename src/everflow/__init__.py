@@ -13,6 +13,7 @@ from everflow.core.combine.control import (
 )
 from everflow.core.combine.failure import failed, reason_of
 from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.expressions import it
@@ -77,6 +78,7 @@ __all__ = [
     "parallel",
     "reason_of",
     "retry",
+    "saga",
     "sequence",
     "sleep",
     "sleep_until",

@@ -58,6 +58,10 @@ class RunClock:
         """The same: a process that executes runs dates what it starts by the runs' time."""
         return self.now()
 
+    def latest(self) -> int:
+        """The later of the runs' time and the time of day: what was due by either is due."""
+        return max(self.now(), self._clock.wall())
+
     def boot(self) -> int:
         """The boot clock itself."""
         return self._clock.boot()

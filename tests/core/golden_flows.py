@@ -16,6 +16,7 @@ from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.definition import Definition
@@ -24,7 +25,7 @@ from everflow.core.flow import Flow
 from everflow.core.journal import base_entry, outcome_text, snapshot
 from everflow.core.node import node
 from everflow.testing.driver import Driver
-from tests.core.sample_flows import first, inc, rescue, second, third
+from tests.core.sample_flows import broken, first, inc, rescue, second, third
 
 RELEASE = "0.1.0"
 FOLDER = Path(__file__).parent / "golden"
@@ -140,6 +141,22 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
     "cancelled": (
         parallel(first, suspend("x"), retry(2, second, backoff=5)),
         lambda d: d.start(1).error("second").cancel().result("first", "late"),
+    ),
+    "saga": (
+        saga((first, second), (third, broken), suspend("ok"), inc),
+        lambda d: (
+            d.start(LONG)
+            .result("first", LONG)
+            .result("third", 3)
+            .answer("ok", value=True)
+            .error("inc")
+            .error("broken", "not yet")
+            .cancel()
+            .answer("@undo", "retry")
+            .error("broken", "never")
+            .answer("@undo", "skip", 2)
+            .result("second", None)
+        ),
     ),
     "moved": (
         retry(2, first),

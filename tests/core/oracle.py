@@ -6,6 +6,7 @@ from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Keep, Sequence
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import Caught, ErrorData, Failure, Settled
@@ -41,6 +42,10 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
         case Sequence():
             for step in flow.steps:
                 x = _value(step, x)
+            return x
+        case Saga():
+            for _, do, _ in flow.steps:
+                x = _value(do, x)
             return x
         case Parallel(join="settled"):
             return _joined(flow, [_settled(child, x) for _, child in flow.parts])

@@ -64,7 +64,8 @@ def test_the_faces_have_the_same_methods() -> None:
 def test_every_method_of_a_face_says_what_it_does(face: type) -> None:
     """A docstring each, and the sync and async ones take the same arguments."""
     assert [name for name in public(face) if not inspect.getdoc(getattr(face, name))] == []
-    for name in public(face) - LIFE[face]:
+    called = {name for name in public(face) if callable(getattr(face, name))}
+    for name in called - LIFE[face]:
         mine = inspect.signature(getattr(face, name)).parameters
         assert list(mine) == list(inspect.signature(getattr(Engine, name)).parameters), name
 

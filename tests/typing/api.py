@@ -12,6 +12,7 @@ from everflow.core.algebra import ask, const, flow, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.expressions import It, it
 from everflow.core.faults import Caught, Failure, Question, Settled
@@ -93,6 +94,10 @@ def note(caught: Caught[Draft]) -> str:
     return caught.error.message
 
 
+def undo_write(pair: tuple[Brief, Draft]) -> None:
+    """An undo."""
+
+
 def tell(result: tuple[Draft, bool]) -> str:
     """What comes after a question."""
     return str(result[1])
@@ -165,6 +170,10 @@ assert_type(retry(3, count, on=ValueError), Flow[Draft, int])
 assert_type(timeout(5, count), Flow[Draft, int])
 assert_type(timeout(timedelta(seconds=1), node(write) >> count), Flow[Brief, int])
 try_catch(is_long, note)  # type: ignore[misc]  # it would catch with a Draft
+assert_type(saga((write, undo_write), count), Flow[Brief, int])
+assert_type(saga(node(write), (node(count), today)), Flow[Brief, int])
+assert_type(saga(write, improve, (count, today), is_long), Flow[Brief, bool])
+saga((write, tell), count)  # type: ignore[misc]  # an undo gets (input, output)
 timeout(1.5, count)  # type: ignore[arg-type]  # seconds or ticks?
 
 # --- waiting

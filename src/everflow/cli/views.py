@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from everflow.cli.words import instant
+from everflow.core.combine.saga import UNDO_ANSWERS
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, decode_error
 from everflow.core.journal import BASES, read_outcome
@@ -113,7 +114,10 @@ def schema_at(store: Store, definition: str, position: str) -> Any:
     """The JSON Schema of the answers at a position of a definition; None for any answer."""
     body = store.definition(definition)
     rows = msgspec.json.decode(body)["rows"] if body else []
-    return next((row[3].get("schema") for row in rows if row[0] == position), None)
+    place = next((row for row in rows if row[0] == position), None)
+    if place is not None and place[1] == "saga":
+        return UNDO_ANSWERS
+    return None if place is None else place[3].get("schema")
 
 
 def question_view(store: Store, question: QuestionRow) -> View:

@@ -22,6 +22,7 @@ from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import It
@@ -38,7 +39,7 @@ KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
         Ask, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node, Parallel,
-        Retry, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+        Retry, Saga, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")

@@ -6,6 +6,7 @@ An error that a node raised is *reified* once, by the engine, and is plain data 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -22,6 +23,7 @@ __all__ = [
     "Question",
     "Scheduled",
     "Settled",
+    "attached",
     "decode_error",
     "encode_error",
     "error_kinds",
@@ -103,6 +105,7 @@ class Scheduled(Generic[T]):
     schedule: str
 
 
+ATTACHED = 16  # errors beside one error, so that its size stays bounded
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(ErrorData)
 _PREFIX, _SUFFIX = '{"$":"Error","v":', "}"
@@ -142,3 +145,11 @@ def make_error(kind: type[EverflowError], message: str, *, position: str = "") -
         kinds=error_kinds(kind),
         position=position,
     )
+
+
+def attached(first: ErrorData, rest: Sequence[ErrorData]) -> ErrorData:
+    """An error with the others, theirs among them in one flat row: nesting can't grow it."""
+    others = list(first.others)
+    for error in rest:
+        others += [msgspec.structs.replace(error, others=()), *error.others]
+    return msgspec.structs.replace(first, others=tuple(others[:ATTACHED]))

@@ -91,7 +91,10 @@ class Moves(Protocol):
         """Close an open op of one's own by consequence."""
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
-        """Cancel one child, or all; give the ids of the ops that the world must close first."""
+        """Cancel one child, or all; give what has to be closed first: ops and undoing frames."""
+
+    def close(self, frame: AnyFrame, error: ErrorData | None) -> None:
+        """Take a frame off the table that outlived its cancel; who cancelled it is told."""
 
     def occurrence(self, tag: str) -> int:
         """Count a question of that tag."""
@@ -175,7 +178,10 @@ class Flow(Generic[In_contra, Out_co]):
         m.throw(frame, error)
 
     def child_closed(self, m: Moves, frame: Any, op: str, error: ErrorData | None) -> None:
-        """An op of a cancelled child is closed; ``error`` is one that the cancel didn't cause."""
+        """Something of a cancelled child is closed: an op, or what it undid.
+
+        ``error`` is one that the cancel didn't cause.
+        """
 
     def going(self, frame: Any, site: Site) -> Iterable[tuple[str, str]]:
         """The keys and paths under which children and ops of one's own may go on."""

@@ -8,6 +8,8 @@ golden files. A tag that this release doesn't know stops the load; it is never g
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import msgspec
 
 from everflow.core.faults import ErrorData
@@ -25,10 +27,13 @@ __all__ = [
     "LoopFrame",
     "ParallelFrame",
     "RetryFrame",
+    "SagaFrame",
     "SequenceFrame",
     "TicksFrame",
     "TimeoutFrame",
     "holds_budget",
+    "owes_undo",
+    "shields",
 ]
 
 
@@ -117,6 +122,36 @@ class AskFrame(Frame, tag="ask/1", kw_only=True):
     closing: dict[str, None] = {}
 
 
+class SagaFrame(Frame, tag="saga/1", kw_only=True):
+    """``results`` holds (input, output) of each step that is done and can be undone, in order.
+
+    While it goes forward, ``index`` is the place of the step that goes on and ``input`` what that
+    was given. Once ``undoing``, ``closing`` is waited for before the first undo, and ``attempt``
+    counts the tries of undos. ``cancelled``: its end is told as that of an op that was cancelled,
+    with ``error`` unless something in between would have caught that (``guarded``).
+    """
+
+    input: AnyRef
+    index: int = 0
+    results: dict[str, AnyRef] = {}
+    error: ErrorData | None = None
+    undoing: bool = False
+    cancelled: bool = False
+    guarded: bool = False
+    closing: dict[str, None] = {}
+    attempt: int = 1
+
+
+def owes_undo(frame: Frame) -> TypeGuard[SagaFrame]:
+    """Whether the frame outlives a cancel of its extent, because something is to be undone."""
+    return type(frame) is SagaFrame and (frame.undoing or bool(frame.results))
+
+
+def shields(frame: Frame) -> bool:
+    """Whether budgets around the frame don't count for what is under it, as for an undo."""
+    return type(frame) is SagaFrame and frame.undoing
+
+
 def holds_budget(frame: Frame) -> bool:
     """Whether the frame limits the ticks of what is under it."""
     return type(frame) is TicksFrame or (type(frame) is ParallelFrame and bool(frame.shares))
@@ -134,4 +169,5 @@ AnyFrame = (
     | TimeoutFrame
     | ParallelFrame
     | AskFrame
+    | SagaFrame
 )

@@ -53,7 +53,7 @@ STEPS = (
     Step(Status.BLOCKED, Status.CANCELLING, "a cancel is applied"),
     Step(Status.BLOCKED, Status.HANDED_OFF, "a peer takes it over"),
     Step(Status.CANCELLING, Status.CANCELLED, "everything open is closed"),
-    Step(Status.CANCELLING, Status.BLOCKED, "an undo failed"),
+    Step(Status.CANCELLING, Status.BLOCKED, "an undo needs code, the store or an operator"),
     Step(Status.FAILED, Status.QUEUED, "a retry opens the next generation"),
 )
 

@@ -216,13 +216,8 @@ class Machine(Stepper):
         state = self.state
         state.cancelling = True
         state.outcome = None
-        state.budgets = 0
-        state.frames.clear()
         state.early.clear()
-        for op in list(state.ops.values()):
-            if self._stop(op):
-                op.parent, op.key = "", "@cancel"
-        if not state.ops:
+        if not self.cancel_all():
             state.outcome = Cancelled()
 
     def _retried(self, entry: Entry) -> None:

@@ -2,18 +2,20 @@
 
 Two rules hold here. Nothing recurses: a transition only notes what comes next, so that neither
 10,000 nodes in a row nor 2,000 nested combinators grow Python's stack. A cancelled extent is gone
-at once, with its frames and with what was noted for it; only ops that the world has begun stay
-until it closes them, and their ends are told to the frame that cancelled them.
+at once, with its frames and with what was noted for it. Only ops that the world has begun stay
+until it closes them, and frames that owe an undo until they are through with it; their ends are
+told to the frame that cancelled them.
 """
 
 from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+from everflow.core.extents import Extent
 from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
-from everflow.core.frames import AnyFrame, holds_budget
-from everflow.core.ops import NodeOp, Op, QuestionOp, child_of, question_of
+from everflow.core.frames import AnyFrame, holds_budget, shields
+from everflow.core.ops import NodeOp, Op, QuestionOp, child_of
 from everflow.core.program import Program
 from everflow.core.refs import Built, Ref, oversize
 from everflow.core.state import Cancelled, Done, Failed, State
@@ -101,21 +103,24 @@ class Stepper:
             self.closed.append(op)
 
     def cancel_under(self, frame: AnyFrame, child: str | None = None) -> dict[str, None]:
-        """Cancel one child, or all; give the ids of the ops that the world must close first."""
-        waiting: dict[str, None] = {}
-        ops, frames = self._extent(frame, child)
-        for op, guarded in ops:
-            if self._stop(op):
-                op.guarded = op.guarded or guarded
-                op.parent, op.key = frame.path, child_of(op.id, frame.path)
-                waiting[op.id] = None
-        for gone in frames:
-            if holds_budget(gone):
-                self.state.budgets -= 1
-            del self.state.frames[gone.path]
+        """Cancel one child, or all; give what has to be closed first: ops and undoing frames."""
+        extent = Extent(self.state, self.sites).under(frame, child)
+        waiting, begun = self._cancel_extent(extent, frame.path)
         if self._work:
             self._forget(frame.path if child is None else f"{frame.path}/{child}", frame.path)
+        self._work += begun
         return waiting
+
+    def cancel_all(self) -> dict[str, None]:
+        """Cancel everything; give what has to be closed before the run is."""
+        waiting, begun = self._cancel_extent(Extent(self.state, self.sites).whole(), "")
+        self._work += begun
+        return waiting
+
+    def close(self, frame: AnyFrame, error: ErrorData | None) -> None:
+        """Take a frame off the table that outlived its cancel; who cancelled it is told."""
+        del self.state.frames[frame.path]
+        self._work.append((CLOSED, frame.parent, frame.path, error))
 
     def occurrence(self, tag: str) -> int:
         """Count a question of that tag."""
@@ -148,6 +153,8 @@ class Stepper:
             own = self._flow_of(frame).ticks_for(frame, key)
             if own is not None and (least is None or own < least):
                 least = own
+            if shields(frame):
+                break
             key, frame = frame.key, frames.get(frame.parent)
         return None if least is None else max(least, 0)
 
@@ -194,7 +201,7 @@ class Stepper:
             self.state.outcome = Done(value)
         elif what == FAILED:
             self.state.outcome = Failed(value)
-        elif not self.state.ops:
+        elif not (self.state.ops or self.state.frames):
             self.state.outcome = Cancelled()
 
     def _flow_of(self, frame: AnyFrame) -> Flow[Any, Any]:
@@ -210,45 +217,31 @@ class Stepper:
         self.drop(op.id)
         return False
 
-    def _extent(
-        self, root: AnyFrame, child: str | None
-    ) -> tuple[list[tuple[Op, bool]], list[AnyFrame]]:
-        """What goes on under a frame, or under one child of it: the ops and the frames.
-
-        With each op stands whether something in between would catch its error. It takes as long as
-        the extent is large, not the run: a thousand timeouts in one run may expire.
-        """
-        ops: list[tuple[Op, bool]] = []
-        frames: list[AnyFrame] = []
-        below = [(root, False)]
-        while below:
-            frame, guarded = below.pop()
-            site = self.sites[frame.position]
-            if frame is not root:
-                frames.append(frame)
-            if frame is not root or child is None:
-                closing = (self.state.ops.get(name) for name in getattr(frame, "closing", ()))
-                ops += [(op, guarded) for op in closing if op is not None]
-            for key, path in site.flow.going(frame, site):
-                if frame is root and child not in {None, key}:
-                    continue
-                caught = guarded or (frame is not root and site.flow.catches(frame, key))
-                inner = self._standing(site.kids.get(key), path)
-                if inner in self.state.frames:
-                    below.append((self.state.frames[inner], caught))
-                elif inner in self.state.ops:
-                    op = self.state.ops[inner]
-                    ops.append((op, caught))
-                    if type(op) is NodeOp and op.asking:
-                        ops.append((self.state.ops[question_of(op)], caught))
-        return ops, frames
-
-    def _standing(self, site: Site | None, path: str) -> str:
-        """Where a child stands that may be a flow without a frame of its own."""
-        while site is not None and site.flow.passes:
-            path = f"{path}/{site.flow.passes}"
-            site = site.kids[site.flow.passes]
-        return path
+    def _cancel_extent(
+        self, extent: Extent, root: str
+    ) -> tuple[dict[str, None], list[tuple[Any, ...]]]:
+        """Cancel what an extent holds: what ``root`` waits for, and the undos that may begin."""
+        waiting: dict[str, dict[str, None]] = {root: {}}
+        begun = []
+        for saga, guarded, owner in extent.staying.values():
+            waiting[owner][saga.path] = None
+            saga.parent, saga.key = owner, _key_of(saga.path, owner)
+            saga.guarded, saga.cancelled = saga.guarded or guarded, True
+            if not saga.undoing:
+                saga.undoing = True
+                saga.closing = waiting[saga.path] = {}
+                begun.append(saga)
+        for op, guarded, owner in extent.ops:
+            if self._stop(op):
+                op.guarded = op.guarded or guarded
+                op.parent, op.key = owner, _key_of(op.id, owner)
+                waiting[owner][op.id] = None
+        for gone in extent.gone:
+            if holds_budget(gone):
+                self.state.budgets -= 1
+            del self.state.frames[gone.path]
+        kicks = [(CLOSED, saga.path, "", None) for saga in begun if not saga.closing]
+        return waiting[root], kicks
 
     def _forget(self, root: str, owner: str) -> None:
         """Take away what was noted of a cancelled extent."""
@@ -276,9 +269,16 @@ class Stepper:
         while frame is not None:
             if self._flow_of(frame).charge(frame, key, ticks) and not ended:
                 overdrawn = frame, key
+            if shields(frame):
+                break
             key, frame, ended = frame.key, frames.get(frame.parent), False
         if overdrawn is None:
             return False
         frame, key = overdrawn
         self._flow_of(frame).expire(self, frame, key)
         return True
+
+
+def _key_of(path: str, owner: str) -> str:
+    """The key under which the end of what stands at ``path`` is told to who cancelled it."""
+    return child_of(path, owner) if owner else "@cancel"

@@ -18,11 +18,13 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
+from everflow.engine.admissions import Admissions
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader
+from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
-from everflow.engine.recorder import Draft, change_of
+from everflow.engine.recorder import Draft
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
 from everflow.store import ACTIVE, Arrival, Cancel, RunQuery, RunRow, Status
@@ -42,6 +44,8 @@ class Adoption:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._store = parts.store
+        self._parking = Parking(parts)
+        self.block = self._parking.block
         self._inbox = Inbox(
             parts.recorder,
             parts.cells,
@@ -50,9 +54,9 @@ class Adoption:
             block=self.block,
         )
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
-        self._without: set[str] = set()  # definitions that can't be run here
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
+        self._admissions = Admissions(parts.store)
         self._suspects = Suspects(
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
@@ -74,11 +78,11 @@ class Adoption:
 
     def nudge(self) -> None:
         """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
-        self._nudged = self._claiming = True
+        self._nudged = self._claiming = self._admissions.wanted = True
 
     def claim_soon(self) -> None:
         """This process started runs that nobody owns: claim in this turn."""
-        self._claiming = True
+        self._claiming = self._admissions.wanted = True
 
     def look_for_lost(self) -> None:
         """It isn't known whether a claim or a start went through: look what this worker owns."""
@@ -99,7 +103,7 @@ class Adoption:
 
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
-        self._without.clear()
+        self._parking.without.clear()
         self._parts.definitions.forget()
         self._claiming = True
 
@@ -108,7 +112,7 @@ class Adoption:
         boot = self._parts.system_clock.boot()
         if self._parts.ownership.watch() or boot >= self._next_claim:
             self._next_claim = boot + CLAIM_EVERY
-            self._claiming = True
+            self._claiming = self._admissions.wanted = True
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
@@ -117,14 +121,14 @@ class Adoption:
             version = self._store.version()
             if version != self._version:
                 self._version = version
-                self._nudged = self._claiming = True
+                self._nudged = self._claiming = self._admissions.wanted = True
         if self._nudged:
             self._nudged = self.take_arrivals()
             self._row_due = self._store.next_due(self._parts.ownership.worker)
         now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
-        if self._claiming:
+        if self._claiming or self._admissions.due(now):
             self._claim(now)
         self._take_in()
         self._suspects.look(boot)
@@ -167,14 +171,18 @@ class Adoption:
         room = self._room
         if room <= 0:
             return
+        self._admissions.look(now)
         try:
             rows = self._store.claim(
-                self._parts.ownership.worker, now=now, limit=room, without=sorted(self._without)
+                self._parts.ownership.worker,
+                now=now,
+                limit=room,
+                without=sorted(self._parking.without),
             )
         except StoreUnavailable:
             self._lost = True
             raise
-        self._claiming = len(rows) == room
+        self._claiming = len(rows) == room or self._admissions.wanted
         if rows:
             self._unloaded.append(rows)
 
@@ -210,20 +218,32 @@ class Adoption:
         cold = [no for no in nos if self._parts.cells.get(no) is None]
         for found in self._loader.load(cold):
             if isinstance(found, Blocked):
-                self._block_row(found.row, found.until, found.reason, missing=found.missing)
+                self._parking.block_row(found.row, found.until, found.reason, missing=found.missing)
                 continue
             cell = found.cell
+            if found.lacking:
+                self._cancel_lacking(cell, found.arrivals, found.lacking)
+                continue
             if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
             if cell.row.no in alone and self._suspects.died_alone(cell):
                 continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
 
+    def _cancel_lacking(self, cell: Cell, arrivals: Sequence[Arrival], lacking: str) -> None:
+        """Apply the cancel of a run whose undos have no code here; they wait for that."""
+        self._parts.cells.add(cell)
+        for arrival in arrivals:
+            if isinstance(arrival.message, Cancel):
+                self._inbox.apply(cell, arrival)
+        self._parking.leave(cell, lacking)
+
     def _comes(self, row: RunRow) -> bool:
         """Whether a run that got a message is on its way into memory: then that waits for it."""
-        if row.status in ACTIVE:
-            self._passed.add(row.no)
-        return row.status in ACTIVE
+        if row.status not in ACTIVE or row.status is Status.CANCELLING:
+            return False  # one that is cancelling may rest until its undo goes on
+        self._passed.add(row.no)
+        return True
 
     def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         """A run that this process just started: its first entry is in the store."""
@@ -271,10 +291,11 @@ class Adoption:
         if moved is not None:
             self._move(cell, moved)
         parts.recorder.touch(cell)
+        known = cell.machine.seq
         for arrival in arrivals:
             if isinstance(arrival.message, Cancel):  # first of all: the code may be missing
                 self._inbox.apply(cell, arrival)
-        held = self._take_up(cell, fresh=fresh)
+        held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
         if suspect and held:
             cell.changed |= asks
@@ -287,8 +308,8 @@ class Adoption:
         for arrival in arrivals:
             self._inbox.apply(cell, arrival)
 
-    def _take_up(self, cell: Cell, *, fresh: bool) -> list[NodeOp]:
-        """See to what a run waits for; give the nodes that are on disk and may begin."""
+    def _take_up(self, cell: Cell, known: int, *, fresh: bool) -> list[NodeOp]:
+        """See to what a run waits for; give the nodes that may begin: opened by entry ``known``."""
         parts = self._parts
         held: list[NodeOp] = []
         for op in cell.machine.commands():
@@ -299,7 +320,7 @@ class Adoption:
                     parts.recorder.open_question(cell, op)
             elif type(op) is NodeOp and op.stopping:
                 parts.stop(cell, op)
-            elif type(op) is NodeOp and not op.asking:
+            elif type(op) is NodeOp and not op.asking and op.since <= known:
                 held.append(op)
         return held
 
@@ -320,6 +341,7 @@ class Adoption:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
             self.rests(change.due)
+        self._claiming |= self._admissions.freed(draft)
 
     def rests(self, due: int | None) -> None:
         """A run of this worker rests until then; it may leave memory."""
@@ -342,35 +364,6 @@ class Adoption:
     def _read_again(self) -> None:
         self._after = 0
         self._nudged = True
-
-    # --- what can't go on
-
-    def block(self, cell: Cell, until: str, reason: str) -> None:
-        """Park a run that is in memory; nothing of it is lost."""
-        for op in cell.machine.commands():
-            if type(op) is NodeOp:
-                self._parts.dispatcher.stop(cell, op)
-        self._parts.cells.drop(cell.row.no)
-        self._block_row(cell.row, until, reason, missing=False)
-
-    def _block_row(self, row: RunRow, until: str, reason: str, *, missing: bool) -> None:
-        draft = self._parts.recorder.draft
-        no = row.no
-        if missing and self._parts.guest:
-            self._without.add(row.definition)
-            self._store.release(self._parts.ownership.worker, [no])
-            return
-        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
-        if missing:
-            self._without.add(row.definition)
-        if missing or until == "operator":
-            worker = self._parts.ownership.worker
-            draft.after.append(lambda: self._store.release(worker, [no]))
-        if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason) or not missing:
-            row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
-            draft.changes.append(change_of(row))
-        elif missing:
-            self._store.release(self._parts.ownership.worker, [no])
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar, Unpack
 
 from everflow.core.flow import Flow
 from everflow.engine.client import Client
+from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
@@ -98,17 +99,24 @@ class AsyncEngine:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> AsyncRun[Out]:
         """Start a run; see ``Engine.start``."""
-        row = await asyncio.to_thread(self._client.start, flow, value, key=key, labels=labels)
+        start = self._client.start
+        row = await asyncio.to_thread(start, flow, value, key=key, labels=labels, **place)
         return AsyncRun(row.id, self._alive, self._changes)
 
     async def start_all(
-        self, flow: Flow[In, Out] | str, values: Sequence[In]
+        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
     ) -> list[AsyncRun[Out]]:
         """Start a run for each value; see ``Engine.start_all``."""
-        rows = await asyncio.to_thread(self._client.start_all, flow, values)
+        rows = await asyncio.to_thread(self._client.start_all, flow, values, **place)
         return [AsyncRun(row.id, self._alive, self._changes) for row in rows]
+
+    @property
+    def queues(self) -> Queues:
+        """The store's queues. Its calls are short transactions on the caller's thread."""
+        return self._client.queues
 
     async def answer(
         self, token: str, value: Any, *, key: str | None = None, by: str = ""

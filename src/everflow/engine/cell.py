@@ -26,7 +26,8 @@ class Cell:
     """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
 
     __slots__ = (
-        "asked", "base_size", "changed", "definition", "dropped", "grown", "held", "machine",
+        "asked", "base_size", "changed", "definition", "dropped", "grown", "held", "lacking",
+        "machine",
         "nodes", "payloads", "questions", "row", "running", "timers", "touched",
     )  # fmt: skip
 
@@ -41,6 +42,7 @@ class Cell:
         self.changed = False  # the row must be written even if status and due stay
         self.touched = False
         self.dropped = False
+        self.lacking = False  # its code isn't here: what it opens can't begin
         self.held = 0  # reactions to come that need it in memory
         self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops
         self.nodes = self.questions = self.timers = 0

@@ -7,12 +7,13 @@ executes too: it gives its worker as the owner of what it starts, and is told of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
 from everflow.clock import Clock
 from everflow.config import Config
+from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
@@ -25,6 +26,7 @@ from everflow.engine.inputs import durable_names, input_readers, read_today
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
+from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import REPLIES, Reply, split_token
 from everflow.errors import (
     AlreadyDone,
@@ -85,12 +87,13 @@ class Client(Keeper):
         self.clock = clock
         self.definitions = Definitions(store, registry)
         self._config = config
-        self._random = random
+        self.random = random
         self._durable = durable
         self._admit = admit
         self._owner = owner
         self._started = started
         self._unclear = unclear
+        self.queues = Queues(store, clock, nudge)
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
         self._schemas: dict[str, dict[str, Any]] = {}
@@ -106,13 +109,16 @@ class Client(Keeper):
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
-        return self._start(self._prepare(flow, value, key, labels))
+        return self._start(self._prepare(flow, value, key, labels, place))
 
-    def start_all(self, flow: Flow[Any, Any] | str, values: Sequence[Any]) -> list[RunRow]:
+    def start_all(
+        self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
+    ) -> list[RunRow]:
         """Start a run for each value, in few transactions."""
-        prepared = [self._prepare(flow, value, None, None) for value in values]
+        prepared = [self._prepare(flow, value, None, None, place) for value in values]
         size = self._config.batch
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
@@ -146,14 +152,15 @@ class Client(Keeper):
         value: Any,
         key: str | None,
         labels: Mapping[str, str] | None,
+        place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
         definition = self.definition(flow)
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        self._check_input(definition, payload)
+        self.check_input(definition, payload)
         now = self.clock.wall()
-        run_id = new_run_id(now, self._random)
+        run_id = new_run_id(now, self.random)
         entry = Entry(0, now, Kind.START, "", payload, definition.hash, note=run_id)
         _, _, body, checksum = row_of(0, entry)
         new = NewRun(
@@ -166,9 +173,12 @@ class Client(Keeper):
             key=key,
             labels=dict(labels or {}),
         )
+        if place:
+            self.queues.put_in(new, place)
         return new, definition, payload
 
-    def _check_input(self, definition: Definition, payload: str) -> None:
+    def check_input(self, definition: Definition, payload: str) -> None:
+        """ValueMismatch for an input that the first nodes don't take."""
         for reader in self._checked[definition.hash]:
             try:
                 reader(payload)
@@ -183,7 +193,7 @@ class Client(Keeper):
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
         for new, _, _ in items:
-            if not new.no:
+            if not new.no and not new.queue:
                 new.owner, new.no = self._owner()
                 new.status = Status.RUNNING if new.owner else Status.QUEUED
             owned.append(new)
@@ -252,9 +262,10 @@ class Client(Keeper):
         Raises AmbiguousAnswer when several questions match, NotWaiting when none can.
         """
         row = self.row(run)
-        if tag is None or key is None:
-            self._refuse_if_ended(row)
         found = self.open_questions(row.no, tag)
+        undoing = row.status is Status.CANCELLING and bool(found)
+        if tag is None or key is None:
+            self._refuse_if_ended(row, undoing=undoing)
         alone = found[0] if len(found) == 1 else None
         if tag is None and alone is None:
             if not found and row.status is Status.SUSPENDED:
@@ -263,7 +274,7 @@ class Client(Keeper):
         message = self._by_tag(row, alone, str(tag), value, key, by)
         verdict = self._accept(message)
         if verdict is not Verdict.REPEATED:
-            self._refuse_if_ended(row)
+            self._refuse_if_ended(row, undoing=undoing)
         if verdict in {Verdict.AMBIGUOUS, Verdict.NOT_WAITING}:
             raise self._unplaced(row, message.tag)
         return self._reply(row, verdict)
@@ -332,7 +343,7 @@ class Client(Keeper):
     def _key(self, key: str | None) -> str:
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
-        return key if key is not None else new_key(self._random)
+        return key if key is not None else new_key(self.random)
 
     def _send_messages(self, messages: Sequence[Message]) -> list[Verdict]:
         try:
@@ -370,17 +381,19 @@ class Client(Keeper):
             known = {}
             body = msgspec.json.decode(self.store.definition(hash_) or '{"rows":[]}')
             for position, kind, shape, settings, _ in body["rows"]:
-                if kind in {"ask", "suspend"}:
+                if kind == "saga":
+                    known[position] = known[UNDO_TAG] = UNDO_ANSWERS
+                elif kind in {"ask", "suspend"}:
                     schema = settings.get("schema")
                     known[position] = known[shape["tag"]] = schema
                     known["#" + shape["tag"]] = True
             self._schemas[hash_] = known
         return known
 
-    def _refuse_if_ended(self, row: RunRow) -> None:
+    def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
         if row.status is Status.DONE:
             raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
-        if row.status is Status.CANCELLED or row.cancel:
+        if row.status is Status.CANCELLED or (row.cancel and not undoing):
             raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
         if row.status is Status.FAILED:
             raise RunFailed("the run has failed", run=row.id, flow=row.flow)

@@ -9,14 +9,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Protocol
 
 from everflow.errors import EverflowError, StoreError
 from everflow.store import Batch, Store
 
-__all__ = ["InlineCommitter", "ThreadedCommitter"]
+__all__ = ["Committer", "InlineCommitter", "ThreadedCommitter"]
 
 Committed = Callable[[list[int]], None]
 CommitFailed = Callable[[EverflowError], None]
+
+
+class Committer(Protocol):
+    """Sends batches to the store. ``here``: on this thread, before the call returns."""
+
+    def commit(self, batch: Batch, *, here: bool) -> None:
+        """Send a batch; how it went is told by ``committed`` or ``commit_failed``."""
 
 
 def send(store: Store, batch: Batch, committed: Committed, failed: CommitFailed) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar, Unpack
 
 from everflow.clock import Clock, RunClock, SystemClock
 from everflow.config import Config
@@ -14,6 +14,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.engine.client import Client
 from everflow.engine.ids import Random, system_random
 from everflow.engine.places import is_durable, open_store
+from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
@@ -73,13 +74,21 @@ class Connection:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> Run[Out]:
         """Start a run, for a worker to take; it is durable when this returns."""
-        return self._run(self.client.start(flow, value, key=key, labels=labels).id)
+        return self._run(self.client.start(flow, value, key=key, labels=labels, **place).id)
 
-    def start_all(self, flow: Flow[Any, Out] | str, values: Sequence[Any]) -> list[Run[Out]]:
+    def start_all(
+        self, flow: Flow[Any, Out] | str, values: Sequence[Any], **place: Unpack[InQueue]
+    ) -> list[Run[Out]]:
         """Start a run for each value, in few transactions."""
-        return [self._run(row.id) for row in self.client.start_all(flow, values)]
+        return [self._run(row.id) for row in self.client.start_all(flow, values, **place)]
+
+    @property
+    def queues(self) -> Queues:
+        """The store's queues: to declare, look at, change and remove."""
+        return self.client.queues
 
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""

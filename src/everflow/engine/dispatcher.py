@@ -19,6 +19,7 @@ from everflow.config import Config
 from everflow.core.entries import Kind
 from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
+from everflow.core.frames import shields
 from everflow.core.node import Place
 from everflow.core.ops import NodeOp, TimerOp
 from everflow.core.refs import Stored
@@ -331,5 +332,7 @@ def deadline_of(cell: Cell, op: NodeOp) -> int | None:
         timer = ops.get(f"{parent.path}/@within")
         if type(timer) is TimerOp and (least is None or timer.due < least):
             least = timer.due
+        if shields(parent):
+            break
         parent = frames.get(parent.parent)
     return least

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar, Unpack
 
 from everflow.clock import Clock, SystemClock
 from everflow.config import Config
@@ -29,6 +29,7 @@ from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.pools import LoopPool, ThreadPool
 from everflow.engine.processes import ProcessPool
+from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
@@ -210,13 +211,24 @@ class Engine:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> Run[Out]:
-        """Start a run; it is durable when this returns. The same ``key`` gives the same run."""
-        return self._run(self._guarded().start(flow, value, key=key, labels=labels).id)
+        """Start a run; it is durable when this returns. The same ``key`` gives the same run.
 
-    def start_all(self, flow: Flow[In, Out] | str, values: Sequence[In]) -> list[Run[Out]]:
+        ``queue``, ``lane`` and ``priority`` have it wait for its turn there, see ``InQueue``.
+        """
+        return self._run(self._guarded().start(flow, value, key=key, labels=labels, **place).id)
+
+    def start_all(
+        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
+    ) -> list[Run[Out]]:
         """Start a run for each value, in as few transactions as go."""
-        return [self._run(row.id) for row in self._guarded().start_all(flow, values)]
+        return [self._run(row.id) for row in self._guarded().start_all(flow, values, **place)]
+
+    @property
+    def queues(self) -> Queues:
+        """The store's queues: to declare, look at, change and remove."""
+        return self._guarded().queues
 
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer the question of that token; say what became of it."""

@@ -12,7 +12,18 @@ from everflow.errors import ValueMismatch
 __all__ = ["durable_names", "input_readers", "read_today"]
 
 _FIRST = frozenset(
-    ["sequence", "keep", "retry", "try_catch", "timeout", "ticks", "loop", "branch", "choose"]
+    [
+        "sequence",
+        "keep",
+        "retry",
+        "try_catch",
+        "timeout",
+        "ticks",
+        "loop",
+        "branch",
+        "choose",
+        "saga",
+    ]
 )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from everflow.core.definition import Definition, from_data
 from everflow.core.entries import decode_body
 from everflow.core.flow import Flow
+from everflow.core.frames import owes_undo
 from everflow.core.journal import fold, in_force
 from everflow.core.program import Program
 from everflow.core.registry import Registry
@@ -80,11 +81,15 @@ class Definitions:
 
 @dataclass(frozen=True)
 class Fresh:
-    """A run that could be loaded. ``moved``: it is to go on with these settings."""
+    """A run that could be loaded. ``moved``: it is to go on with these settings.
+
+    ``lacking``: why its code isn't here; it is to be cancelled, and the undos will wait.
+    """
 
     cell: Cell
     arrivals: list[Arrival]
     moved: Definition | None
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,20 +144,28 @@ class Loader:
         today = self._definitions.today(row.flow)
         same_shape = today is not None and today.hash[:SHAPE] == row.definition[:SHAPE]
         target = today if same_shape and today is not None else current
-        if not any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals):
-            self._check_code(target)  # a cancel needs no code
         begun = in_force(first)
 
         def program_of(hash_: str) -> Program:
             return self._definitions.current(row.flow, hash_).program
 
         machine = fold(program_of(begun), bodies, program_of)
+        cancelled = any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals)
+        lacking = ""
+        try:
+            self._check_code(target)
+        except UnresolvedName as error:
+            if not cancelled:
+                raise
+            if any(map(owes_undo, machine.state.frames.values())):
+                lacking = str(error)
         moved = target if target.hash != row.definition else None
         cell = Cell(row, current, machine)
+        cell.lacking = bool(lacking)
         cell.grown = sum(len(body) for body in bodies[1:])
         if row.base:
             cell.base_size = len(bodies[0])
-        return Fresh(cell, loaded.arrivals, moved)
+        return Fresh(cell, loaded.arrivals, moved, lacking)
 
     def _check_code(self, definition: Definition) -> None:
         """All functions and dependencies of a definition are here, else UnresolvedName."""

@@ -18,7 +18,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
 from everflow.engine.erasing import require_readable
 from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
-from everflow.store import OUTCOMES, QuestionRow, RunRow, Status, Store
+from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunRow, Status, Store
 
 __all__ = [
     "Changes",
@@ -97,6 +97,9 @@ def settled(store: Store, row: RunRow) -> bool:
         return True
     if row.status is Status.BLOCKED:
         return parked(row)
+    if row.status is Status.CANCELLING:
+        asks = store.questions(QuestionQuery(no=row.no, limit=1))  # an undo that failed, mostly
+        return bool(asks) and store.standing(row.no) in {None, (Status.CANCELLING, 0)}
     if row.status is not Status.SUSPENDED:
         return row.status in SETTLED
     # read together: what was applied after the row was read is no longer in the inbox

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from everflow.clock import Clock, RunClock
 from everflow.config import Config
@@ -24,6 +24,7 @@ from everflow.core.registry import Registry
 from everflow.engine.adoption import Adoption
 from everflow.engine.callee import MISFIT, Ended
 from everflow.engine.cell import Cell, Cells
+from everflow.engine.commits import Committer
 from everflow.engine.dispatcher import Attempt, Dispatcher, Pool
 from everflow.engine.firing import Firing
 from everflow.engine.loader import Definitions
@@ -31,6 +32,7 @@ from everflow.engine.noderun import Progress
 from everflow.engine.ownership import Ownership
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Recorder
+from everflow.engine.schedules.firing import Ticker
 from everflow.engine.timers import Timers
 from everflow.errors import (
     EngineClosed,
@@ -42,18 +44,11 @@ from everflow.errors import (
 )
 from everflow.store import OUTCOMES, Batch, Status, Store
 
-__all__ = ["Changed", "Committer", "Scheduler"]
+__all__ = ["Changed", "Scheduler"]
 
 _log = logging.getLogger("everflow.engine")
 Changed = Callable[[list[tuple[int, Status]]], None]
 FIRST_DELAY, LONGEST_DELAY = 10_000, 1_000_000  # microseconds between tries to reach the store
-
-
-class Committer(Protocol):
-    """Sends batches to the store. ``here``: on this thread, before the call returns."""
-
-    def commit(self, batch: Batch, *, here: bool) -> None:
-        """Send a batch; how it went is told by ``committed`` or ``commit_failed``."""
 
 
 class Scheduler:
@@ -93,6 +88,7 @@ class Scheduler:
                 lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
+        self.ticker = Ticker(store, self.clock, self.definitions, config, self.adoption.nudge)
         take, block = self.adoption.take_arrivals, self.adoption.block
         self.firing = Firing(self.timers, self.cells, self.recorder, take=take, block=block)
         self.committer: Committer | None = None
@@ -132,7 +128,8 @@ class Scheduler:
             return bool(self._posts)
         if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
             return True
-        return not self.draining and (self.dispatcher.has_inline or self.dispatcher.may_begin)
+        starts = self.dispatcher.has_inline or self.dispatcher.may_begin or self.ticker.restless
+        return not self.draining and starts
 
     @property
     def idle(self) -> bool:
@@ -151,6 +148,8 @@ class Scheduler:
         due = self.timers.next_in()
         if due is not None and due < least:
             least = due
+        if not self.draining:
+            least = min(least, self.ticker.next_in())
         if self._graces:
             least = min(least, max(self._graces[0][0] - self.system_clock.boot(), 0))
         if self.trouble is not None:
@@ -166,6 +165,8 @@ class Scheduler:
             self._react()
             if self.trouble is not None and not self._try_again():
                 return
+            if not self.draining:
+                self.ticker.look()
             self.adoption.look()
         except Fenced:
             self._fenced()
@@ -206,7 +207,7 @@ class Scheduler:
     def _opened(self, cell: Cell, op: Op) -> None:
         if type(op) is TimerOp:
             self.timers.add(cell, op)
-        elif type(op) is NodeOp:
+        elif type(op) is NodeOp and (op.stopping or not cell.lacking):
             if op.stopping:
                 self.post(self.stop, cell, op)
             elif self.dispatcher.callee(cell, op).pure:
@@ -314,6 +315,7 @@ class Scheduler:
                 continue
             if cell.row.status in OUTCOMES and cell.machine.outcome is not None:
                 self.cells.drop(cell.row.no)
+                self.ticker.ended(cell.row)
             elif cell.resting and not (cell.touched or cell.held):
                 self.adoption.rests(cell.row.due)
                 self.cells.rest(cell)

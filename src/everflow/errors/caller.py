@@ -14,6 +14,7 @@ __all__ = [
     "ImportRefused",
     "NoSuchFlow",
     "NoSuchPoint",
+    "NoSuchQueue",
     "NoSuchRun",
     "NoSuchSchedule",
     "NotOnThisThread",
@@ -44,6 +45,12 @@ class NoSuchRun(CallerError, LookupError):
     """The store has no run of that id."""
 
     code = "no_such_run"
+
+
+class NoSuchQueue(CallerError, LookupError):
+    """The store has no queue of that name."""
+
+    code = "no_such_queue"
 
 
 class NoSuchPoint(CallerError, LookupError):

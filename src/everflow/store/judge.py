@@ -4,6 +4,9 @@ An answer by tag alone has one meaning, decided here and nowhere else: it is tak
 exactly one question of its tag is open, and then it is an answer to that one. While none is, it is
 kept for the next question of the tag, and one at most is kept. Its key counts for the tag, not for
 one question: sent again it is a repetition, however often the tag was asked since.
+
+A run whose cancel was accepted takes no answer any more. But once its owner has applied the cancel
+(it is ``cancelling`` then), what is asked is asked by what undoes, and that is answered.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ def judge_answer(run: RunRow | None, question: QuestionRow | None, key: str) -> 
         return _CLOSED[question.state]
     if run.status in _ENDED:
         return _ENDED[run.status]
-    if run.cancel:
+    if run.cancel and (question is None or run.status is not Status.CANCELLING):
         return Verdict.CANCELLED
     return Verdict.ACCEPTED if question is not None else Verdict.NOT_WAITING
 
@@ -55,16 +58,17 @@ def judge_early(
         return Verdict.NO_SUCH_RUN, None
     if any(question.key == early.key for question in questions):
         return Verdict.REPEATED, None
+    waiting = [question.occurrence for question in questions if question.state == "open"]
     if early.seen is not None:
         seen = next((q for q in questions if q.occurrence == early.seen), None)
         verdict = judge_answer(run, seen, early.key)
     elif run.status in _ENDED:
         verdict = _ENDED[run.status]
     else:
-        verdict = Verdict.CANCELLED if run.cancel else Verdict.ACCEPTED
+        undoes = run.status is Status.CANCELLING and bool(waiting)
+        verdict = Verdict.CANCELLED if run.cancel and not undoes else Verdict.ACCEPTED
     if verdict is not Verdict.ACCEPTED:
         return verdict, None
-    waiting = [question.occurrence for question in questions if question.state == "open"]
     if len(waiting) > 1:
         return Verdict.AMBIGUOUS, None
     if waiting:

@@ -249,6 +249,15 @@ class Imported(msgspec.Struct, kw_only=True):
     heard: list[tuple[str, str]] = []  # (name, key) of signals that were taken, in their order
 
 
+class LaneRow(msgspec.Struct, kw_only=True):
+    """How many runs of a queue's lane wait, and how many have a place."""
+
+    queue: str
+    lane: str
+    waiting: int
+    placed: int
+
+
 class StoreInfo(msgspec.Struct, kw_only=True):
     """What a store says of itself. ``highest`` is the latest time that any batch bore."""
 

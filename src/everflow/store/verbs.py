@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
+from everflow.core.queueing import Standing
 from everflow.core.status import Status
 from everflow.store.messages import Arrival, Letter, Message
 from everflow.store.records import Put, Record
@@ -12,6 +13,7 @@ from everflow.store.rows import (
     Batch,
     EntryRow,
     Imported,
+    LaneRow,
     Loaded,
     NewRun,
     QuestionQuery,
@@ -247,6 +249,26 @@ class Store(Protocol):
 
     def next_record_due(self, kind: str) -> int | None:
         """When the next record of a kind is due, passed or to come."""
+
+    # queues
+
+    def places(
+        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
+    ) -> Standing:
+        """How a queue stands, as admission asks it; cheap however many runs wait in a lane.
+
+        A run has a place from its admission until it ends; one waits that is queued, not admitted
+        and not cancelled. ``recent`` are the admissions after ``since``. The lanes are those where
+        somebody waits and fewer than ``per_lane`` have a place: the first ``lanes`` of them by
+        their first runs (highest priority, then fewest places, then created, then number), each
+        with its first ``depth`` runs (highest priority, then created, then number).
+        """
+
+    def waiting(self) -> list[str]:
+        """The queues in which somebody waits, in the order of their names. Cheap."""
+
+    def lanes(self, queue: str | None = None) -> list[LaneRow]:
+        """The lanes of one queue, or of all, in which somebody waits or has a place, by name."""
 
     # keeping
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Literal
 
+from everflow.core.queueing import Standing
 from everflow.core.status import Status
 from everflow.store import (
     Arrival,
     Batch,
     EntryRow,
     Imported,
+    LaneRow,
     Letter,
     Loaded,
     Message,
@@ -116,6 +118,17 @@ class Layer:
 
     def next_due(self, worker: int) -> int | None:
         return self.inner.next_due(worker)
+
+    def places(
+        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
+    ) -> Standing:
+        return self.inner.places(queue, since=since, per_lane=per_lane, lanes=lanes, depth=depth)
+
+    def waiting(self) -> list[str]:
+        return self.inner.waiting()
+
+    def lanes(self, queue: str | None = None) -> list[LaneRow]:
+        return self.inner.lanes(queue)
 
     def load(self, nos: Sequence[int]) -> list[Loaded]:
         return self.inner.load(nos)

@@ -19,13 +19,14 @@ from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.expressions import it
 from everflow.core.faults import Failure
 from everflow.core.flow import Flow
 from everflow.core.node import node
-from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.program import Program
 from everflow.errors import WrongArgument
 from everflow.testing.driver import Driver
@@ -108,6 +109,8 @@ def _around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[
         st.builds(try_catch, inner, inner),
         st.builds(retry, counts, inner),
         st.builds(lambda n, body: retry(n, body, backoff=exponential(0.005)), counts, inner),
+        st.builds(lambda do, undo, last: saga((do, undo), last), inner, inner, inner),
+        st.builds(lambda a, b, undo: saga(a, (b, undo), raises), inner, inner, inner),
         st.builds(timeout, counts, inner),
         st.builds(lambda body: timeout(timedelta(minutes=5), body), inner),
         st.builds(lambda body: body.named("label"), inner),
@@ -139,10 +142,18 @@ def live(data: st.DataObject, driver: Driver, steps: int) -> Iterator[None]:
 
 
 def close(driver: Driver) -> None:
-    """Cancel the run and close everything that is to be stopped."""
+    """Cancel the run, close everything that is to be stopped, and undo what is to be undone."""
     driver.cancel()
     while driver.outcome is None:
-        driver.stopped(driver.stopping()[0])
+        op = next(op for op in driver.commands() if not (isinstance(op, NodeOp) and op.asking))
+        if isinstance(op, TimerOp):
+            driver.fire(op.id)
+        elif isinstance(op, QuestionOp):
+            driver.answer(op.tag, "skip", op.occurrence)
+        elif op.stopping:
+            driver.stopped(op.id)
+        else:
+            driver.result(op.id, None)
 
 
 def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:

@@ -31,8 +31,10 @@ from everflow.engine.dispatcher import Attempt
 from everflow.engine.replies import Reply
 from everflow.engine.runs import outcome_of, prompt_of
 from everflow.engine.scheduler import Scheduler
+from everflow.engine.schedules.book import Book
+from everflow.engine.schedules.spec import LABEL
 from everflow.errors import NoSuchFlow, WrongArgument
-from everflow.store import WORKER_SPAN, QuestionRow, Status, Store
+from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, Status, Store
 from everflow.stores.memory import MemoryStore
 from everflow.testing.clock import JumpClock, span
 from everflow.testing.performing import Performer
@@ -165,6 +167,7 @@ class Harness(Generic[In, Out]):
             nudge=lambda: scheduler.post(scheduler.adoption.nudge),
             unclear=lambda: scheduler.post(scheduler.adoption.look_for_lost),
         )
+        self.schedules = Book(self.client, scheduler.clock, self._stir)
         name = self.flow.name_of_flow
         for definitions in (scheduler.definitions, self.client.definitions):
             self._replace_in(definitions.of_flow(name, self.flow))
@@ -177,6 +180,12 @@ class Harness(Generic[In, Out]):
                 options = Options(questions=node.leaf.options.questions)
                 leaf = replace(node.leaf, fn=self._replaced[node.name], options=options)
                 site.flow = Node(leaf).bare()
+
+    def _stir(self) -> None:
+        """A schedule was written: see to it now."""
+        self.scheduler.post(self.scheduler.ticker.stir)
+        self.scheduler.post(self.scheduler.adoption.claim_soon)
+        self.settle()
 
     def _owner(self) -> tuple[int, int]:
         worker = self.scheduler.ownership.worker
@@ -223,7 +232,8 @@ class Harness(Generic[In, Out]):
         waits = [self.scheduler.timers.next_in()]
         due = self.store.next_due(self.scheduler.ownership.worker)
         waits.append(None if due is None else due - self.scheduler.clock.now())
-        return max(min((wait for wait in waits if wait is not None), default=1 << 62), 1)
+        waits.append(self.scheduler.ticker.next_in())
+        return max(min(wait for wait in waits if wait is not None), 1)
 
     def crash(self) -> None:
         """Lose all that is in memory, as at ``kill -9``; another worker takes over."""
@@ -253,6 +263,12 @@ class Harness(Generic[In, Out]):
         raise WrongArgument(f"the flow didn't come to rest within {MOST_TURNS:,} turns")
 
     # --- what a test asserts on
+
+    def runs(self, schedule: str | None = None) -> list[HarnessRun[Any]]:
+        """All runs, or those of a schedule, in the order in which they were started."""
+        labels = () if schedule is None else ((LABEL, schedule),)
+        rows = self.store.runs(RunQuery(labels=labels, limit=1 << 30))
+        return [HarnessRun(row.id, self) for row in rows]
 
     def questions(self, run: HarnessRun[Any] | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""

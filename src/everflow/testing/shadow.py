@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from everflow.core.frames import AnyFrame, holds_budget
+from everflow.core.frames import AnyFrame, holds_budget, owes_undo
 from everflow.core.journal import fold, restore, snapshot
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, Op, QuestionOp, position_of
@@ -57,9 +57,13 @@ def _check_frames(machine: Machine) -> None:
 
 def _check_closing(state: State, frame: AnyFrame) -> None:
     for name in getattr(frame, "closing", ()):
-        op = state.ops.get(name)
+        op, saga = state.ops.get(name), state.frames.get(name)
         stops = isinstance(op, NodeOp) and op.stopping and op.parent == frame.path
-        _claim(stops, "what a frame waits for is being stopped, and told to it", name)
+        undoes = saga is not None and owes_undo(saga) and saga.parent == frame.path
+        _claim(stops or undoes, "what a frame waits for is being closed, and told to it", name)
+    if owes_undo(frame) and frame.cancelled and frame.parent:
+        waits = frame.path in getattr(state.frames[frame.parent], "closing", ())
+        _claim(waits, "a cancelled saga is waited for", frame)
 
 
 def _check_op(machine: Machine, op: Op) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
-from everflow.store import Batch, QuestionOpened, RunChange, Status
+from everflow.store import Batch, Put, QuestionOpened, RunChange, Status
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import DEFINITION, answer, cancel, early, entry, new_run
 from tests.stores.sqlite.inside import connections
@@ -74,6 +74,11 @@ VERBS: dict[str, Callable[[World], object]] = {
     "arrivals": lambda w: w.store.arrivals(w.worker.id, after=0, limit=100),
     "due": lambda w: w.store.due(w.worker.id, now=NOW, limit=100),
     "next_due": lambda w: w.store.next_due(w.worker.id),
+    "places": lambda w: w.store.places("q", since=0, per_lane=None, lanes=9, depth=9),
+    "waiting": lambda w: w.store.waiting(),
+    "lanes": lambda w: w.store.lanes(),
+    "records": lambda w: w.store.records("queue"),
+    "write": lambda w: w.store.write([Put(kind="queue", key="q", body="[]")], at=0),
     "load": lambda w: w.store.load([w.rows[0].no]),
     "entries": lambda w: w.store.entries(w.rows[0].no, [0]),
     "journal": lambda w: w.store.journal(w.rows[0].no),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
-from everflow.cli.exits import of_reply
+from everflow.cli.exits import of_reply, of_status
 from everflow.cli.inputs import answer_value, user_name
-from everflow.cli.options import BY, command, leave
+from everflow.cli.options import BY, as_length, command, leave
 from everflow.cli.output import emit, notes, screen
+from everflow.cli.painting import paint_questions
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.views import run_view, schema_at
+from everflow.cli.views import question_view, run_view, schema_at
 from everflow.engine.connect import Connection
 from everflow.engine.replies import Reply, split_token
-from everflow.store import QuestionQuery, QuestionRow
+from everflow.store import QuestionQuery, QuestionRow, Status
 
 __all__ = ["answer", "cancel", "resume"]
 
@@ -98,25 +99,39 @@ resume = answer.under("resume")
     "cancel",
     """
     everflow cancel 01k3v9…xw3
-    everflow cancel 01k3v9…xw3 --by Ines
+    everflow cancel 01k3v9…xw3 --by Ines --wait 30
     """,
     imports=False,
 )
 @click.argument("run")
+@click.option(
+    "--wait",
+    "length",
+    callback=as_length,
+    metavar="LENGTH",
+    help="Wait so long until it is cancelled; the exit code then says how it stands.",
+)
 @BY
-def cancel(here: Here, *, run: str, by: str | None) -> None:
+def cancel(here: Here, *, run: str, length: float | None, by: str | None) -> None:
     """End a RUN. Once this returns, no other outcome is possible.
 
-    What is being executed is stopped by the run's worker. A repeated cancel is no error; a run that
-    is finished is told so, with exit code 6.
+    What is being executed is stopped by the run's worker, and what its sagas did is undone. A
+    repeated cancel is no error; a run that is finished is told so, with exit code 6.
     """
     with connected(here) as flows:
         flows.cancel(run, by=user_name() if by is None else by)
+        if length is not None:
+            flows.run(run).wait(length)
         row = flows.run(run).row()
         waits = row.ended is None and nobody_works(flows)
+        asks = flows.questions(run) if row.status is Status.CANCELLING else []
+        views = [question_view(flows.store, question) for question in asks]
     if here.json:
-        emit(run_view(row))
-        return
-    screen().line("cancelled" if row.ended else "accepted: the run's worker ends it")
-    if waits:
-        _tell_of_waiting(here)
+        emit({**run_view(row), "questions": views})
+    else:
+        screen().line("cancelled" if row.ended else "accepted: the run's worker ends it")
+        paint_questions(screen(), views, here)
+        if waits:
+            _tell_of_waiting(here)
+    if length is not None:
+        leave(of_status(row.status))

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, overload
 
-import msgspec
-
-from everflow.core.faults import ErrorData, Settled, encode_error, make_error
+from everflow.core.faults import ErrorData, Settled, attached, encode_error, make_error
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, check_label, lift
 from everflow.core.frames import ParallelFrame
 from everflow.core.ops import child_of
@@ -30,7 +28,6 @@ All = Literal["all"]
 Join = Literal["all", "settled"]
 Ticks = Literal["share", "split"]
 JOINS = ("all", "settled")
-ATTACHED = 16  # of the other children's errors, so that one error's size stays bounded
 
 
 class Parallel(Flow[Any, Any]):
@@ -154,7 +151,7 @@ class Parallel(Flow[Any, Any]):
             m.leave(frame, self._value(frame.results, site))
             return
         errors = [frame.errors[key] for key, _ in site.order if key in frame.errors]
-        m.throw(frame, _attached(errors[0], errors[1:]))
+        m.throw(frame, attached(errors[0], errors[1:]))
 
     def _value(self, results: Mapping[str, Ref], site: Site) -> Ref:
         items = tuple(results[key] for key, _ in site.order)
@@ -179,14 +176,6 @@ class Parallel(Flow[Any, Any]):
             frame.results.pop(gone, None)
             frame.shares.pop(gone, None)
         return ""
-
-
-def _attached(first: ErrorData, rest: list[ErrorData]) -> ErrorData:
-    """An error with the others, theirs among them in one flat row: nesting can't grow it."""
-    others = list(first.others)
-    for error in rest:
-        others += [msgspec.structs.replace(error, others=()), *error.others]
-    return msgspec.structs.replace(first, others=tuple(others[:ATTACHED]))
 
 
 _NULL = LiteralRef("null")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+from everflow.core.combine.saga import UNDO
 from everflow.core.drawing.elision import Gap
 from everflow.core.drawing.graph import Graph, Look, Loose, Sketch, Stroke, Tail
 from everflow.core.drawing.standing import stand
@@ -173,6 +174,19 @@ def _ask(sketch: Sketch, site: Site, ins: Loose) -> Part:
     return question
 
 
+def _saga(sketch: Sketch, site: Site, ins: Loose) -> Part:
+    outer = _begin(sketch, site)
+    for kid in sketch.kids([(name, kid) for name, kid in site.order if not name.startswith(UNDO)]):
+        if isinstance(kid, Gap):
+            ins = sketch.gap(kid, ins)
+            continue
+        ins = yield kid.site, ins
+        undo = site.kids.get(UNDO + kid.name)
+        if undo is not None:
+            yield undo, tuple(Tail(end.box, "undo", Stroke.ASIDE, end.group) for end in ins)
+    return sketch.end(outer, ins)
+
+
 def _other(sketch: Sketch, site: Site, ins: Loose) -> Part:
     step = sketch.step(Look.STEP, site, ins)
     ends: list[Tail] = []
@@ -198,6 +212,7 @@ PARTS: dict[str, MakePart] = {
     "node": _leaf(Look.STEP),
     "parallel": _parallel,
     "retry": _around,
+    "saga": _saga,
     "sequence": _sequence,
     "sleep": _leaf(Look.TIMER),
     "suspend": _leaf(Look.QUESTION),
@@ -206,5 +221,5 @@ PARTS: dict[str, MakePart] = {
     "try_catch": _try_catch,
     "unless_failed": _unless_failed,
 }
-_FRAMED = frozenset({_around, _ask, _try_catch, _other})  # they show the name themselves
+_FRAMED = frozenset({_around, _ask, _saga, _try_catch, _other})  # they show the name themselves
 _TESTS = frozenset({"failed", "it", "node"})

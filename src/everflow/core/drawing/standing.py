@@ -14,9 +14,10 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from everflow.core.combine.saga import UNDO
 from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
-from everflow.core.frames import LoopFrame, ParallelFrame, RetryFrame, TicksFrame
+from everflow.core.frames import LoopFrame, ParallelFrame, RetryFrame, SagaFrame, TicksFrame
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.program import Program
 from everflow.core.refs import Built, Literal, Ref
@@ -184,6 +185,11 @@ _FRAMES: dict[type, Callable[[Site, Any], str]] = {
     RetryFrame: lambda site, frame: (
         f"attempt {frame.attempt} of {site.flow.settings().get('attempts')}"
     ),
+    SagaFrame: lambda site, frame: (
+        f"undoing, {len(frame.results)} left"
+        if frame.undoing
+        else f"step {frame.index + 1} of {len(_dos(site))}"
+    ),
     TicksFrame: lambda _site, frame: f"{frame.left:,} ticks left",
 }
 
@@ -200,6 +206,10 @@ def _all_unless_settled(site: Site) -> Iterable[str]:
     return () if site.flow.shape().get("join") == "settled" else site.kids
 
 
+def _dos(site: Site) -> list[str]:
+    return [name for name in site.kids if not name.startswith(UNDO)]
+
+
 # By kind: the children that have certainly given a value when the flow itself has.
 _PASSED: dict[str, Callable[[Site], Iterable[str]]] = {
     "ask": lambda _site: ("show",),
@@ -209,6 +219,7 @@ _PASSED: dict[str, Callable[[Site], Iterable[str]]] = {
     "loop": _all,
     "parallel": _all_unless_settled,
     "retry": _all,
+    "saga": _dos,
     "sequence": _all,
     "ticks": _all,
     "timeout": _all,
@@ -225,6 +236,12 @@ def _steps_before(site: Site, key: str) -> Ends:
     return ((name, Mark.DONE) for name, _ in before)
 
 
+def _dos_before(site: Site, key: str) -> Ends:
+    if not key or key.startswith(UNDO):
+        return ()
+    return ((name, Mark.DONE) for name in takewhile(lambda name: name != key, _dos(site)))
+
+
 def _first(name: str) -> Callable[[Site, str], Ends]:
     return lambda _site, key: () if key == name else ((name, Mark.DONE),)
 
@@ -236,6 +253,7 @@ _BEFORE: dict[str, Callable[[Site, str], Ends]] = {
     "branch": _first("if"),
     "choose": _first("on"),
     "loop": lambda _site, key: () if key == "body" else (("body", Mark.DONE),),
+    "saga": _dos_before,
     "sequence": _steps_before,
     "try_catch": lambda _site, key: (("body", Mark.FAILED),) if key == "catch" else (),
 }

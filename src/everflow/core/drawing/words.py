@@ -224,6 +224,7 @@ TITLES = {
     "failed": "failed",
     "identity": "identity",
     "loop": "loop",
+    "saga": "saga",
     "sequence": "sequence",
     "try_catch": "try",
     "unless_failed": "unless failed",

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from everflow.engine.schedules.cron import fields_of, shown_times
 from everflow.errors import BadSchedule, ConfigurationError
 
-__all__ = ["Cron", "Every", "Pattern", "latest", "moment_of", "span", "zone_of"]
+__all__ = ["Cron", "Every", "Pattern", "latest", "micros_of", "moment_of", "span", "zone_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,8 +39,9 @@ def moment_of(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+def micros_of(moment: datetime) -> int:
+    """A datetime, local where it has no zone, as microseconds since the epoch."""
+    return (moment.astimezone(UTC) - _EPOCH) // _MICROSECOND
 
 
 class Pattern(Protocol):
@@ -89,7 +90,7 @@ class Cron:
             if _shown(moment, self._zone) != shown:  # clocks skip it
                 earlier = shown.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
                 moment = _change(earlier, moment, self._zone) or moment
-            if (found := _micros(moment)) > at:
+            if (found := micros_of(moment)) > at:
                 return found
 
     def _as_shown(self, at: int) -> int:
@@ -100,7 +101,7 @@ class Cron:
             found -= _offset(begin, self._zone)
             change = _change(begin, found, self._zone)
             if change is None:
-                return _micros(found)
+                return micros_of(found)
             begin = change
             shown = _shown(change, self._zone) - _SECOND
 

@@ -17,7 +17,7 @@ from everflow.engine.schedules.pattern import Pattern, latest
 __all__ = ["CatchUp", "Decision", "Overlap", "Rules", "Standing", "decide", "look_at"]
 
 ON_TIME = 60_000_000  # microseconds that an instant may be late for CatchUp.SKIP
-SOONEST_LOOK, LATEST_LOOK = 500_000, 30_000_000  # between looks at a run that instants wait for
+SOONEST_LOOK, LATEST_LOOK = 500_000, 600_000_000  # between looks at a run that instants wait for
 LOOKS = 10  # an instant waits at most a tenth longer than it must
 
 
@@ -64,7 +64,8 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``next``: the first instant that isn't decided, None where none comes. ``waiting``: instants
     that wait, since ``since``, for the runs ``active`` to end. ``last``: the latest instant that
-    was started, as ``run``. ``passed``: how many were passed over because a run was active or too
+    was started, as ``run``. ``backlog``: instants that a backfill asked for, one after the other
+    when nothing else goes on. ``passed``: how many were passed over because a run was active or too
     many waited. ``missed``: the latest stretch of time of which nothing was caught up with.
     """
 
@@ -74,6 +75,7 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     waiting: tuple[int, ...] = ()
     since: int = 0
     active: tuple[str, ...] = ()
+    backlog: tuple[int, ...] = ()
     last: int | None = None
     run: str = ""
     started: int = 0
@@ -103,19 +105,22 @@ def decide(
     queue += came
     start, waiting = _placed(rules, queue, busy=bool(active))
     passed = len(standing.waiting) + len(came) - len(start) - len(waiting)
+    spare = 0 if start or active else 1
+    backlog = standing.backlog[spare:]
     decided = replace(
         standing,
         next=following,
         waiting=waiting,
-        since=(standing.since or now) if waiting else 0,
+        since=(standing.since or now) if waiting or backlog else 0,
         active=active,
+        backlog=backlog,
         last=start[-1] if start else standing.last,
-        started=standing.started + len(start),
+        started=standing.started + len(start) + len(standing.backlog) - len(backlog),
         passed=standing.passed + passed,
         missed=_missed(standing, came, now) or standing.missed,
     )
     replaced = rules.overlap is Overlap.REPLACE and waiting
-    return Decision(decided, start, active if replaced else ())
+    return Decision(decided, start + standing.backlog[:spare], active if replaced else ())
 
 
 def _came(
@@ -164,7 +169,7 @@ def look_at(standing: Standing, now: int) -> int | None:
     """
     if standing.paused:
         return None
-    if not standing.waiting:
+    if not (standing.waiting or standing.backlog):
         return standing.next
     pause = min(max((now - standing.since) // LOOKS, SOONEST_LOOK), LATEST_LOOK)
     return now + pause if standing.next is None else min(now + pause, standing.next)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 import msgspec
@@ -21,11 +22,11 @@ from msgspec.structs import replace
 
 from everflow.core.faults import Scheduled
 from everflow.core.flow import Flow
-from everflow.engine.schedules.pattern import Cron, Every, Pattern, zone_of
+from everflow.engine.schedules.pattern import Cron, Every, Pattern, moment_of, zone_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Rules, Standing
 from everflow.errors import BadSchedule, NotAFlow
 
-__all__ = ["KIND", "LABEL", "Body", "Plan", "Schedule", "Settings", "schedule"]
+__all__ = ["KIND", "LABEL", "Body", "Plan", "Schedule", "Settings", "read_body", "schedule"]
 
 KIND = "schedule"  # of the records
 In = TypeVar("In")
@@ -58,12 +59,34 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def pattern(self) -> Pattern:
         """Which instants it has. BadSchedule where this process can't tell."""
-        return Cron(self.cron, self.zone) if self.cron else Every(self.every, self.phase)
+        return _pattern(self.cron, self.zone, self.every, self.phase)
+
+    def delay(self, name: str) -> int:
+        """How much later than its instants the schedule of that name starts, in microseconds."""
+        if not self.jitter:
+            return 0
+        return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) % self.jitter
+
+    def input(self, name: str, at: int) -> str:
+        """The payload that the run of an instant gets."""
+        if not self.instant:
+            return self.value
+        moment = moment_of(at).isoformat()
+        return (
+            f'{{"$":"Scheduled","v":{{"value":{self.value},'
+            f'"at":{{"$":"datetime","v":"{moment}"}},"schedule":"{name}"}}}}'
+        )
 
     @property
     def mark(self) -> str:
-        """Tells one declaration from another."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        """Tells one declaration from another, whatever the flow's definition is by now."""
+        plain = replace(self, definition="")
+        return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:16]
+
+
+@lru_cache(4096)
+def _pattern(cron: str, zone: str, every: int, phase: int) -> Pattern:
+    return Cron(cron, zone) if cron else Every(every, phase)
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -72,6 +95,14 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     plan: Plan
     standing: Standing
     declared: str = ""
+
+    def encoded(self) -> str:
+        """As a record holds it."""
+        return _encoder.encode(self).decode()
+
+
+_encoder = msgspec.json.Encoder()
+read_body = msgspec.json.Decoder(Body).decode
 
 
 class Settings(TypedDict, total=False):

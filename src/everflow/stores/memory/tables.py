@@ -32,6 +32,7 @@ from everflow.store import (
 
 FORMAT = 1
 RESTING = frozenset({Status.SUSPENDED, Status.WAITING})
+TIMED = RESTING | {Status.CANCELLING}  # an undo may wait as well
 
 T = TypeVar("T", bound="Tables")
 P = ParamSpec("P")

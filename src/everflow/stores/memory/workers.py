@@ -17,7 +17,7 @@ from everflow.store import (
     Unpause,
     WorkerRow,
 )
-from everflow.stores.memory.tables import RESTING, Tables, age, copied, locked
+from everflow.stores.memory.tables import RESTING, TIMED, Tables, age, copied, locked
 
 
 class Workers(Tables):
@@ -117,7 +117,7 @@ class Workers(Tables):
             if not self._lives(run.owner)
             and (run.definition not in without or run.no in cancels)
             and (
-                (run.status in ACTIVE and (not _waits(run) or run.no in cancels))
+                (run.status in ACTIVE and (not waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
                 or (run.status is Status.BLOCKED and run.no in cancels)
                 or (run.status is Status.PAUSED and run.no in woken)
@@ -160,11 +160,11 @@ class Workers(Tables):
         return sorted(
             (run.due, run.no)
             for run in self._owned(worker)
-            if run.status in RESTING and run.due is not None
+            if run.status in TIMED and run.due is not None
         )
 
 
-def _waits(run: RunRow) -> bool:
+def waits(run: RunRow) -> bool:
     """Whether it waits for its place in a queue."""
     return bool(run.status is Status.QUEUED and run.queue and run.admitted is None)
 

@@ -15,6 +15,7 @@ from everflow.stores.sqlite.backup import Backup
 from everflow.stores.sqlite.keeping import Keeping
 from everflow.stores.sqlite.opening import Place, find
 from everflow.stores.sqlite.operating import Operating
+from everflow.stores.sqlite.queues import Queues
 from everflow.stores.sqlite.reading import Reading
 from everflow.stores.sqlite.records import Records
 from everflow.stores.sqlite.trouble import in_words
@@ -24,7 +25,7 @@ from everflow.stores.sqlite.writing import Writing
 __all__ = ["SQLiteStore"]
 
 
-class SQLiteStore(Workers, Writing, Operating, Reading, Records, Keeping, Backup):
+class SQLiteStore(Workers, Writing, Operating, Reading, Records, Queues, Keeping, Backup):
     """A store in one file, shared by the threads of a process and the processes of a host."""
 
     @classmethod

@@ -20,7 +20,9 @@ from everflow.stores.sqlite.turnstile import Turnstile
 
 T = TypeVar("T")
 
-QUERIES = read_queries("sqlite", "writing", "workers", "reading", "keeping", "operating")
+QUERIES = read_queries(
+    "sqlite", "writing", "workers", "reading", "queueing", "keeping", "operating"
+)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -44,5 +44,5 @@ class Operating(Desk):
     def _put(self, db: apsw.Connection, puts: Sequence[Put], at: int) -> None:
         if puts:
             self._pen.told = []
-            nothing = "[]", 0, 0, "[]", "[]", "[]"
+            nothing = "[]", 0, 0, False, "[]", "[]", "[]"
             db.execute(QUERIES["write"], (puts_as_json(puts), "[]", at, *nothing))

@@ -24,7 +24,7 @@ from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import Changed
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
-_WRITE = QUERIES["write"]
+_APPEND_AND_MORE, _WRITE = QUERIES["append_and_more"], QUERIES["write"]
 _REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are above 0
 _TRIES = 100
 
@@ -34,7 +34,7 @@ class Writing(Desk):
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         """Write a batch in one transaction; give the runs whose outcome was refused."""
-        values = (
+        values: tuple[Value, ...] = (
             batch.worker,
             batch.epoch,
             batch.number,
@@ -45,24 +45,28 @@ class Writing(Desk):
             as_json(batch.closed),
             as_json(batch.arrivals),
             as_json(batch.definitions),
-            puts_as_json(batch.puts),
-            as_json([_birth(-i, run) for i, run in enumerate(batch.starts, 1)]),
-            _letters(batch.letters),
         )
+        statement = _APPEND
+        if batch.puts or batch.starts or batch.letters:
+            statement, starts = _APPEND_AND_MORE, [*enumerate(batch.starts, 1)]
+            births = as_json([_birth(-i, run, queued=True) for i, run in starts])
+            values += (puts_as_json(batch.puts), births, _letters(batch.letters))
         if side_rows:
-            told = self._append_with(values, side_rows)
+            told = self._append_with(statement, values, side_rows)
         else:
-            told = self._pen.write(_APPEND, values)
+            told = self._pen.write(statement, values)
         board = self._boards.own(batch.worker)
         if board is not None:
             board.wrote(batch.number)
         return [no for no in told if no != _REPEATED]
 
-    def _append_with(self, values: tuple[object, ...], side_rows: Sequence[SideRow]) -> list[int]:
+    def _append_with(
+        self, statement: str, values: tuple[Value, ...], side_rows: Sequence[SideRow]
+    ) -> list[int]:
         with self._pen.transaction() as db:
             told: list[int] = []
             self._pen.told = told
-            db.execute(_APPEND, values)
+            db.execute(statement, values)
             if _REPEATED not in told:
                 for side in side_rows:
                     db.execute(side.statement, tuple(side.values))
@@ -127,18 +131,20 @@ class Writing(Desk):
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
 
 
-def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int], list[int]]:
+def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[int]]:
     """What ``birth`` is given, and the number of each run: below 0, the nth without one."""
     nos, unnumbered = [], 0
     for run in runs:
         if not run.no:
             unnumbered += 1
         nos.append(run.no or -unnumbered)
-    rows = [_birth(no, run) for no, run in zip(nos, runs, strict=True)]
-    return (as_json(rows), len(rows), unnumbered), nos
+    queued = any(run.queue for run in runs)
+    rows = [_birth(no, run, queued=queued) for no, run in zip(nos, runs, strict=True)]
+    return (as_json(rows), len(rows), unnumbered, queued), nos
 
 
-def _birth(no: int, run: NewRun) -> tuple[object, ...]:
+def _birth(no: int, run: NewRun, *, queued: bool) -> tuple[object, ...]:
+    place = (run.queue, run.lane, run.priority, run.admitted) if queued else ()
     return (
         no,
         run.id,
@@ -152,10 +158,7 @@ def _birth(no: int, run: NewRun) -> tuple[object, ...]:
         run.at,
         run.body,
         run.sum,
-        run.queue,
-        run.lane,
-        run.priority,
-        run.admitted,
+        *place,
     )
 
 

@@ -166,6 +166,19 @@ class AcceptRules(Hooks):
         assert verdicts == [Verdict.ACCEPTED, Verdict.CANCELLED, Verdict.CANCELLED]
         assert question_of(store, row).state == "open"
 
+    def test_what_undoes_is_answered_after_a_cancel(self, store: Store) -> None:
+        """Once the cancel is applied; nothing is kept for a question to come then."""
+        scribe = Scribe(store)
+        row = scribe.asking("a", "@undo")
+        assert store.accept([cancel(row), answer(row, "@undo")])[1] is Verdict.CANCELLED
+        scribe.write(changes=[standing(row, Status.CANCELLING)])
+        assert store.accept([early(row, "other")]) == [Verdict.CANCELLED]
+        assert store.accept([answer(row, "@undo")]) == [Verdict.ACCEPTED]
+        assert question_of(store, row, "@undo").state == "answered"
+        scribe.write(opened=[opened(row, "@undo", 1)])
+        assert store.accept([early(row, "@undo", key="b")]) == [Verdict.ACCEPTED]
+        assert store.accept([early(row, "@undo", key="c")]) == [Verdict.CANCELLED]
+
     def test_an_answer_accepted_before_a_cancel_stays(self, store: Store) -> None:
         """Both are in the inbox, in order."""
         row = Scribe(store).asking("a")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from everflow.store import OUTCOMES, Put, RunQuery, Status, Store
+import pytest
+
+from everflow.core.queueing import Standing
+from everflow.store import OUTCOMES, LaneRow, Put, RunQuery, Status, Store
 from everflow.testing.conformance.base import START, Hooks, Scribe, begin, cancel, standing
 
 
@@ -73,3 +77,96 @@ class QueueRules(Hooks):
         assert [row.id for row in store.runs(RunQuery(queue="q"))] == ["a"]
         assert store.count(RunQuery(queue="q")) == {Status.QUEUED: 1}
         assert [row.id for row in store.runs(RunQuery(queue=""))] == ["b"]
+
+
+def seen(store: Store, queue: str = "q", **changes: Any) -> Standing:
+    """How a queue stands, as one look at most of it sees it."""
+    look = {"since": 0, "per_lane": None, "lanes": 9, "depth": 9}
+    return store.places(queue, **(look | changes))
+
+
+def lanes(standing: Standing) -> list[tuple[str, int, list[int]]]:
+    """Its lanes, with the priorities of those that wait."""
+    return [
+        (lane.name, lane.placed, [run.priority for run in lane.waiting]) for lane in standing.lanes
+    ]
+
+
+class PlaceRules(Hooks):
+    """`places`, `waiting` and `lanes`: counted from the rows of runs."""
+
+    def test_an_empty_queue_stands_empty(self, store: Store) -> None:
+        """Other queues, and runs of none, aren't seen."""
+        begin(store, "a", queue="other")
+        begin(store, "b")
+        assert seen(store) == Standing(placed=0, recent=0, oldest=None, lanes=[])
+        assert store.waiting() == ["other"]
+
+    @pytest.mark.parametrize("status", sorted(Status))
+    def test_a_place_is_held_until_the_end(self, store: Store, status: Status) -> None:
+        """At rest, parked and in trouble too."""
+        scribe = Scribe(store)
+        row = begin(store, "a", queue="q", lane="x", admitted=START, owner=scribe.id)
+        scribe.write(changes=[standing(row, status)])
+        held = status not in OUTCOMES
+        assert seen(store).placed == held
+        wanted = [LaneRow(queue="q", lane="x", waiting=0, placed=1)] if held else []
+        assert store.lanes("q") == wanted
+        assert store.waiting() == []
+
+    @pytest.mark.parametrize("status", sorted(set(Status) - {Status.QUEUED}))
+    def test_only_a_queued_run_waits(self, store: Store, status: Status) -> None:
+        """A paused one isn't admitted."""
+        scribe = Scribe(store)
+        row = begin(store, "a", queue="q", owner=scribe.id)
+        scribe.write(changes=[standing(row, status)])
+        assert (seen(store).lanes, store.waiting(), store.lanes()) == ([], [], [])
+
+    def test_a_cancelled_run_waits_for_nothing(self, store: Store) -> None:
+        """It needs no place to end."""
+        store.accept([cancel(begin(store, "a", queue="q"))])
+        assert (seen(store).lanes, store.waiting()) == ([], [])
+
+    def test_the_first_of_each_lane_come_first(self, store: Store) -> None:
+        """By priority, then by when they were created."""
+        for name, at, priority in (("a", 3, 0), ("b", 2, 0), ("c", 9, 5), ("d", 1, -1)):
+            begin(store, name, queue="q", lane="x", at=at, priority=priority)
+        (lane,) = seen(store).lanes
+        nos = [run.no for run in lane.waiting]
+        assert [row.id for row in store.rows(nos)] == ["c", "b", "a", "d"]
+        assert next((run.priority, run.created) for run in lane.waiting) == (5, 9)
+        (short,) = seen(store, depth=2).lanes
+        assert short.waiting == lane.waiting[:2]
+
+    def test_lanes_come_in_the_order_of_their_turns(self, store: Store) -> None:
+        """By the priority of their first runs, then fewest places, then who came first."""
+        begin(store, "p", queue="q", lane="busy", admitted=START)
+        for lane, at, priority in (("busy", 1, 0), ("late", 3, 0), ("soon", 2, 0), ("high", 9, 1)):
+            begin(store, lane, queue="q", lane=lane, at=at, priority=priority)
+        wanted = [("high", 0, [1]), ("soon", 0, [0]), ("late", 0, [0]), ("busy", 1, [0])]
+        assert lanes(seen(store)) == wanted
+        assert lanes(seen(store, lanes=2)) == wanted[:2]
+        assert lanes(seen(store, per_lane=1)) == wanted[:3]
+        assert lanes(seen(store, per_lane=2)) == wanted
+
+    def test_recent_admissions_are_counted(self, store: Store) -> None:
+        """Of ended runs too; the oldest among them is told."""
+        scribe = Scribe(store)
+        for name, admitted in (("a", 5), ("b", 6), ("c", 7)):
+            begin(store, name, queue="q", admitted=admitted)
+        row = begin(store, "d", queue="q", admitted=8, owner=scribe.id)
+        scribe.write(changes=[standing(row, Status.DONE)])
+        found = seen(store, since=5)
+        assert (found.placed, found.recent, found.oldest) == (3, 3, 6)
+        assert (seen(store, since=8).recent, seen(store, since=8).oldest) == (0, None)
+
+    def test_lanes_are_counted(self, store: Store) -> None:
+        """Of one queue, or of all."""
+        begin(store, "a", queue="q", lane="x")
+        begin(store, "b", queue="q", lane="x", admitted=START)
+        begin(store, "c", queue="p")
+        one = LaneRow(queue="q", lane="x", waiting=1, placed=1)
+        two = LaneRow(queue="p", lane="", waiting=1, placed=0)
+        assert store.lanes("q") == [one]
+        assert store.lanes() == [two, one]
+        assert store.waiting() == ["p", "q"]

@@ -7,7 +7,7 @@ from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
 from everflow.testing.conformance.operating import GenerationRules, LabelRules, PauseRules
-from everflow.testing.conformance.queueing import QueueRules
+from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
@@ -34,6 +34,7 @@ class StoreConformance(
     GenerationRules,
     LabelRules,
     PauseRules,
+    PlaceRules,
     HostileRules,
     ThreadRules,
 ):

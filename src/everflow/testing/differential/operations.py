@@ -203,6 +203,20 @@ def _letter(random: Random) -> dict[str, Any]:
     return _message(random) | {"kind": kind, "of": _maybe(random, _run(random), 0.2)}
 
 
+def _places(random: Random) -> dict[str, Any]:
+    return {
+        "queue": random.choice(("mails", "pages")),
+        "since": _at(random),
+        "per_lane": _maybe(random, random.randrange(1, 3)),
+        "lanes": random.randrange(4),
+        "depth": random.randrange(3),
+    }
+
+
+def _lanes(random: Random) -> dict[str, Any]:
+    return {"queue": _maybe(random, "mails")}
+
+
 def _records(random: Random) -> dict[str, Any]:
     return {
         "kind": random.choice(KINDS),
@@ -283,7 +297,7 @@ def _asked(random: Random) -> dict[str, Any]:
     }
 
 
-def _places(random: Random) -> dict[str, Any]:
+def _addresses(random: Random) -> dict[str, Any]:
     places = [
         (_run(random), random.choice(TAGS), random.randrange(2))
         for _ in range(random.randint(0, 3))
@@ -325,6 +339,9 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "resend": (3, _of_worker),
     "write": (8, _write),
     "records": (3, _records),
+    "places": (3, _places),
+    "waiting": (1, _nothing),
+    "lanes": (2, _lanes),
     "due_records": (2, _due_records),
     "next_record_due": (1, _of_kind),
     "accept": (12, _accept),
@@ -339,7 +356,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "find_key": (1, _key),
     "rows": (1, _of_runs),
     "standing": (1, _of_run),
-    "asked": (1, _places),
+    "asked": (1, _addresses),
     "runs": (6, _query),
     "count": (2, _query),
     "questions": (4, _asked),

@@ -15,6 +15,7 @@ from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.faults import Caught, Failure, Settled
@@ -166,6 +167,34 @@ def odd(x: int) -> bool:
     return x % 2 == 1
 
 
+@node
+def back(pair: tuple[int, int]) -> int:
+    """Undo what gave the second of the first."""
+    return pair[0]
+
+
+@node
+def shaky_back(pair: tuple[int, int], run: NodeRun) -> int:
+    """Raise but at the third attempt."""
+    if run.attempt < PATIENT:
+        raise ConnectionError(f"attempt {run.attempt} of {PATIENT}")
+    return pair[0]
+
+
+@node(inline=True)
+def broken_back(pair: tuple[int, int]) -> int:
+    """Raise."""
+    raise ValueError(f"{pair[0]} can't be undone")
+
+
+@node(inline=True)
+def hitch(x: int) -> int:
+    """Raise for odd numbers."""
+    if x % 2:
+        raise ValueError(f"{x} is odd")
+    return x
+
+
 def corpus(registry: Registry) -> list[Subject]:
     """Small flows, each with one thing to get wrong."""
     minute, hour = timedelta(minutes=1), timedelta(hours=1)
@@ -201,10 +230,32 @@ def corpus(registry: Registry) -> list[Subject]:
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
     }
     made = []
-    for name, (body, early) in flows.items():
+    for name, (body, early) in (flows | _going_back()).items():
         named: Flow[Any, Any] = flow(name.replace(" ", "_"), body, registry=registry)
         made.append(_subject(named, early, reference=name not in BY_THEIR_OWN))
     return made
+
+
+def _going_back() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Sagas: one that fails in the middle, and one that is cancelled and can't be undone."""
+    minute = timedelta(minutes=1)
+    return {
+        "trip": (
+            try_catch(
+                saga((thrice, back), (away, back), (ask("sure", int) >> kept, back), hitch),
+                rescue,
+            )
+            >> up,
+            ("sure",),
+        ),
+        "abroad": (
+            parallel(
+                saga((up, back), (thrice, retry(PATIENT, shaky_back, backoff=20)), suspend("go")),
+                saga((thrice, broken_back), timeout(minute, suspend("stay", int))),
+            ),
+            (),
+        ),
+    }
 
 
 def _subject(named: Flow[Any, Any], early: tuple[str, ...], *, reference: bool = True) -> Subject:
@@ -282,6 +333,11 @@ class _Maker:
     def _timeout(self, size: int) -> Flow[Any, Any]:
         return timeout(timedelta(minutes=5), self.flow(size))
 
+    def _saga(self, size: int) -> Flow[Any, Any]:
+        first, second = self._parts(size, 2)
+        undo = self._dice.choice([back, back, sleep(20) >> back, broken_back])
+        return saga((first, undo), (second, back), self._dice.choice([up, hitch, broken]))
+
     def _branch(self, size: int) -> Flow[Any, Any]:
         return branch(odd, *self._parts(size, 2))
 
@@ -295,7 +351,19 @@ class _Maker:
     _SHAPES = (
         *(_sequence,) * 4,
         *(_parallel,) * 3,
-        *(_settled, _loop, _retry, _retry, _catch, _catch, _timeout, _branch, _choose, _keep),
+        *(
+            _settled,
+            _loop,
+            _retry,
+            _retry,
+            _catch,
+            _catch,
+            _timeout,
+            _saga,
+            _branch,
+            _choose,
+            _keep,
+        ),
     )
 
 

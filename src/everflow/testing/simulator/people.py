@@ -19,10 +19,15 @@ from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.ledger import Ledger, claim
 from everflow.testing.simulator.subjects import Subject
 
-__all__ = ["People", "Told"]
+__all__ = ["People", "Told", "may_answer"]
 
 KEYS = 3  # of starts and of answers: few, so that they meet
 Address = tuple[int, str, int]  # run number, tag, occurrence
+
+
+def may_answer(run: RunRow) -> bool:
+    """Whether its open questions take answers: after a cancel, those of what undoes alone."""
+    return not run.cancel or run.status is Status.CANCELLING
 
 
 @dataclass
@@ -135,7 +140,7 @@ class People:
     ) -> None:
         where = (question.run, question.tag, question.occurrence, reply, question.state)
         if reply is Reply.ANSWERED:
-            holds = key in before or (question.state == "open" and not run.cancel)
+            holds = key in before or (question.state == "open" and may_answer(run))
             claim(holds, "an answer is accepted only while its question is open", where)
         elif reply is Reply.ALREADY_ANSWERED:
             others = [other for other in before if other != key]

@@ -16,6 +16,7 @@ from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep
 from everflow.core.combine.sequence import Sequence as Steps
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
@@ -143,6 +144,12 @@ class Walk:
             value = self._kid(site, path, name, value)
         return value
 
+    def _saga(self, site: Site, path: str, value: Any) -> Any:
+        flow: Saga = site.flow  # type: ignore[assignment]  # by the table
+        for name, _, _ in flow.steps:
+            value = self._kid(site, path, name, value)
+        return value
+
     def _keep(self, site: Site, path: str, value: Any) -> Any:
         return value, self._kid(site, path, "body", value)
 
@@ -227,6 +234,7 @@ class Walk:
         Ask: _ask,
         Sleep: _sleep,
         Steps: _steps,
+        Saga: _saga,
         Keep: _keep,
         Branch: _branch,
         Choose: _choose,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
+from everflow.core.frames import owes_undo
 from everflow.core.journal import read_outcome, snapshot
 from everflow.core.ops import QuestionOp, TimerOp
 from everflow.core.refs import compose
@@ -105,13 +106,16 @@ def _check_run(world: World, row: RunRow) -> None:
         return
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
-    claim(not row.cancel, "a cancelled run ends", where)
+    undoing = machine.state.cancelling and any(map(owes_undo, machine.state.frames.values()))
+    claim(undoing or not row.cancel, "a cancelled run ends", where)
     ops = machine.commands()
     timers = [op for op in ops if type(op) is TimerOp]
     questions = {(op.tag, op.occurrence) for op in ops if type(op) is QuestionOp}
     rests = len(timers) + len(questions) == sum(not _asks(op) for op in ops)
     claim(rests, "no run is stuck", (where, ops))
     wanted = Status.SUSPENDED if questions else Status.WAITING
+    if undoing:
+        wanted = Status.CANCELLING
     claim(row.status is wanted, "a resting run says what it waits for", where)
     due = min((op.due for op in timers), default=None)
     claim(row.due == due, "a resting run says when it is due", (where, due))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.flow import Flow
 from everflow.errors import WrongArgument
 from everflow.testing.simulator.seen import Invariant
@@ -38,6 +39,8 @@ class Subject:
 
     def answer(self, tag: str, dice: Random) -> Any:
         """What somebody answers to a question of that tag."""
+        if tag == UNDO_TAG:
+            return dice.choice(UNDO_ANSWERS["enum"])
         if callable(self.answers):
             return self.answers(tag, dice)
         known = self.answers.get(tag)

@@ -148,9 +148,8 @@ CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
 END;
 
 CREATE TEMP VIEW batch (
-    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions,
-    puts, starts, letters
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '' WHERE 0;
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
 
 -- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
 CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
@@ -221,13 +220,37 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
 
     INSERT OR IGNORE INTO definition (hash, body)
     SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.definitions);
+END;
 
+-- A view of its own, so that batches without records, starts and letters don't pay for these.
+CREATE TEMP VIEW batch_and_more (
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions,
+    puts, starts, letters
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '' WHERE 0;
+
+CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more BEGIN
+    -- What is sent again is told here as batch_written tells it: after that, this would go on.
+    SELECT everflow_tell(refusal.run)
+    FROM main.worker CROSS JOIN main.refusal ON refusal.worker = worker.id
+    WHERE worker.id = NEW.worker AND worker.number = NEW.number
+    AND worker.epoch = NEW.epoch AND NOT worker.gone AND NEW.number > 0
+    ORDER BY refusal.place;
+    SELECT iif(everflow_tell(-1), NULL, RAISE(IGNORE))
+    FROM main.worker
+    WHERE id = NEW.worker AND number = NEW.number AND epoch = NEW.epoch AND NOT gone
+    AND NEW.number > 0;
+
+    INSERT INTO batch VALUES (
+        NEW.worker, NEW.epoch, NEW.number, NEW.at, NEW.entries, NEW.changes, NEW.opened,
+        NEW.closed, NEW.arrivals, NEW.definitions
+    );
     INSERT INTO puts (doc, at) SELECT NEW.puts, NEW.at WHERE NEW.puts <> '[]';
     INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
     INSERT INTO letters (doc, worker) SELECT NEW.letters, NEW.worker WHERE NEW.letters <> '[]';
 END;
 
-CREATE TEMP VIEW birth (runs, many, unnumbered, definitions) AS SELECT '', 0, 0, '' WHERE 0;
+CREATE TEMP VIEW birth (runs, many, unnumbered, queued, definitions)
+AS SELECT '', 0, 0, 0, '' WHERE 0;
 
 -- Tells the number that the unnumbered ones follow, and -1 unless all were new.
 CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
@@ -252,7 +275,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
         ),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9,
-        value ->> 12, value ->> 13, value ->> 14, value ->> 15
+        iif(NEW.queued, value ->> 12, ''), iif(NEW.queued, value ->> 13, ''),
+        iif(NEW.queued, value ->> 14, 0), iif(NEW.queued, value ->> 15, NULL)
     FROM jsonb_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')
@@ -280,8 +304,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
 END;
 
 CREATE TEMP VIEW writing (
-    puts, expected, at, starts, many, unnumbered, definitions, letters, admit
-) AS SELECT '', '', 0, '', 0, 0, '', '', '' WHERE 0;
+    puts, expected, at, starts, many, unnumbered, queued, definitions, letters, admit
+) AS SELECT '', '', 0, '', 0, 0, 0, '', '', '' WHERE 0;
 
 CREATE TEMP TRIGGER writing_given INSTEAD OF INSERT ON writing BEGIN
     SELECT RAISE(ABORT, 'everflow:changed')
@@ -290,8 +314,8 @@ CREATE TEMP TRIGGER writing_given INSTEAD OF INSERT ON writing BEGIN
         SELECT version FROM main.record
         WHERE kind = expected.value ->> 0 AND record.key = expected.value ->> 1
     ), 0);
-    INSERT INTO birth (runs, many, unnumbered, definitions)
-    SELECT NEW.starts, NEW.many, NEW.unnumbered, NEW.definitions
+    INSERT INTO birth (runs, many, unnumbered, queued, definitions)
+    SELECT NEW.starts, NEW.many, NEW.unnumbered, NEW.queued, NEW.definitions
     WHERE NEW.many OR NEW.definitions <> '[]';
     INSERT INTO puts (doc, at) VALUES (NEW.puts, NEW.at);
     UPDATE run SET admitted = NEW.at
@@ -310,8 +334,11 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     SELECT RAISE(ABORT, 'everflow:changed')
     FROM jsonb_each(NEW.messages) AS message
     WHERE NOT EXISTS (
-        SELECT 1 FROM main.run
-        WHERE no = message.value ->> 0 AND (message.value ->> 1 = 'child' OR NOT cancel)
+        SELECT 1 FROM main.run WHERE no = message.value ->> 0
+        AND (
+            NOT cancel OR message.value ->> 1 = 'child'
+            OR (status = 'cancelling' AND message.value ->> 1 = 'answer')
+        )
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
     );
 

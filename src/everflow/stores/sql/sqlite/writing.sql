@@ -1,13 +1,16 @@
 -- Batches, starts and messages; the views are those of session.sql.
 
 -- name: append
-INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: append_and_more
+INSERT INTO batch_and_more VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: write
-INSERT INTO writing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO writing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: start
-INSERT INTO birth VALUES (?, ?, ?, ?)
+INSERT INTO birth VALUES (?, ?, ?, ?, ?)
 
 -- name: started
 -- The runs of those ids, else of those keys, in the order asked for.
