@@ -17,7 +17,7 @@ from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.expressions import it
-from everflow.core.faults import Caught, ErrorData, Failure, Question, Settled
+from everflow.core.faults import Caught, ErrorData, Failure, Question, Scheduled, Settled
 from everflow.core.flow import Flow
 from everflow.core.node import Node, bind, node
 from everflow.core.registry import Registry
@@ -28,6 +28,7 @@ from everflow.engine.facade import Engine
 from everflow.engine.noderun import NodeRun, tick, wait_for
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
+from everflow.engine.schedules.spec import Schedule, schedule
 from everflow.errors import EverflowError, NoRetry, RetryAfter
 from everflow.store import QuestionQuery, RunQuery, Status
 
@@ -55,6 +56,8 @@ __all__ = [
     "RetryAfter",
     "Run",
     "RunQuery",
+    "Schedule",
+    "Scheduled",
     "Settled",
     "Status",
     "ask",
@@ -79,6 +82,7 @@ __all__ = [
     "reason_of",
     "retry",
     "saga",
+    "schedule",
     "sequence",
     "sleep",
     "sleep_until",

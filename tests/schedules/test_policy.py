@@ -141,11 +141,11 @@ def test_a_paused_schedule_decides_nothing() -> None:
 
 def test_what_waits_is_looked_at_ever_more_seldom() -> None:
     """From twice a second to every ten minutes, but never past the next instant."""
-    waiting = Standing(next=None, waiting=(NOON,), since=NOON)
+    waiting = Standing(next=None, waiting=(NOON,), since=NOON, active=("a",))
     assert look_at(waiting, NOON) == NOON + 500_000
     assert look_at(waiting, NOON + MINUTE) == NOON + MINUTE + 6_000_000
     assert look_at(waiting, NOON + 600 * MINUTE) == NOON + 610 * MINUTE
-    soon = Standing(next=NOON + 1, waiting=(NOON,), since=NOON)
+    soon = Standing(next=NOON + 1, waiting=(NOON,), since=NOON, active=("a",))
     assert look_at(soon, NOON) == NOON + 1
     assert look_at(Standing(next=None), NOON) is None
 

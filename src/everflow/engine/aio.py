@@ -12,6 +12,8 @@ from everflow.engine.client import Client
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
+from everflow.engine.schedules.aio import AsyncBook
+from everflow.engine.schedules.book import Book
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.transfer import ImportReport
 
@@ -83,9 +85,12 @@ class AsyncRun(Generic[Out]):
 class AsyncEngine:
     """What ``async with Engine(...)`` gives."""
 
-    def __init__(self, alive: Callable[[], Client], changes: Changes) -> None:
+    def __init__(
+        self, alive: Callable[[], Client], changes: Changes, book: Callable[[], Book]
+    ) -> None:
         self._alive = alive
         self._changes = changes
+        self.schedules = AsyncBook(book)
 
     @property
     def _client(self) -> Client:

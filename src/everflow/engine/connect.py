@@ -17,6 +17,7 @@ from everflow.engine.places import is_durable, open_store
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
+from everflow.engine.schedules.book import Book
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
 from everflow.store.keys import Keys
 from everflow.stores.transfer import ImportReport
@@ -42,14 +43,16 @@ class Connection:
     ) -> None:
         self.store, self._ours = open_store(store, create=create, encryption=encryption)
         self._clock = clock or SystemClock()
+        runs = RunClock(self._clock, self.store.info().highest)  # never before what workers wrote
         self.client = Client(
             self.store,
             registry or default_registry(),
             config or Config(),
-            RunClock(self._clock, self.store.info().highest),  # never before what workers wrote
+            runs,
             random,
             durable=is_durable(self.store),
         )
+        self.schedules = Book(self.client, runs)
 
     def __enter__(self) -> Self:
         return self

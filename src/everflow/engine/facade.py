@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from everflow.clock import Clock, SystemClock
 from everflow.config import Config
@@ -33,11 +33,13 @@ from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
+from everflow.engine.schedules.book import Book
+from everflow.engine.schedules.spec import Schedule
+from everflow.engine.upkeep import Upkeep, id_of
 from everflow.engine.worker import Worker
 from everflow.errors import EngineClosed, NotOnThisThread
 from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, RunRow, Store
 from everflow.store.keys import Keys
-from everflow.stores.transfer import ImportReport
 
 __all__ = ["Engine"]
 
@@ -46,14 +48,15 @@ Out = TypeVar("Out")
 Where = Store | str | os.PathLike[str]
 
 
-class Engine:
+class Engine(Upkeep):
     """Executes runs on a store: ``with Engine("everflow.db") as engine: ...``.
 
     ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type nodes need.
     ``registry``: whose flows and nodes it knows, the default one unless given. ``progress`` is told
     how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
     A ``guest`` leaves runs that need other code alone, instead of blocking them until it is there.
-    ``encryption``: the keys with which all that goes into the store is sealed.
+    ``encryption``: the keys with which all that goes into the store is sealed. ``schedules`` are
+    written to the store, where their declaration is new or has changed.
     """
 
     def __init__(  # noqa: PLR0913 - the seams of a process
@@ -68,6 +71,7 @@ class Engine:
         progress: Progress | None = None,
         guest: bool = False,
         encryption: Keys | None = None,
+        schedules: Sequence[Schedule] = (),
     ) -> None:
         self.config = config or Config()
         self.registry = registry or default_registry()
@@ -79,6 +83,7 @@ class Engine:
         self._random = random
         self._progress = progress
         self._guest = guest
+        self._declared = tuple(schedules)
         self._stack = ExitStack()
         self._numbers = count(1)
         self._pools: dict[str, Any] = {}
@@ -105,7 +110,7 @@ class Engine:
         """The async face; async nodes run on this loop."""
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.open, loop)
-        return AsyncEngine(self._alive, self.changes)
+        return AsyncEngine(self._alive, self.changes, self._book)
 
     async def __aexit__(
         self,
@@ -127,6 +132,11 @@ class Engine:
             given = open_all(self._provide, stack)
             self._begin(store, given, loop, stack)
             self._stack = stack.pop_all()
+        try:
+            self._book().declare(self._declared)
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(
         self,
@@ -248,11 +258,11 @@ class Engine:
         by: str = "",
     ) -> Reply:
         """Answer the one open question of a run, or its one of that tag."""
-        return self._guarded().resume(_id(run), value, tag=tag, key=key, by=by)
+        return self._guarded().resume(id_of(run), value, tag=tag, key=key, by=by)
 
     def cancel(self, run: Run[Any] | str, *, by: str = "") -> None:
         """Have a run end. Once this returns, no other outcome is possible."""
-        self._guarded().cancel(_id(run), by=by)
+        self._guarded().cancel(id_of(run), by=by)
 
     def run(self, run: str) -> Run[Any]:
         """The handle of a run; NoSuchRun when there is none."""
@@ -264,36 +274,7 @@ class Engine:
 
     def questions(self, run: Run[Any] | str | None = None) -> list[QuestionRow]:
         """The open questions, of one run or of all."""
-        return self._guarded().questions(None if run is None else _id(run))
-
-    def adopt(self, run: Run[Any] | str) -> bool:
-        """Let a run go on that was put aside: imported and paused, or blocked until the operator.
-
-        It is queued for a worker. False for any other run, which is left as it is.
-        """
-        return self._guarded().adopt(_id(run))
-
-    def export(self, runs: Sequence[Run[Any] | str], file: BinaryIO) -> int:
-        """Write runs with all that is their own as checked JSON Lines; give how many."""
-        return self._guarded().export([_id(run) for run in runs], file)
-
-    def import_runs(
-        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
-    ) -> ImportReport:
-        """Bring exported runs into the store; live ones rest there until they are adopted."""
-        return self._guarded().import_runs(file, replace=replace, adopt=adopt)
-
-    def backup(self, place: str | os.PathLike[str]) -> None:
-        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
-        self._guarded().backup(place)
-
-    def prune(self, run: Run[Any] | str, *, dry: bool = False) -> int:
-        """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
-        return self._guarded().prune(_id(run), dry=dry)
-
-    def erase(self, run: Run[Any] | str, *, by: str = "") -> bool:
-        """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""
-        return self._alive().erase(_id(run), by=by)
+        return self._guarded().questions(None if run is None else id_of(run))
 
     @property
     def abandoned(self) -> list[tuple[str, str]]:
@@ -339,6 +320,10 @@ class Engine:
                 "the engine isn't running", hint="use it inside `with Engine(...) as engine:`"
             )
         return worker, scheduler
+
+    def _book(self) -> Book:
+        worker, scheduler = self._running
+        return Book(self._alive(), scheduler.clock, lambda: worker.post(scheduler.ticker.stir))
 
     def _alive(self) -> Client:
         """The client, if the engine still executes."""
@@ -397,7 +382,3 @@ class Engine:
                 worker.post(scheduler.adoption.started, row, definition, new.at, payload)
             else:
                 worker.post(scheduler.adoption.claim_soon)
-
-
-def _id(run: Run[Any] | str) -> str:
-    return run.id if isinstance(run, Run) else run

@@ -184,7 +184,6 @@ class Harness(Generic[In, Out]):
     def _stir(self) -> None:
         """A schedule was written: see to it now."""
         self.scheduler.post(self.scheduler.ticker.stir)
-        self.scheduler.post(self.scheduler.adoption.claim_soon)
         self.settle()
 
     def _owner(self) -> tuple[int, int]:

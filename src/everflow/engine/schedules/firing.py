@@ -73,8 +73,9 @@ class Ticker:
         self._unfit: dict[str, str] = {}  # records' bodies that can't be acted on here
 
     def stir(self) -> None:
-        """Somebody in this process wrote a schedule."""
+        """Somebody in this process wrote a schedule, or started a run of one."""
         self._stirred = True
+        self._fired()
 
     def ended(self, row: RunRow) -> None:
         """A run has ended: what waits for it is looked at soon."""

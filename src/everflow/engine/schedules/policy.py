@@ -171,5 +171,7 @@ def look_at(standing: Standing, now: int) -> int | None:
         return None
     if not (standing.waiting or standing.backlog):
         return standing.next
+    if not standing.active:
+        return now
     pause = min(max((now - standing.since) // LOOKS, SOONEST_LOOK), LATEST_LOOK)
     return now + pause if standing.next is None else min(now + pause, standing.next)
