@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import click
 import pytest
@@ -13,7 +14,19 @@ from everflow.cli.root import Program, everflow
 from tests.cli.conftest import Cli
 from tests.house.source import ROOT
 
-COMMANDS = {name: made for name, made in everflow.commands.items() if isinstance(made, Command)}
+
+def _commands(names: Mapping[str, click.Command], before: str = "") -> dict[str, Command]:
+    """All commands by their words, those of groups too."""
+    found: dict[str, Command] = {}
+    for name, made in names.items():
+        if isinstance(made, click.Group):
+            found |= _commands(made.commands, f"{name} ")
+        elif isinstance(made, Command):
+            found[f"{before}{name}"] = made
+    return found
+
+
+COMMANDS = _commands(everflow.commands)
 DOCUMENT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 SECTIONS = {
     part.split("\n", 1)[0]: part
@@ -31,7 +44,7 @@ def options(command: click.Command) -> set[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_teaches_itself(cli: Cli, name: str) -> None:
     """Its help says what it does, explains each option, and ends with examples."""
-    shown = cli(name, "--help").stdout
+    shown = cli(*name.split(), "--help").stdout
     assert f"everflow {name}" in shown.split("Examples:")[1]
     for param in COMMANDS[name].params:
         if isinstance(param, click.Option) and not isinstance(param.type, click.IntRange):
@@ -40,9 +53,9 @@ def test_each_command_teaches_itself(cli: Cli, name: str) -> None:
 
 def test_the_program_lists_each_command_once() -> None:
     """In sections, none left out."""
-    listed = [made.name for _, group in Program.sections for made in group]
-    assert sorted(str(name) for name in listed) == sorted(COMMANDS)
-    assert sorted(everflow.commands) == sorted(COMMANDS)
+    listed = {str(made.name): made for _, group in Program.sections for made in group}
+    assert sorted(_commands(listed)) == sorted(COMMANDS)
+    assert sorted(everflow.commands) == sorted(listed)
 
 
 def test_exit_codes_are_in_the_help_and_in_the_document(cli: Cli) -> None:

@@ -20,9 +20,10 @@ from typing import Any
 from everflow.cli.settings import Here
 from everflow.core.flow import Flow
 from everflow.core.registry import default_registry
+from everflow.engine.schedules.spec import Schedule
 from everflow.errors import ConfigurationError, EverflowError, FlowError, NoSuchFlow
 
-__all__ = ["find_flow", "is_flow_name", "load", "load_all", "provided"]
+__all__ = ["find_flow", "is_flow_name", "load", "load_all", "provided", "schedules_of"]
 
 _PLAIN_SHIFT = re.compile(r"unsupported operand type\(s\) for >>: '(\w+)' and '(\w+)'")
 _FUNCTIONS = frozenset({"function", "builtin_function_or_method", "type", "method"})
@@ -157,6 +158,24 @@ def _flow_in(module: ModuleType, place: str, attribute: str) -> Flow[Any, Any]:
         what = f"{place} has no flow {attribute!r:.80}" if attribute else f"{place} has no one flow"
         hint = f"did you mean {place}:{close[0]}?" if close else f"its flows are: {known}"
     raise NoSuchFlow(what, hint=hint)
+
+
+def schedules_of(modules: Iterable[ModuleType]) -> list[Schedule]:
+    """What the modules declare as ``schedules``, a list; ConfigurationError for anything else."""
+    found: list[Schedule] = []
+    for module in dict.fromkeys(modules):
+        declared = getattr(module, "schedules", [])
+        if isinstance(declared, ModuleType):
+            continue
+        if not isinstance(declared, (list, tuple)) or not all(
+            isinstance(one, Schedule) for one in declared
+        ):
+            raise ConfigurationError(
+                f"schedules in {module.__name__} is no list of schedules",
+                hint='schedules = [schedule("nightly", "0 7 * * *", digest)]',
+            )
+        found += declared
+    return found
 
 
 def provided(modules: Iterable[ModuleType]) -> dict[type[Any], Any]:

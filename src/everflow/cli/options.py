@@ -22,7 +22,7 @@ from everflow.cli.settings import Here, here
 from everflow.clock import SystemClock
 from everflow.errors import EverflowError, MissingDependency
 
-__all__ = ["BY", "Command", "as_length", "as_time", "command", "leave", "plain_command"]
+__all__ = ["BY", "Command", "Group", "as_length", "as_time", "command", "leave", "plain_command"]
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -84,6 +84,17 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples.strip().splitlines():
                     formatter.write(f"  {line.strip()}\n")
+
+
+class Group(click.Group):
+    """Commands about one thing, in the order in which one meets them."""
+
+    def list_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's own signature
+    ) -> list[str]:
+        """The names of its commands."""
+        return list(self.commands)
 
 
 def leave(code: Exit) -> NoReturn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -16,6 +16,7 @@ from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.run import run, start
+from everflow.cli.commands.schedule import schedule
 from everflow.cli.commands.show import show
 from everflow.cli.commands.simulate import simulate
 from everflow.cli.commands.worker import worker
@@ -28,9 +29,9 @@ __all__ = ["everflow"]
 class Program(click.Group):
     """The commands by section; anything unforeseen ends with a code of its own."""
 
-    sections = (
+    sections: ClassVar[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
         ("Begin here", (demo,)),
-        ("Runs", (run, start, answer, resume, cancel)),
+        ("Runs", (run, start, answer, resume, cancel, schedule)),
         ("Look", (status, list_, show, graph)),
         ("Try", (simulate,)),
         ("Keep", (worker, export, import_, adopt, backup, prune, erase, rewrap)),

@@ -22,6 +22,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import parse, untagged
 from everflow.engine.erasing import erasure_of
 from everflow.engine.runs import payload_of, prompt_text
+from everflow.engine.schedules.book import ScheduleRow
 from everflow.errors import EverflowError
 from everflow.store import QuestionRow, RunRow, Store
 
@@ -32,6 +33,7 @@ __all__ = [
     "plain_value",
     "question_view",
     "run_view",
+    "schedule_view",
     "schema_at",
     "token_of",
     "trouble_view",
@@ -161,6 +163,34 @@ def _error_of(entry: Entry) -> View:
         return error_view(decode_error(entry.payload))
     except ValueError:
         return {"type": "", "message": entry.payload, "code": "", "position": "", "trace": ""}
+
+
+def schedule_view(row: ScheduleRow) -> View:
+    """A schedule, as it is declared and as it stands."""
+    plan, standing = row.plan, row.standing
+    following = None if standing.paused else standing.next
+    return {
+        "name": row.name,
+        "flow": plan.flow,
+        "input": plain_value(plan.value),
+        "cron": plan.cron,
+        "every": plan.every / 1_000_000,
+        "zone": plan.zone,
+        "catch_up": str(plan.rules.catch_up),
+        "overlap": str(plan.rules.overlap),
+        "limit": plan.rules.limit,
+        "labels": plan.labels,
+        "declared": row.declared,
+        "paused": standing.paused,
+        "reason": standing.reason,
+        "next": _time(following),
+        "last": _time(standing.last),
+        "run": standing.run,
+        "started": standing.started,
+        "passed": standing.passed,
+        "waiting": [instant(at) for at in (*standing.waiting, *standing.backlog)],
+        "missed": [instant(at) for at in standing.missed or ()],
+    }
 
 
 def trouble_view(error: EverflowError) -> View:

@@ -18,7 +18,7 @@ from types import FrameType
 import click
 
 from everflow.cli.exits import Exit
-from everflow.cli.loading import is_flow_name, load, load_all, provided
+from everflow.cli.loading import is_flow_name, load, load_all, provided, schedules_of
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit
 from everflow.cli.places import encryption
@@ -75,6 +75,7 @@ def worker(
         provide=provided(loaded),
         config=here.config,
         encryption=encryption(here),
+        schedules=schedules_of(loaded),
     ) as engine:
         _say_begun(here)
         fault = _wait(engine, stop, until_idle=until_idle, length=length)
