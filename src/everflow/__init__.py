@@ -16,6 +16,7 @@ from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
+from everflow.core.direct import continue_with, now, perform, random, step, uuid
 from everflow.core.expressions import it
 from everflow.core.faults import Caught, ErrorData, Failure, Question, Scheduled, Settled
 from everflow.core.flow import Flow
@@ -29,7 +30,7 @@ from everflow.engine.noderun import NodeRun, tick, wait_for
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.engine.schedules.spec import Schedule, schedule
-from everflow.errors import EverflowError, NoRetry, RetryAfter
+from everflow.errors import EverflowError, NoRetry, RetryAfter, StepFailed
 from everflow.store import QuestionQuery, RunQuery, Status
 
 __version__ = "0.1.0"
@@ -60,12 +61,14 @@ __all__ = [
     "Scheduled",
     "Settled",
     "Status",
+    "StepFailed",
     "ask",
     "bind",
     "branch",
     "choose",
     "connect",
     "const",
+    "continue_with",
     "exponential",
     "fail",
     "failed",
@@ -78,7 +81,10 @@ __all__ = [
     "loop",
     "need",
     "node",
+    "now",
     "parallel",
+    "perform",
+    "random",
     "reason_of",
     "retry",
     "saga",
@@ -86,12 +92,14 @@ __all__ = [
     "sequence",
     "sleep",
     "sleep_until",
+    "step",
     "suspend",
     "tick",
     "timeout",
     "try_catch",
     "unless_failed",
     "upcast",
+    "uuid",
     "value",
     "wait_for",
 ]

@@ -77,9 +77,9 @@ def test_an_answer_that_its_type_refuses_stays_as_it_was_given(memory: World) ->
 
 def test_an_answer_to_no_question_of_the_flow_is_left_alone() -> None:
     """A wait_for's tag stands nowhere in the definition."""
-    program = Program(flow("corner", const(1), registry=Registry()))
-    assert position_of_tag(program, "hidden") == ""
-    assert as_asked(program, "nowhere", "[1]", Types()) == "[1]"
+    sites = Program(flow("corner", const(1), registry=Registry())).sites
+    assert position_of_tag(sites, "hidden") == ""
+    assert as_asked(sites, "nowhere", "[1]", Types()) == "[1]"
 
 
 def test_an_async_node_whose_input_does_not_fit_parks_its_run(memory: World) -> None:

@@ -7,11 +7,12 @@ a definition (``const``, ``fail``, a default answer) meets the default registry'
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 
 from everflow.core.combine import sequence as sequences
+from everflow.core.combine.body import Step, body_of
 from everflow.core.combine.control import retry, timeout
 from everflow.core.combine.failure import make_fail
 from everflow.core.combine.sequence import keep, sequence
@@ -100,6 +101,17 @@ def ask(
 @overload
 def ask(
     tag: str,
+    kind: type[T],
+    *,
+    notify: FlowLike[Question[Any], Any] | None = ...,
+    show: FlowLike[Any, Any] | None = ...,
+    within: timedelta | None = ...,
+    default: Any = ...,
+    value: Any,
+) -> Flow[Any, T]: ...
+@overload
+def ask(
+    tag: str,
     kind: Any,
     *,
     notify: FlowLike[Question[Any], Any] | None = ...,
@@ -115,17 +127,19 @@ def ask(
     show: Any = None,
     within: timedelta | None = None,
     default: Any = MISSING,
-) -> Keeping[Any]:
+    value: Any = MISSING,
+) -> Any:
     """Ask a person: out comes (value, answer).
 
     ``show`` makes the prompt from the value. ``notify`` gets ``Question(value, token, deadline)``
     once the question is open, so that a link can be mailed. ``within`` is the deadline; when it
-    passes, ``default`` is the answer, or ``DeadlineExpired`` is raised.
+    passes, ``default`` is the answer, or ``DeadlineExpired`` is raised. In a body, ``value`` is
+    what is asked about, and the answer alone comes out.
     """
     given = None if default is MISSING else _payload(default)
     made = make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
     made.answers = kind
-    return made
+    return made if value is MISSING else Step(made.answer_only(), value)
 
 
 def _schema(kind: Any) -> Any:
@@ -135,19 +149,62 @@ def _schema(kind: Any) -> Any:
     return schema_of(kind) or None
 
 
+@overload
 def flow(
-    name: str,
-    body: FlowLike[In, Out],
-    *,
-    registry: Registry | None = None,
-) -> Flow[In, Out]:
-    """Name a flow and register it, so that a later process can find it.
+    name: str, body: FlowLike[In, Out], *, registry: Registry | None = ...
+) -> Flow[In, Out]: ...
+@overload
+def flow(name: Callable[[], Coroutine[Any, Any, Out]], /) -> Flow[Any, Out]: ...
+@overload
+def flow(name: Callable[[In], Coroutine[Any, Any, Out]], /) -> Flow[In, Out]: ...
+@overload
+def flow(name: Callable[[], Out], /) -> Flow[Any, Out]: ...
+@overload
+def flow(name: Callable[[In], Out], /) -> Flow[In, Out]: ...
+@overload
+def flow(name: str = ..., *, registry: Registry | None = ...) -> BodyMaker: ...
+def flow(name: Any = "", body: Any = None, *, registry: Registry | None = None) -> Any:
+    """Name a flow and register it, so that a later process can find it: ``flow("name", body)``.
 
-    Used inside another flow it is inlined: its suspensions belong to the outer run.
+    Used inside another flow it is inlined: its suspensions belong to the outer run. As a decorator,
+    ``@flow``, ``@flow("name")`` or ``@flow(name="name")``, it makes a flow of a function in direct
+    style, whose body awaits flows: see ``step``.
     """
-    check_label(name.replace(".", "_"), "flow's name")
     home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001 - the caller's module
-    inner = lift(body, "flow")
+    if callable(name) and body is None:
+        return _register(_name_of(name), body_of(name), registry, home)
+    if body is None:
+        return BodyMaker(name, registry, home)
+    return _register(name, lift(body, "flow"), registry, home)
+
+
+class BodyMaker:
+    """The decorator that ``flow`` with a name gives."""
+
+    def __init__(self, name: str, registry: Registry | None, home: str) -> None:
+        self._name, self._registry, self._home = name, registry, home
+
+    @overload
+    def __call__(self, fn: Callable[[], Coroutine[Any, Any, Out]], /) -> Flow[Any, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[[In], Coroutine[Any, Any, Out]], /) -> Flow[In, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[[], Out], /) -> Flow[Any, Out]: ...
+    @overload
+    def __call__(self, fn: Callable[[In], Out], /) -> Flow[In, Out]: ...
+    def __call__(self, fn: Any, /) -> Any:
+        """Make a flow of the function in direct style."""
+        return _register(self._name or _name_of(fn), body_of(fn), self._registry, self._home)
+
+
+def _name_of(fn: Any) -> str:
+    return str(getattr(fn, "__name__", ""))
+
+
+def _register(
+    name: str, inner: Flow[Any, Any], registry: Registry | None, home: str
+) -> Flow[Any, Any]:
+    check_label(name.replace(".", "_"), "flow's name")
     named = inner.copied()
     named.name_of_flow = name
     (registry or default_registry()).add_flow(name, named, home)

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from everflow.core.combine.body import Ambient, Body, Step
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, Failed
@@ -26,20 +27,21 @@ from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import It
-from everflow.core.flow import Children, Flow
+from everflow.core.flow import Children, Flow, Names
 from everflow.core.node import Node
 from everflow.core.program import Lineage, Program
 from everflow.core.registry import Registry
 from everflow.errors import UnresolvedName, ValueRefused
 
-__all__ = ["FORMAT", "KINDS", "Definition", "from_data", "to_data"]
+__all__ = ["FORMAT", "KINDS", "Definition", "flow_of", "from_data", "to_data"]
 
 FORMAT = 1
 KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
-        Ask, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node, Parallel,
-        Retry, Saga, Sequence, Sleep, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+        Ambient, Ask, Body, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node,
+        Parallel, Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks, Timeout,
+        TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")
@@ -125,21 +127,35 @@ def from_data(body: str, registry: Registry) -> Program:
     Nodes that the registry doesn't have stand without a function. UnresolvedName for a kind or a
     format that this release doesn't know.
     """
+    data = _read(body)
+    return Program(_held_together(data, registry.node), data.name, data.lineage)
+
+
+def flow_of(body: str, names: Names) -> Flow[Any, Any]:
+    """The flow of a text that ``to_data`` gave; ``names`` gives the node of a canonical name."""
+    return _held_together(_read(body), names)
+
+
+def _read(body: str) -> _Data:
     try:
         data = msgspec.json.decode(body, type=_Data)
     except msgspec.MsgspecError as error:
         raise UnresolvedName(f"the definition can't be read: {error}") from error
     if data.format != FORMAT:
         raise UnresolvedName(f"a definition of format {data.format}; this release reads {FORMAT}")
+    return data
+
+
+def _held_together(data: _Data, names: Names) -> Flow[Any, Any]:
     try:
-        return Program(_built(data.rows, registry, data.lineage), data.name, data.lineage)
+        return _built(data.rows, names, data.lineage)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UnresolvedName(f"the definition doesn't hold together: {error}") from error
 
 
-def _built(rows: list[Row], registry: Registry, lineage: Lineage | None) -> Flow[Any, Any]:
+def _built(rows: list[Row], names: Names, lineage: Lineage | None) -> Flow[Any, Any]:
     """The flow of the rows. Children come after their parents, so that it is made from the end."""
-    names = {} if lineage is None else lineage.names
+    own = {} if lineage is None else lineage.names
     made: dict[str, Flow[Any, Any]] = {}
     for row in reversed(rows):
         kind = KINDS.get(row.kind)
@@ -148,8 +164,8 @@ def _built(rows: list[Row], registry: Registry, lineage: Lineage | None) -> Flow
                 f"this release has no combinator {row.kind!r}", position=row.position
             )
         places = [(key, f"{row.position}/{key}") for key in row.children]
-        children = [(names.get(place, key), made.pop(place)) for key, place in places]
-        flow = kind.build(row.shape, row.settings, children, registry.node)
+        children = [(own.get(place, key), made.pop(place)) for key, place in places]
+        flow = kind.build(row.shape, row.settings, children, names)
         if isinstance(flow, Sequence):
             _label_steps(flow, children)
         made[row.position] = flow

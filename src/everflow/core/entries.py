@@ -30,6 +30,8 @@ class Kind(StrEnum):
     ANSWER = "answer"  # closes a question
     EARLY = "early"  # an answer that comes before its question; op is its tag
     WANTED = "wanted"  # a sync node called wait_for; note is the tag, the payload its prompt
+    AWAITED = "awaited"  # a body awaits a flow: note says which, the payload is what it is given
+    CONTINUED = "continued"  # a body begins anew; the payload is the state that it goes on with
     CANCEL = "cancel"  # the run is to end; note says by whom
     MOVED = "moved"  # the run goes on under other settings; note is the definition's hash
     UPGRADED = "upgraded"  # it goes on under another shape, whose hash is the note

@@ -81,7 +81,7 @@ class Extent:
             if child not in {None, key}:
                 continue
             caught = guarded or (not root and site.flow.catches(frame, key))
-            inner = _standing(site.kids.get(key), path)
+            inner = _standing(site.flow.kid(self._sites, site, key), path)
             if inner in self._frames:
                 found.append((self._frames[inner], caught, owner))
             elif inner in self._ops:

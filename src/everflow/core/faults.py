@@ -6,6 +6,7 @@ An error that a node raised is *reified* once, by the engine, and is plain data 
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,6 +54,10 @@ class ErrorData(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
     after: int | None = None
     position: str = ""
     others: tuple[ErrorData, ...] = ()
+
+    def is_a(self, kind: builtins.type[BaseException]) -> bool:
+        """Whether the error was of that class, or of one below it."""
+        return kind in _EVERY or error_name(kind) in self.kinds
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class Scheduled(Generic[T]):
     schedule: str
 
 
+_EVERY = (Exception, BaseException)
 ATTACHED = 16  # errors beside one error, so that its size stays bounded
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(ErrorData)

@@ -10,9 +10,11 @@ Every flow twin in other systems: a ``Flow`` is an "arrow" (Haskell), a "pipe" (
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Any, ClassVar, Concatenate, Generic, Protocol, Self, TypeVar, overload
 
+from everflow.core.advancing import advancing
+from everflow.core.entries import Entry
 from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
 from everflow.core.ops import Op, QuestionOp
@@ -102,6 +104,12 @@ class Moves(Protocol):
     def early(self, op: QuestionOp) -> Ref | None:
         """Take an answer that came before this question, which then isn't opened."""
 
+    def mount(self, position: str, note: str) -> Any:
+        """Lay out what a body awaits; ``core.mounting`` says what that gives."""
+
+    def unmount(self, position: str, note: str) -> str:
+        """Take away what a body has awaited; gives its sign."""
+
     def ticks_left(self, parent: str, key: str) -> int | None:
         """The smallest budget of ticks that holds for a child, or None outside any."""
 
@@ -182,6 +190,14 @@ class Flow(Generic[In_contra, Out_co]):
 
         ``error`` is one that the cancel didn't cause.
         """
+
+    def child_said(self, m: Moves, frame: Any, key: str, entry: Entry) -> None:
+        """An op of one's own ended by an entry of a kind that only this flow understands."""
+        raise NotImplementedError  # pragma: no cover - the machine asks none but bodies
+
+    def kid(self, sites: Mapping[str, Site], site: Site, key: str) -> Site | None:
+        """The site of the child under a key, where one goes on there."""
+        return site.kids.get(key)
 
     def going(self, frame: Any, site: Site) -> Iterable[tuple[str, str]]:
         """The keys and paths under which children and ops of one's own may go on."""
@@ -276,15 +292,24 @@ class Flow(Generic[In_contra, Out_co]):
             hint="to choose at run time write branch(predicate, then, otherwise)",
         )
 
-    def __await__(self) -> Any:
-        raise NotAFlow(
-            "a flow can't be awaited here: it is a definition, not a call",
-            hint="start it: run = engine.start(flow, value); run.result()",
-        )
+    def __await__(self) -> Generator[Any, Any, Out_co]:
+        if (place := advancing()) is None:
+            raise NotAFlow(
+                "a flow can't be awaited here: it is a definition, not a call",
+                hint="start it: run = engine.start(flow, value); run.result()."
+                " In the body of an async def under @flow any flow can be awaited",
+            )
+        place.check()
+        return _awaiting(self)
 
     def __repr__(self) -> str:
         label = f" {self.label!r}" if self.label else ""
         return f"<{type(self).__name__.lower()}{label}>"
+
+
+def _awaiting(flow: Flow[Any, Out]) -> Generator[Any, Any, Out]:
+    given: Out = yield flow
+    return given
 
 
 class Keeping(Flow[Any, tuple[Any, T]]):

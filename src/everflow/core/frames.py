@@ -19,11 +19,13 @@ from everflow.core.refs import Literal
 __all__ = [
     "AnyFrame",
     "AskFrame",
+    "BodyFrame",
     "BranchFrame",
     "CatchFrame",
     "ChooseFrame",
     "Frame",
     "KeepFrame",
+    "Logged",
     "LoopFrame",
     "ParallelFrame",
     "RetryFrame",
@@ -152,6 +154,30 @@ def shields(frame: Frame) -> bool:
     return type(frame) is SagaFrame and frame.undoing
 
 
+class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a body got from one await: by ``flow`` a replay knows it again; a value or an error."""
+
+    flow: str
+    value: AnyRef | None = None
+    error: ErrorData | None = None
+
+
+class BodyFrame(Frame, tag="body/1", kw_only=True):
+    """``log``: what the body's awaits gave since it began, or since it went on with a new state.
+
+    ``count`` numbers its awaits through all of that. ``awaited`` is the flow that goes on, empty
+    while the body itself is to be advanced, ``mounted`` the name of its place, and ``given`` what
+    the body gave to the steps in it.
+    """
+
+    input: AnyRef
+    count: int = 0
+    log: list[Logged] = []
+    awaited: str = ""
+    mounted: str = ""
+    given: tuple[AnyRef, ...] = ()
+
+
 def holds_budget(frame: Frame) -> bool:
     """Whether the frame limits the ticks of what is under it."""
     return type(frame) is TicksFrame or (type(frame) is ParallelFrame and bool(frame.shares))
@@ -170,4 +196,5 @@ AnyFrame = (
     | ParallelFrame
     | AskFrame
     | SagaFrame
+    | BodyFrame
 )

@@ -17,6 +17,8 @@ import msgspec
 
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.machine import Machine
+from everflow.core.mounting import sites_of
+from everflow.core.ops import NodeOp
 from everflow.core.program import Program
 from everflow.core.state import Outcome, State, state_of
 from everflow.errors import JournalMismatch, StoreDamaged, UnresolvedName
@@ -126,9 +128,13 @@ def restore(program: Program, payload: str) -> State:
 
 
 def _check_fit(program: Program, state: State) -> None:
-    """Every frame and op stands on a position of the program, each frame on one of its kind."""
+    """Every frame and op stands on a position of the program, each frame on one of its kind.
+
+    What a body awaited and was cancelled with it may still be stopping where nothing is any more.
+    """
+    sites = sites_of(program, state)
     for frame in state.frames.values():
-        site = program.sites.get(frame.position)
+        site = sites.get(frame.position)
         if site is None:
             raise _no_position(frame.position)
         kind = str(frame.__struct_config__.tag).partition("/")[0]
@@ -138,7 +144,8 @@ def _check_fit(program: Program, state: State) -> None:
                 position=frame.position,
             )
     for op in state.ops.values():
-        if op.position not in program.sites:
+        stops = type(op) is NodeOp and op.stopping and program.bodies
+        if op.position not in sites and not stops:
             raise _no_position(op.position)
 
 

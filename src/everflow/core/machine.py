@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from everflow.core.combine.body import ADVANCE
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
 from everflow.core.mismatch import mismatch
+from everflow.core.mounting import mount, sites_of
 from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
@@ -76,7 +78,7 @@ class Machine(Stepper):
     def move(self, program: Program) -> None:
         """Go on under another program: of the same shape, or that an upgrade was made for."""
         self.program = program
-        self.sites = program.sites
+        self.sites = sites_of(program, self.state)
 
     # --- one reaction for each kind of entry: first the checks, then ``_begin``, then the effect
 
@@ -89,6 +91,7 @@ class Machine(Stepper):
         self.opened = []
         self.closed = []
         self.answered = []
+        self.gone = []
 
     def _mismatch(self, entry: Entry, wanted: str) -> JournalMismatch:
         return mismatch(self.state, entry, wanted)
@@ -204,6 +207,20 @@ class Machine(Stepper):
         op.asking = True
         self.open(question)
 
+    def _said(self, entry: Entry) -> None:
+        """A body awaits a flow, or goes on with a new state: that closes what advanced it."""
+        op = self.state.ops.get(entry.op)
+        if type(op) is not NodeOp or not op.id.endswith(ADVANCE):
+            raise self._mismatch(entry, "the end of an op that advances a body")
+        if entry.kind == Kind.AWAITED:
+            mount(self.program, op.position, entry.note)  # it can be read, else nothing changes
+        self._close_node(entry)
+        if op.stopping:
+            self._work.append((CLOSED, op.parent, op.id, None))
+            return
+        frame = self.state.frames[op.parent]
+        self._flow_of(frame).child_said(self, frame, op.key, entry)
+
     def _early(self, entry: Entry) -> None:
         if self.seq == -1 or self.state.outcome is not None:
             raise self._mismatch(entry, "a run that goes on")
@@ -263,6 +280,8 @@ class Machine(Stepper):
         Kind.ANSWER: _answer,
         Kind.EARLY: _early,
         Kind.WANTED: _wanted,
+        Kind.AWAITED: _said,
+        Kind.CONTINUED: _said,
         Kind.CANCEL: _cancel,
         Kind.MOVED: _after_start,
         Kind.UPGRADED: _upgraded,

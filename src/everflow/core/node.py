@@ -16,13 +16,14 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
+from everflow.core.advancing import advancing
 from everflow.core.faults import make_error
 from everflow.core.flow import Children, Flow, Moves, Names, Site, check_label
 from everflow.core.naming import canonical_name, unnamed_reason
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, is_failure
 from everflow.core.signature import Signature, hints, read_signature
-from everflow.errors import NotAFlow, UnhandledFailure, UnnamedLeaf, WrongArgument
+from everflow.errors import BodyMisuse, NotAFlow, UnhandledFailure, UnnamedLeaf, WrongArgument
 
 __all__ = ["Dependencies", "Node", "Options", "Place", "bind", "node", "node_of"]
 
@@ -87,6 +88,7 @@ class Node(Flow[In, Out]):
     """A leaf: one function. Twin: an "activity" (Temporal), a "step" (DBOS)."""
 
     kind = "node"
+    call: tuple[str, ...] | None = None  # the parameters that the value, a tuple, is for
 
     def __init__(self, leaf: Leaf, bound: Mapping[str, Any] | None = None) -> None:
         self.leaf = leaf
@@ -118,11 +120,17 @@ class Node(Flow[In, Out]):
             """Call the function itself, outside of any run; an async one gives its coroutine."""
             if self.leaf.fn is None:
                 raise NotAFlow(f"the node {self.name!r} has no function here")
+            if advancing() is not None:
+                raise BodyMisuse(
+                    f"a body called {self.name} itself, so that its result wouldn't be recorded",
+                    hint="await step(fn, ...); in a plain def body perform(step(fn, ...))",
+                )
             return self.leaf.fn(*args, **{**self.bound, **kwargs})
 
     def require_arguments(self) -> None:
         """WrongArgument where a parameter is neither bound nor provided nor has a default."""
-        missing = [name for name in self.leaf.signature.required if name not in self.bound]
+        given = {*self.bound, *(self.call or ())}
+        missing = [name for name in self.leaf.signature.required if name not in given]
         if missing:
             raise WrongArgument(
                 f"nothing gives {self.name or self.fn} its parameter {missing[0]!r}",
@@ -144,6 +152,8 @@ class Node(Flow[In, Out]):
         data: dict[str, Any] = {"node": self.leaf.name}
         if self.leaf.failure:
             data["failure"] = True
+        if self.call is not None:
+            data["call"] = list(self.call)
         return data
 
     def settings(self) -> dict[str, Any]:
@@ -160,7 +170,21 @@ class Node(Flow[In, Out]):
         found = names(shape["node"])
         leaf = found.leaf if isinstance(found, Node) else Leaf(None, shape["node"])
         pinned = replace(leaf, failure=bool(shape.get("failure")))
-        return Node(pinned, settings.get("bind")).bare()
+        made = cls(pinned, settings.get("bind")).bare()
+        made.call = tuple(shape["call"]) if "call" in shape else None
+        return made
+
+    def bound_to(self, other: Node[Any, Any]) -> Node[Any, Any]:
+        """The same use of the function of another node: as it is called and what is bound stay."""
+        made = other.bare()
+        made.bound, made.call = self.bound, self.call
+        return made
+
+    def require_fn(self) -> Callable[..., Any]:
+        """The function; NotAFlow where there is none here."""
+        if self.leaf.fn is None:
+            raise NotAFlow(f"the node {self.name!r} has no function here")
+        return self.leaf.fn
 
     def bare(self) -> Node[In, Out]:
         """The node without the defaults that stand around it in a definition."""

@@ -9,6 +9,8 @@ knows already bears the name that it had, and what is new one that the run never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,7 +19,7 @@ from everflow.core.flow import Flow, Site
 from everflow.core.ops import ROOT
 from everflow.errors import WrongArgument
 
-__all__ = ["MOST_SITES", "Lineage", "Program"]
+__all__ = ["MOST_SITES", "Lineage", "Program", "lay_out"]
 
 MOST_SITES = 1_000_000
 
@@ -35,9 +37,12 @@ class Lineage(msgspec.Struct, frozen=True):
 
 
 class Program:
-    """``sites`` by position, ``root`` the first of them; ``name`` is the flow's."""
+    """``sites`` by position, ``root`` the first of them; ``name`` is the flow's.
 
-    __slots__ = ("flow", "lineage", "name", "root", "sites")
+    ``bodies`` says whether there are any in direct style, and ``mounts`` holds what they awaited.
+    """
+
+    __slots__ = ("bodies", "flow", "lineage", "mounts", "name", "root", "sites")
 
     def __init__(
         self, flow: Flow[Any, Any], name: str = "", lineage: Lineage | None = None
@@ -45,31 +50,37 @@ class Program:
         self.flow = flow
         self.name = name
         self.lineage = lineage
-        self.root = Site(flow.expanded(), ROOT)
-        self.sites: dict[str, Site] = {ROOT: self.root}
-        self._lay_out()
+        self.sites = lay_out(flow, ROOT, {} if lineage is None else _own_names(lineage))
+        self.root = self.sites[ROOT]
+        self.bodies = any(site.flow.kind == "body" for site in self.sites.values())
+        self.mounts: dict[tuple[str, str], Any] = {}
 
-    def _lay_out(self) -> None:
-        own = {} if self.lineage is None else _own_names(self.lineage)
-        open_sites = [self.root]
-        while open_sites:
-            site = open_sites.pop()
-            for name, child in site.flow.children():
-                key = own.get((site.position, name), name)
-                position = f"{site.position}/{key}"
-                if key in site.kids:
-                    raise WrongArgument(
-                        f"two children are named {key!r}",
-                        position=site.position,
-                        hint="give them different labels: f.named(...)",
-                    )
-                kid = Site(child.expanded(), position)
-                site.kids[key] = kid
-                site.order.append((key, kid))
-                self.sites[position] = kid
-                open_sites.append(kid)
-            if len(self.sites) > MOST_SITES:
-                raise WrongArgument(f"the flow has more than {MOST_SITES:,} positions")
+
+def lay_out(
+    flow: Flow[Any, Any], position: str, own: Mapping[tuple[str, str], str] = MappingProxyType({})
+) -> dict[str, Site]:
+    """The sites of a flow that stands at a position, by position, the flow's own first."""
+    root = Site(flow.expanded(), position)
+    sites = {position: root}
+    open_sites = [root]
+    while open_sites:
+        site = open_sites.pop()
+        for name, child in site.flow.children():
+            key = own.get((site.position, name), name)
+            if key in site.kids:
+                raise WrongArgument(
+                    f"two children are named {key!r}",
+                    position=site.position,
+                    hint="give them different labels: f.named(...)",
+                )
+            kid = Site(child.expanded(), f"{site.position}/{key}")
+            site.kids[key] = kid
+            site.order.append((key, kid))
+            sites[kid.position] = kid
+            open_sites.append(kid)
+        if len(sites) > MOST_SITES:
+            raise WrongArgument(f"the flow has more than {MOST_SITES:,} positions")
+    return sites
 
 
 def _own_names(lineage: Lineage) -> dict[tuple[str, str], str]:

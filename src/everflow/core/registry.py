@@ -8,14 +8,17 @@ new starts.
 
 from __future__ import annotations
 
+import inspect
+import sys
 from typing import Any
 
 from everflow.core.faults import Caught, ErrorData, Failure, Question, Scheduled, Settled
 from everflow.core.flow import Flow
-from everflow.core.node import Leaf, Node
+from everflow.core.naming import module_name
+from everflow.core.node import Leaf, Node, node_of
 from everflow.core.program import Program
 from everflow.core.types import Types
-from everflow.errors import NameTaken, NoSuchFlow
+from everflow.errors import NameTaken, NoSuchFlow, WrongArgument
 
 __all__ = ["Registry", "default_registry"]
 
@@ -47,6 +50,11 @@ class Registry:
                 f"a flow named {name!r} is defined in {known} already",
                 hint=f"give the flow in {home} another name",
             )
+        if any(site.flow.kind == "step" for site in Program(flow).sites.values()):
+            raise WrongArgument(
+                "step(...) gives a value to what a body awaits, and this flow is no body",
+                hint="in a flow write const(value) >> f, or bind(node, parameter=value)",
+            )
         self.add_parts(flow)
         self._homes[name] = home
         self.flows[name] = flow
@@ -76,6 +84,8 @@ class Registry:
                 f"two functions are named {name!r}",
                 hint='give one of them a name of its own: node(fn, name="...")',
             )
+        if known is not None and known.leaf is node.leaf:
+            return
         self.nodes[name] = node
         for annotation in node.leaf.hints.values():
             self.types.add_from(annotation)
@@ -96,6 +106,31 @@ class Registry:
         """The node of a canonical name, or one without a function."""
         known = self.nodes.get(name)
         return known if known is not None else Node(Leaf(None, name))
+
+    def awaited(self, name: str) -> Node[Any, Any]:
+        """The same for a node that a body awaits, which no definition brings with it."""
+        if name not in self.nodes and (found := imported(name)) is not None:
+            self.add_node(found)
+        return self.node(name)
+
+
+def imported(name: str) -> Node[Any, Any] | None:
+    """The node of a function at the top of a module that is imported already, by canonical name.
+
+    What a body awaits isn't in any definition, so that a new process meets such a name before the
+    body says it. Nothing is imported for it.
+    """
+    home, _, qualname = name.partition(":")
+    module = sys.modules.get(home)
+    if module is None and module_name("__main__") == home:
+        module = sys.modules["__main__"]
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if found is None or not (isinstance(found, Node) or inspect.isfunction(found)):
+        return None
+    node = node_of(found)
+    return node if node.name == name else None
 
 
 def _same(a: Leaf, b: Leaf) -> bool:

@@ -14,7 +14,17 @@ from everflow.core.ops import AnyRef, NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import seqs
 from everflow.errors import StoreDamaged, UnknownFrame
 
-__all__ = ["VERSION", "Cancelled", "Done", "Failed", "Outcome", "State", "live_seqs", "state_of"]
+__all__ = [
+    "VERSION",
+    "Cancelled",
+    "Done",
+    "Failed",
+    "Kept",
+    "Outcome",
+    "State",
+    "live_seqs",
+    "state_of",
+]
 
 VERSION = 1
 
@@ -38,6 +48,14 @@ class Cancelled(msgspec.Struct, tag_field="kind", tag="cancelled", frozen=True):
 Outcome = Done | Failed | Cancelled
 
 
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """What a body awaited that was cancelled itself, while there is something to be undone."""
+
+    position: str
+    awaited: str
+    given: tuple[AnyRef, ...] = ()
+
+
 class State(msgspec.Struct, gc=False):
     """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen.
 
@@ -54,6 +72,7 @@ class State(msgspec.Struct, gc=False):
     early: dict[str, list[AnyRef]] = {}
     budgets: int = 0
     cancelling: bool = False
+    kept: dict[str, Kept] = {}
     outcome: Done | Failed | Cancelled | None = None
     generation: int = 0
 
@@ -89,7 +108,7 @@ def state_of(payload: str) -> State:
         raise StoreDamaged(f"the run's snapshot can't be read: {error}") from error
 
 
-def _refs(state: State) -> list[AnyRef]:
+def _refs(state: State, *, logs: bool) -> list[AnyRef]:
     found: list[AnyRef] = [ref for kept in state.early.values() for ref in kept]
     for op in state.ops.values():
         if type(op) is QuestionOp:
@@ -104,11 +123,15 @@ def _refs(state: State) -> list[AnyRef]:
             if ref is not None:
                 found.append(ref)
         found += getattr(frame, "results", {}).values()
+        found += getattr(frame, "given", ())
+        if logs:
+            found += [item.value for item in getattr(frame, "log", ()) if item.value]
+    found += [ref for kept in state.kept.values() for ref in kept.given]
     if type(state.outcome) is Done:
         found.append(state.outcome.value)
     return found
 
 
-def live_seqs(state: State) -> set[int]:
-    """The entries whose payloads the run may still need."""
-    return {seq for ref in _refs(state) for seq in seqs(ref)}
+def live_seqs(state: State, *, logs: bool = True) -> set[int]:
+    """The entries whose payloads the run may still need; its bodies' logs can be left out."""
+    return {seq for ref in _refs(state, logs=logs) for seq in seqs(ref)}

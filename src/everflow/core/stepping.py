@@ -14,11 +14,12 @@ from typing import Any, TypeGuard
 from everflow.core.extents import Extent
 from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
-from everflow.core.frames import AnyFrame, holds_budget, shields
+from everflow.core.frames import AnyFrame, BodyFrame, holds_budget, shields
+from everflow.core.mounting import Mount, mount, sites_of
 from everflow.core.ops import NodeOp, Op, QuestionOp, child_of
 from everflow.core.program import Program
 from everflow.core.refs import Built, Ref, oversize
-from everflow.core.state import Cancelled, Done, Failed, State
+from everflow.core.state import Cancelled, Done, Failed, Kept, State
 from everflow.errors import ValueRefused
 
 __all__ = ["Stepper"]
@@ -36,6 +37,7 @@ class Stepper:
         "_work",
         "answered",
         "closed",
+        "gone",
         "now",
         "opened",
         "program",
@@ -47,14 +49,15 @@ class Stepper:
 
     def __init__(self, program: Program, state: State | None = None) -> None:
         self.program = program
-        self.sites = program.sites
         self.state = state if state is not None else State()
+        self.sites = sites_of(program, self.state)
         self.seq = self.state.seq
         self.now = self.state.at
         self.run = self.state.run
         self.opened: list[Op] = []
         self.closed: list[Op] = []
         self.answered: list[QuestionOp] = []  # not opened: their answers were there before them
+        self.gone: list[str] = []  # the paths of bodies that were cancelled
         self._work: list[tuple[Any, ...]] = []
         self._withdrawn = False
 
@@ -138,6 +141,19 @@ class Stepper:
             del self.state.early[op.tag]
         self.answered.append(op)
         return first
+
+    def mount(self, position: str, note: str) -> Mount:
+        """Lay out what a body awaits."""
+        made = mount(self.program, position, note)
+        self.sites.update(made.sites)
+        return made
+
+    def unmount(self, position: str, note: str) -> str:
+        """Take away what a body has awaited; gives its sign."""
+        made = mount(self.program, position, note)
+        for place in made.sites:
+            self.sites.pop(place, None)
+        return made.sign
 
     def budget(self, change: int) -> None:
         """Count frames that hold a budget of ticks in (+1) and out (-1)."""
@@ -239,9 +255,17 @@ class Stepper:
         for gone in extent.gone:
             if holds_budget(gone):
                 self.state.budgets -= 1
+            elif type(gone) is BodyFrame:
+                self._leave_body(gone, extent)
             del self.state.frames[gone.path]
         kicks = [(CLOSED, saga.path, "", None) for saga in begun if not saga.closing]
         return waiting[root], kicks
+
+    def _leave_body(self, body: BodyFrame, extent: Extent) -> None:
+        """A body is cancelled; what it awaited stays known where that is still to be undone."""
+        self.gone.append(body.path)
+        if any(path.startswith(f"{body.path}~") for path in extent.staying):
+            self.state.kept[body.path] = Kept(body.position, body.awaited, body.given)
 
     def _forget(self, root: str, owner: str) -> None:
         """Take away what was noted of a cancelled extent."""

@@ -7,9 +7,10 @@ the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from everflow.core.program import Program
+from everflow.core.flow import Site
 from everflow.core.values import Reader, Types, encode
 from everflow.errors import ValueMismatch, ValueRefused
 
@@ -18,9 +19,9 @@ __all__ = ["as_asked", "position_of_tag"]
 _PLAIN = (Any, object, None, bool, int, str)  # what JSON says already
 
 
-def as_asked(program: Program, position: str, payload: str, types: Types) -> str:
+def as_asked(sites: Mapping[str, Site], position: str, payload: str, types: Types) -> str:
     """The payload of an answer to the question at that position."""
-    site = program.sites.get(position)
+    site = sites.get(position)
     kind = getattr(site.flow, "answers", None) if site is not None else None
     if site is None or kind in _PLAIN:
         return payload
@@ -32,7 +33,7 @@ def as_asked(program: Program, position: str, payload: str, types: Types) -> str
         return payload  # its schema took it: whether it fits is for its consumer to say
 
 
-def position_of_tag(program: Program, tag: str) -> str:
+def position_of_tag(sites: Mapping[str, Site], tag: str) -> str:
     """Where a tag is asked; empty where the definition has it nowhere."""
-    sites = program.sites.values()
-    return next((site.position for site in sites if getattr(site.flow, "tag", "") == tag), "")
+    found = sites.values()
+    return next((site.position for site in found if getattr(site.flow, "tag", "") == tag), "")

@@ -7,6 +7,7 @@ because everything that a node can do is an outcome of the run's, not of the eng
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ class Callee:
     """A node's function with all that calling it takes."""
 
     __slots__ = (
-        "bound", "fn", "given", "inline", "light", "limit", "name", "place", "pure",
+        "bound", "call", "fn", "given", "inline", "light", "limit", "name", "place", "pure",
         "questions", "read", "types", "wants_run", "wants_value",
     )  # fmt: skip
 
@@ -69,12 +70,20 @@ class Callee:
         annotation = leaf.hints.get(signature.value_name, Any) if signature.value else Any
         self.read: Callable[[str], Any] = Reader(annotation, types)
         # nothing but a value in and a value out: the way without a NodeRun
-        self.light = not (self.wants_run or self.bound or self.given)
+        self.call = _call_of(node) if node.call is not None else None
+        if self.call is not None:
+            hints = [leaf.hints.get(name, Any) for name in node.call or ()]
+            self.read = Reader(_tuple_of(hints), types)
+        self.light = not (self.wants_run or self.bound or self.given or self.call)
         self.inline = self.place == Place.INLINE
 
     def _arguments(self, payload: str, run: NodeRun | None) -> tuple[list[Any], dict[str, Any]]:
-        args = [self.read(payload)] if self.wants_value else []
         keywords = {**self.bound, **self.given}
+        if self.call is not None:
+            args, more = self.call(self.read(payload))
+            keywords.update(more)
+        else:
+            args = [self.read(payload)] if self.wants_value else []
         if self.wants_run:
             keywords["run"] = run
         return args, keywords
@@ -166,6 +175,23 @@ def _is_ended_by_others(error: BaseException, mine: asyncio.Task[Any] | None) ->
         return True
 
 
+def _tuple_of(parts: list[Any]) -> Any:
+    """The annotation of a tuple with parts of these types."""
+    return tuple.__class_getitem__(tuple(parts)) if parts else Any
+
+
+def _call_of(node: Node[Any, Any]) -> Callable[[Any], tuple[list[Any], dict[str, Any]]]:
+    """How a tuple of values becomes the arguments of the parameters that the node's use names."""
+    names = node.call or ()
+    signature = inspect.signature(node.require_fn())
+
+    def call(values: Any) -> tuple[list[Any], dict[str, Any]]:
+        arguments = inspect.BoundArguments(signature, dict(zip(names, values or (), strict=True)))
+        return list(arguments.args), arguments.kwargs
+
+    return call
+
+
 class ExpressionCallee(Callee):
     """An ``it`` expression: pure, and interpreted."""
 
@@ -185,6 +211,7 @@ class ExpressionCallee(Callee):
         self.bound = {}
         self.given = {}
         self.read = Reader(Any, types)
+        self.call = None
         self.light = self.inline = True
 
 

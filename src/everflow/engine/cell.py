@@ -7,7 +7,8 @@ run stands; what the machine says now is asked of it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from everflow.core.definition import Definition
 from everflow.core.entries import decode_body
@@ -26,9 +27,9 @@ class Cell:
     """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
 
     __slots__ = (
-        "asked", "base_size", "changed", "definition", "dropped", "grown", "held", "lacking",
-        "machine",
-        "nodes", "payloads", "questions", "row", "running", "timers", "touched",
+        "asked", "base_size", "bodies", "changed", "definition", "dropped", "grown", "held", "kept",
+        "lacking", "machine", "nodes", "payloads", "questions", "row", "running", "timers",
+        "touched",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
@@ -36,6 +37,7 @@ class Cell:
         self.definition = definition
         self.machine = machine
         self.payloads: dict[int, str] = {}
+        self.kept = KEPT  # as many payloads may there be until the next look
         self.running: dict[str, int] = {}
         self.grown = 0  # bytes of entries since the latest base
         self.base_size = 0  # of the latest snapshot, once one is known
@@ -45,6 +47,7 @@ class Cell:
         self.lacking = False  # its code isn't here: what it opens can't begin
         self.held = 0  # reactions to come that need it in memory
         self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops
+        self.bodies: dict[str, Any] = {}  # direct-style code, by the path of its frame
         self.nodes = self.questions = self.timers = 0
         self.count()
 
@@ -88,10 +91,17 @@ class Cell:
     def remember(self, seq: int, payload: str) -> None:
         """Keep a payload that is too long to stand in its ref, while the state refers to it."""
         self.payloads[seq] = payload
-        if len(self.payloads) > KEPT:
-            live = live_seqs(self.machine.state)
-            if len(self.payloads) > 2 * len(live) + KEPT // 2:
-                self.payloads = {s: p for s, p in self.payloads.items() if s in live}
+        if len(self.payloads) > self.kept:
+            live = live_seqs(self.machine.state, logs=False)
+            self.payloads = {s: p for s, p in self.payloads.items() if s in live}
+            self.kept = 2 * len(self.payloads) + KEPT
+
+    def close_bodies(self, paths: Iterable[str]) -> None:
+        """Forget direct-style code that was cancelled, or has ended."""
+        for path in paths:
+            live = self.bodies.pop(path, None)
+            if live is not None:
+                live.close()
 
     def payload(self, ref: Ref, fetch: Callable[[int, int], str]) -> str:
         """The text that a ref stands for; ``fetch(no, seq)`` reads a body that isn't at hand."""
@@ -157,6 +167,7 @@ class Cells:
         cell = self._cells.pop(no, None)
         if cell is not None:
             cell.dropped = True
+            cell.close_bodies(list(cell.bodies))
 
     def clear(self) -> None:
         """Forget all cells."""

@@ -16,15 +16,18 @@ from typing import Any, Protocol
 import msgspec
 
 from everflow.config import Config
+from everflow.core.combine.body import Body
 from everflow.core.entries import Kind
 from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
 from everflow.core.frames import shields
-from everflow.core.node import Place
+from everflow.core.node import Node, Place
 from everflow.core.ops import NodeOp, TimerOp
 from everflow.core.refs import Stored
-from everflow.core.values import Types
+from everflow.core.registry import Registry
 from everflow.core.values import decode as read
+from everflow.engine.bodies import Entries, advance, replay_of
+from everflow.engine.bodycall import BodyCallee
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
 from everflow.engine.noderun import NodeRun, Progress
@@ -72,10 +75,10 @@ class Dispatcher:
     def __init__(
         self,
         config: Config,
-        types: Types,
+        registry: Registry,
         pools: Mapping[str, Pool],
         ended: Callable[[Cell, NodeOp, Ended], None],
-        fetch: Callable[[int, int], str],
+        entries: Entries,
         progress: Progress | None,
     ) -> None:
         self.given: dict[type[Any], Any] = {}
@@ -85,11 +88,14 @@ class Dispatcher:
         self.ran = 0
         self.in_place: NodeOp | None = None  # what holds the scheduler now, for the watchdog
         self._config = config
-        self._types = types
+        self._registry = registry
+        self._types = registry.types
+        self.verify = False  # advance each body twice, and compare
+        self.stand_ins: dict[str, Node[Any, Any]] = {}  # for nodes that bodies await
         self._pools = pools
         self.ended = ended
         self.damaged: Callable[[Cell, str], None] = _nobody
-        self._fetch = fetch
+        self._entries = entries
         self._progress = progress
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
         self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
@@ -125,13 +131,20 @@ class Dispatcher:
 
     def callee(self, cell: Cell, op: NodeOp) -> Callee:
         """How an op's function is called. UnresolvedName when it isn't here."""
-        site: Site = cell.machine.program.sites[op.position]
+        site: Site = cell.machine.sites[op.position]
         made = site.made
         if made is None:
-            made = site.made = make_callee(
-                site.flow, self._types, self.given, self._config.value_limit
-            )
+            made = site.made = self._make(site.flow)
         return made  # type: ignore[no-any-return]  # it is this module's own
+
+    def _make(self, flow: Any) -> Callee:
+        if isinstance(flow, Node) and flow.fn is None:  # what a body awaits is known by name
+            name = flow.name
+            flow = flow.bound_to(self.stand_ins.get(name) or self._registry.awaited(name))
+        limit = self._config.value_limit
+        if isinstance(flow, Body):
+            return BodyCallee(flow, self._registry, limit, verify=self.verify)
+        return make_callee(flow, self._types, self.given, limit)
 
     def ready(self, cell: Cell, op: NodeOp) -> None:
         """The op may begin."""
@@ -208,6 +221,8 @@ class Dispatcher:
     def _run_here(self, cell: Cell, op: NodeOp) -> Ended:
         """Run one op on this thread."""
         callee = self.callee(cell, op)
+        if isinstance(callee, BodyCallee):
+            return advance(cell, op, callee, self._entries)
         ref = op.input
         payload = ref.small if type(ref) is Stored else None
         if payload is None:
@@ -245,6 +260,8 @@ class Dispatcher:
     def _begin(self, cell: Cell, op: NodeOp, callee: Callee) -> None:
         run = self._view(cell, op, callee)
         payload = cell.payload(op.input, self._fetch)
+        if isinstance(callee, BodyCallee):
+            run.replay = replay_of(cell, op, callee, self._entries)
         self._token += 1
         attempt = Attempt(cell.row.no, op.id, self._token, callee, payload, run)
         attempt.slot = self._free.pop()
@@ -284,6 +301,9 @@ class Dispatcher:
         self.unrecorded = self._stopped = 0
         self.set_alone(None)
         self._inline.clear()
+
+    def _fetch(self, no: int, seq: int) -> str:
+        return self._entries(no, [seq])[seq]
 
     def _view(self, cell: Cell, op: NodeOp, callee: Callee) -> NodeRun:
         answers = tuple(

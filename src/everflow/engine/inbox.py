@@ -99,13 +99,13 @@ class Inbox:
         op = cell.asked.get((message.tag, message.occurrence))
         if op is None:
             return
-        program, question = cell.machine.program, cell.machine.state.ops[op]
-        payload = as_asked(program, question.position, message.payload, self._types)
+        sites, question = cell.machine.sites, cell.machine.state.ops[op]
+        payload = as_asked(sites, question.position, message.payload, self._types)
         self._recorder.record(cell, Kind.ANSWER, op, payload, note=message.by)
 
     def _kept(self, cell: Cell, message: Early) -> None:
         """Nobody asks yet: the answer is kept for the question."""
-        program = cell.machine.program
-        position = position_of_tag(program, message.tag)
-        payload = as_asked(program, position, message.payload, self._types)
+        sites = cell.machine.sites
+        position = position_of_tag(sites, message.tag)
+        payload = as_asked(sites, position, message.payload, self._types)
         self._recorder.record(cell, Kind.EARLY, message.tag, payload, note=message.by)

@@ -29,7 +29,7 @@ class NodeRun:
 
     __slots__ = (
         "_answers", "_asked", "_due", "_left", "_op", "_progress", "_questions",
-        "flow", "id", "own_thread", "spent", "suspended",
+        "flow", "id", "own_thread", "replay", "spent", "suspended",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - all of it is what one attempt is
@@ -56,6 +56,7 @@ class NodeRun:
         self._progress = progress
         self.own_thread = own_thread
         self.spent = 0
+        self.replay: Callable[[str], Any] | None = None  # of a plain def body
         self.suspended: BodySuspended | None = None
 
     @property

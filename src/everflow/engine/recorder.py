@@ -130,6 +130,8 @@ class Recorder:
             self.touch(cell)
         if kind == Kind.WANTED:
             cell.nodes -= 1
+        if machine.gone:
+            cell.close_bodies(machine.gone)
         if machine.closed:
             self._count_closed(cell, machine.closed, entry)
         for question in machine.answered:

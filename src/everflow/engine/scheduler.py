@@ -78,7 +78,7 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
-            config, registry.types, self.pools, self._record_end, self._fetch, progress
+            config, registry, self.pools, self._record_end, store.entries, progress
         )
         self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(
@@ -198,9 +198,6 @@ class Scheduler:
             except StoreError:
                 self._unreached.append((react, args))
                 raise
-
-    def _fetch(self, no: int, seq: int) -> str:
-        return self.store.entries(no, [seq])[seq]
 
     # --- what the machine asks for
 

@@ -84,6 +84,7 @@ class Worker:
         self._thread.join(5.0)
         self._heart.join(5.0)
         self._committer.close()
+        scheduler.cells.clear()
         try:
             scheduler.store.retire(scheduler.ownership.worker)
         except EverflowError as error:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from everflow.errors.base import EverflowError
 
 __all__ = [
+    "BodyContinued",
+    "BodyMisuse",
     "BodySuspended",
     "DeadlineExpired",
     "FlowError",
     "FlowTimeout",
+    "ForeignAwait",
     "JournalMismatch",
     "NameTaken",
     "NoMatch",
     "NoRetry",
     "NotAFlow",
+    "NotDeterministic",
     "ProcessDied",
+    "ReplayDiverged",
     "RetryAfter",
+    "StepFailed",
     "SuspensionSwallowed",
     "TooManyQuestions",
     "UnhandledFailure",
@@ -126,6 +134,40 @@ class JournalMismatch(FlowError):
     code = "journal_mismatch"
 
 
+class ReplayDiverged(JournalMismatch):
+    """A body awaits other flows than its log holds; the run parks until code that fits is there."""
+
+    code = "replay_diverged"
+
+
+class NotDeterministic(FlowError):
+    """A body, begun again with the same log, awaited something else or with other values."""
+
+    code = "not_deterministic"
+
+
+class ForeignAwait(FlowError):
+    """A body awaited something that isn't a flow: a future, a sleep or a task of an event loop."""
+
+    code = "foreign_await"
+
+
+class BodyMisuse(FlowError):
+    """Something was done in a body, or outside of one, that can't be replayed."""
+
+    code = "body_misuse"
+
+
+class StepFailed(FlowError):
+    """Raised in a body where a flow that it awaited failed; ``error`` is the error as data."""
+
+    code = "step_failed"
+
+    def __init__(self, message: str, error: Any, *, position: str = "") -> None:
+        super().__init__(message, position=position)
+        self.error = error
+
+
 class UnknownFrame(FlowError):
     """A snapshot holds what this release doesn't know; the run is blocked until code that does."""
 
@@ -166,3 +208,11 @@ class BodySuspended(BaseException):
         super().__init__(tag)
         self.tag = tag
         self.prompt = prompt
+
+
+class BodyContinued(BaseException):
+    """Leaves a body at ``continue_with``; not an ``Exception``, so that user code can't eat it."""
+
+    def __init__(self, state: object) -> None:
+        super().__init__()
+        self.state = state

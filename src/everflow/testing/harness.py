@@ -130,7 +130,10 @@ class Harness(Generic[In, Out]):
         self._stack.callback(self._performer.close)
         self._begin()
         definition = self.client.definition(self.flow)
-        unknown = sorted(set(self._replaced) - {node.name for node in definition.nodes})
+        known = {node.name for node in definition.nodes}
+        if definition.program.bodies:
+            known |= {name for name in self._replaced if self._registry.awaited(name).fn}
+        unknown = sorted(set(self._replaced) - known)
         if unknown:
             raise WrongArgument(f"the flow has no node {unknown[0]!r} to replace")
         check_needs([definition], self._given)
@@ -142,6 +145,7 @@ class Harness(Generic[In, Out]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.scheduler.cells.clear()
         self._stack.close()
 
     def _begin(self) -> None:
@@ -154,6 +158,10 @@ class Harness(Generic[In, Out]):
             self.store, scheduler.committed, scheduler.commit_failed
         )
         scheduler.open(self._given)
+        scheduler.dispatcher.verify = True
+        scheduler.dispatcher.stand_ins = {
+            name: self._stand_in(self._registry.awaited(name)) for name in self._replaced
+        }
         self.scheduler = scheduler
         self.client = Client(
             self.store,
@@ -177,9 +185,11 @@ class Harness(Generic[In, Out]):
         for site in definition.program.sites.values():
             node = site.flow
             if isinstance(node, Node) and node.name in self._replaced:
-                options = Options(questions=node.leaf.options.questions)
-                leaf = replace(node.leaf, fn=self._replaced[node.name], options=options)
-                site.flow = Node(leaf).bare()
+                site.flow = self._stand_in(node)
+
+    def _stand_in(self, node: Node[Any, Any]) -> Node[Any, Any]:
+        options = Options(questions=node.leaf.options.questions)
+        return Node(replace(node.leaf, fn=self._replaced[node.name], options=options)).bare()
 
     def _stir(self) -> None:
         """A schedule was written: see to it now."""
@@ -238,6 +248,7 @@ class Harness(Generic[In, Out]):
         """Lose all that is in memory, as at ``kill -9``; another worker takes over."""
         ownership = self.scheduler.ownership
         self._pool.close()
+        self.scheduler.cells.clear()
         self.store.depose(ownership.worker, ownership.epoch)
         self._begin()
         self.settle()
@@ -245,6 +256,7 @@ class Harness(Generic[In, Out]):
     def restart(self) -> None:
         """Close in good order, and open again: a deploy."""
         self.settle()
+        self.scheduler.cells.clear()
         self.store.retire(self.scheduler.ownership.worker)
         self._begin()
         self.settle()

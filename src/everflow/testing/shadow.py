@@ -48,8 +48,9 @@ def _check_frames(machine: Machine) -> None:
         if parent is None:
             _claim(not frame.parent, "a frame's parent exists", frame)
         else:
-            kids = machine.program.sites[parent.position].kids
-            _claim(frame.key in kids, "a parent knows its child by the key", frame)
+            site = machine.sites[parent.position]
+            known = site.flow.kid(machine.sites, site, frame.key) is not None
+            _claim(known, "a parent knows its child by the key", frame)
         _check_closing(state, frame)
     held = sum(map(holds_budget, state.frames.values()))
     _claim(state.budgets == held, "budgets are counted as often as frames hold one", held)
@@ -69,7 +70,9 @@ def _check_closing(state: State, frame: AnyFrame) -> None:
 def _check_op(machine: Machine, op: Op) -> None:
     state = machine.state
     _claim(_OP.fullmatch(op.id) is not None, "an op's id is a path", op.id)
-    _claim(op.position in machine.program.sites, "an op's position is in the flow", op)
+    _claim(
+        op.position in machine.sites or _left(machine, op), "an op's position is in the flow", op
+    )
     own = position_of(op.id).partition("/@")[0]
     _claim(own == op.position, "an op's id tells its position", op)
     _claim(op.since <= state.seq, "an op waits for a seq that was told", op)
@@ -84,6 +87,11 @@ def _check_op(machine: Machine, op: Op) -> None:
     elif isinstance(op, QuestionOp) and op.asker:
         asker = state.ops.get(op.asker)
         _claim(isinstance(asker, NodeOp) and asker.asking, "a node's question has its node", op)
+
+
+def _left(machine: Machine, op: Op) -> bool:
+    """Whether the op was awaited by a body that is gone, and is still to be stopped."""
+    return machine.program.bodies and isinstance(op, NodeOp) and op.stopping
 
 
 def _check_ends(state: State) -> None:

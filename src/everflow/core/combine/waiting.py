@@ -22,6 +22,7 @@ __all__ = [
     "Suspend",
     "make_ask",
     "make_suspend",
+    "moment_payload",
     "sleep",
     "sleep_until",
     "token_of",
@@ -76,6 +77,7 @@ class Ask(Keeping[T]):
 
     kind = "ask"
     answers: Any = None  # the type of the answer where code is; no part of the definition
+    only: bool = False  # give the answer alone
 
     def __init__(
         self,
@@ -92,7 +94,7 @@ class Ask(Keeping[T]):
         return self.parts
 
     def shape(self) -> dict[str, Any]:
-        return {"tag": self.tag}
+        return {"tag": self.tag, "only": True} if self.only else {"tag": self.tag}
 
     def settings(self) -> dict[str, Any]:
         data = {"schema": self.schema, "within": self.within, "default": self.default}
@@ -103,7 +105,15 @@ class Ask(Keeping[T]):
         cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
     ) -> Flow[Any, Any]:
         known = {name: settings.get(name) for name in ("schema", "within", "default")}
-        return Ask(shape["tag"], parts=children, **known)
+        made: Ask[Any] = Ask(shape["tag"], parts=children, **known)
+        made.only = bool(shape.get("only"))
+        return made
+
+    def answer_only(self) -> Ask[T]:
+        """The same question, which gives the answer without the value."""
+        made = self.copied()
+        made.only = True
+        return made
 
     def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
         frame = AskFrame(site.position, path, parent, key, input=value)
@@ -132,7 +142,7 @@ class Ask(Keeping[T]):
         )
         kept = m.early(op)
         if kept is not None:
-            m.leave(frame, tuple_of(frame.input, kept))
+            m.leave(frame, self._given(frame, kept))
             return
         m.open(op)
         if due is not None:
@@ -140,7 +150,7 @@ class Ask(Keeping[T]):
             m.open(TimerOp(timer, site.position, path, "@deadline", _NULL, m.seq, due))
         notify = site.kids.get("notify")
         if notify is not None:
-            moment = _NULL if due is None else Literal(_moment(due))
+            moment = _NULL if due is None else Literal(moment_payload(due))
             token = Literal(f'"{token_of(m.run, self.tag, number)}"')
             question = record_of("Question", value=frame.input, token=token, deadline=moment)
             m.enter(notify, f"{path}/notify", path, "notify", question)
@@ -184,13 +194,17 @@ class Ask(Keeping[T]):
         if frame.error is not None:
             m.throw(frame, frame.error)
         else:
-            m.leave(frame, tuple_of(frame.input, frame.answer))
+            m.leave(frame, self._given(frame, frame.answer))
+
+    def _given(self, frame: AskFrame, answer: Ref) -> Ref:
+        return answer if self.only else tuple_of(frame.input, answer)
 
     def refit(self, frame: AskFrame, old: Site, new: Site) -> str:
         return ""  # an open question keeps the deadline that it was asked with
 
 
-def _moment(at: int) -> str:
+def moment_payload(at: int) -> str:
+    """The payload of a point in time, in microseconds since the epoch."""
     text = (_EPOCH + timedelta(microseconds=at)).isoformat()
     return f'{{"$":"datetime","v":"{text}"}}'
 

@@ -199,7 +199,9 @@ def _other(sketch: Sketch, site: Site, ins: Loose) -> Part:
 
 
 PARTS: dict[str, MakePart] = {
+    "ambient": _leaf(Look.STEP),
     "ask": _ask,
+    "body": _leaf(Look.STEP),
     "branch": _branch,
     "choose": _choose,
     "const": _leaf(Look.VALUE),
@@ -215,6 +217,7 @@ PARTS: dict[str, MakePart] = {
     "saga": _saga,
     "sequence": _sequence,
     "sleep": _leaf(Look.TIMER),
+    "step": _around,
     "suspend": _leaf(Look.QUESTION),
     "ticks": _around,
     "timeout": _around,

@@ -142,6 +142,15 @@ def _node(data: Data) -> Words:
     return Words(name, name.rpartition(":")[2], details)
 
 
+def _body(data: Data) -> Words:
+    return Words(str(data["node"]), str(data["node"]).rpartition(":")[2], ("in direct style",))
+
+
+def _ambient(data: Data) -> Words:
+    title = f"the run's {literal(data['what'])}" if data["what"] != "now" else "now"
+    return Words(title, title)
+
+
 def _it(data: Data) -> Words:
     text = show(data["it"])
     # The brackets around an operator and its two sides matter inside of a larger one only.
@@ -226,11 +235,14 @@ TITLES = {
     "loop": "loop",
     "saga": "saga",
     "sequence": "sequence",
+    "step": "step",
     "try_catch": "try",
     "unless_failed": "unless failed",
 }
 DESCRIBED: dict[str, Callable[[Data], Words]] = {
+    "ambient": _ambient,
     "ask": _ask,
+    "body": _body,
     "const": _const,
     "fail": _fail,
     "it": _it,
