@@ -91,7 +91,7 @@ def sites_of(program: Program, state: State) -> dict[str, Site]:
     if not program.bodies:
         return program.sites
     sites = dict(program.sites)
-    for kept in state.kept.values():
+    for kept in (state.kept or {}).values():
         sites.update(mount(program, kept.position, kept.awaited).sites)
     for frame in state.frames.values():
         if not isinstance(frame, BodyFrame):

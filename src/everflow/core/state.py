@@ -72,7 +72,7 @@ class State(msgspec.Struct, gc=False):
     early: dict[str, list[AnyRef]] = {}
     budgets: int = 0
     cancelling: bool = False
-    kept: dict[str, Kept] = {}
+    kept: dict[str, Kept] | msgspec.UnsetType = msgspec.UNSET  # left out while there is none
     outcome: Done | Failed | Cancelled | None = None
     generation: int = 0
 
@@ -126,7 +126,8 @@ def _refs(state: State, *, logs: bool) -> list[AnyRef]:
         found += getattr(frame, "given", ())
         if logs:
             found += [item.value for item in getattr(frame, "log", ()) if item.value]
-    found += [ref for kept in state.kept.values() for ref in kept.given]
+    if state.kept:
+        found += [ref for kept in state.kept.values() for ref in kept.given]
     if type(state.outcome) is Done:
         found.append(state.outcome.value)
     return found

@@ -265,6 +265,7 @@ class Stepper:
         """A body is cancelled; what it awaited stays known where that is still to be undone."""
         self.gone.append(body.path)
         if any(path.startswith(f"{body.path}~") for path in extent.staying):
+            self.state.kept = self.state.kept or {}
             self.state.kept[body.path] = Kept(body.position, body.awaited, body.given)
 
     def _forget(self, root: str, owner: str) -> None:

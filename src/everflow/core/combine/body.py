@@ -145,7 +145,7 @@ def _given_around(state: State, path: str) -> tuple[Ref, ...]:
     while True:
         path = path.rpartition("/")[0]
         body = path.rpartition("~")[0]
-        frame = state.frames.get(body) or state.kept.get(body)
+        frame = state.frames.get(body) or (state.kept or {}).get(body)
         if isinstance(frame, BodyFrame | Kept):
             return frame.given
 
