@@ -284,6 +284,7 @@ class Flow(Generic[In_contra, Out_co]):
         """Another flow object of the same definition."""
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("_awaited", None)
         return copy
 
     def __bool__(self) -> bool:

@@ -76,15 +76,13 @@ class BodyCallee(Callee):
             flow = flow.inner
         if isinstance(flow, Ask) and not flow.only:
             flow = flow.answer_only()
-        memo: tuple[str, str] | None = flow.__dict__.get("_note")
+        memo: tuple[str, str, list[Step[Any]]] | None = flow.__dict__.get("_awaited")
         if memo is None:
-            memo = flow.__dict__["_note"] = note_of(flow)
-        note, sign = memo
+            memo = flow.__dict__["_awaited"] = (*note_of(flow), steps_in(flow))
+        note, sign, steps = memo
         if note not in self._known:
             self._learn(flow)
             self._known.add(note)
-        if (steps := flow.__dict__.get("_steps")) is None:
-            steps = flow.__dict__["_steps"] = steps_in(flow)
         if steps:
             parts = (encode(part.value, self.types, limit=self.limit) for part in steps)
             payload = f"[{','.join(parts)}]"

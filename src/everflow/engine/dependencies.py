@@ -11,9 +11,9 @@ from everflow.core.flow import Flow
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
 from everflow.engine.wire import is_reachable
-from everflow.errors import ConfigurationError, MissingDependency
+from everflow.errors import ConfigurationError, MissingDependency, UnresolvedName
 
-__all__ = ["check_needs", "open_all"]
+__all__ = ["check_needs", "open_all", "require_node"]
 
 
 def check_needs(
@@ -39,6 +39,21 @@ def check_needs(
                     )
                 if node.leaf.place == Place.PROCESS:
                     _check_maker(node.name, kind, provide[kind])
+
+
+def require_node(node: Node[Any, Any], given: Mapping[type[Any], Any]) -> None:
+    """A node that a body awaits is here with what it needs; UnresolvedName says what is missing."""
+    if node.fn is None:
+        raise UnresolvedName(
+            f"no module imported here has {node.name}, which a body awaits",
+            hint="import the module that defines it; the run goes on where it is",
+        )
+    for name, kind in node.dependencies.items():
+        if kind not in given:
+            raise UnresolvedName(
+                f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
+                hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
+            )
 
 
 def _check_maker(node: str, kind: type[Any], maker: object) -> None:

@@ -30,6 +30,7 @@ from everflow.engine.bodies import Entries, advance, replay_of
 from everflow.engine.bodycall import BodyCallee
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
+from everflow.engine.dependencies import require_node
 from everflow.engine.noderun import NodeRun, Progress
 from everflow.errors import StoreDamaged, StoreError
 
@@ -140,7 +141,9 @@ class Dispatcher:
     def _make(self, flow: Any) -> Callee:
         if isinstance(flow, Node) and flow.fn is None:  # what a body awaits is known by name
             name = flow.name
-            flow = flow.bound_to(self.stand_ins.get(name) or self._registry.awaited(name))
+            known = self.stand_ins.get(name) or self._registry.awaited(name)
+            require_node(known, self.given)
+            flow = flow.bound_to(known)
         limit = self._config.value_limit
         if isinstance(flow, Body):
             return BodyCallee(flow, self._registry, limit, verify=self.verify)

@@ -17,10 +17,12 @@ from everflow.core.entries import decode_body
 from everflow.core.flow import Flow
 from everflow.core.frames import owes_undo
 from everflow.core.journal import fold, in_force
+from everflow.core.machine import Machine
+from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
-from everflow.engine.dependencies import check_needs
+from everflow.engine.dependencies import check_needs, require_node
 from everflow.engine.erasing import require_open
 from everflow.errors import (
     ConfigurationError,
@@ -125,7 +127,10 @@ class Loader:
     def _one(self, loaded: Loaded) -> Fresh | Blocked:
         row = loaded.row
         try:
-            return self._fold(loaded)
+            fresh = self._fold(loaded)
+            if not fresh.lacking and (lack := self._lacks(fresh.cell.machine)):
+                return Blocked(row, "code", lack, missing=False)
+            return fresh
         except KeyMissing as error:  # this worker has no keys at all; another one may
             return Blocked(row, "store", str(error), missing=True)
         except UnresolvedName as error:
@@ -166,6 +171,20 @@ class Loader:
         if row.base:
             cell.base_size = len(bodies[0])
         return Fresh(cell, loaded.arrivals, moved, lacking)
+
+    def _lacks(self, machine: Machine) -> str:
+        """What isn't here of what the run's bodies await just now, as a sentence; else nothing."""
+        for op in machine.state.ops.values():
+            site = machine.sites.get(op.position)
+            mounted = site is not machine.program.sites.get(op.position)
+            if site is None or not mounted or not isinstance(site.flow, Node):
+                continue
+            node = self._definitions.registry.awaited(site.flow.name)
+            try:
+                require_node(node, self._given)
+            except UnresolvedName as error:
+                return str(error)
+        return ""
 
     def _check_code(self, definition: Definition) -> None:
         """All functions and dependencies of a definition are here, else UnresolvedName."""

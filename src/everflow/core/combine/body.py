@@ -20,6 +20,7 @@ from everflow.core.combine.waiting import moment_payload
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData
 from everflow.core.flow import Children, Flow, Moves, Names, Site
+from everflow.core.forbidden import check_code
 from everflow.core.frames import BodyFrame, Logged
 from everflow.core.node import Node, node_of, unhandled
 from everflow.core.ops import NodeOp
@@ -212,4 +213,5 @@ def body_of(fn: Any) -> Body[Any, Any]:
             f"the body {fn.__qualname__!r:.80} asks for {other!r}, and it gets one value only",
             hint="give what it needs to a node: await step(fn, ...)",
         )
+    check_code(fn)
     return Body(leaf)
