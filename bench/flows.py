@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from everflow import flow, identity, loop, node, parallel, sequence, suspend
+from everflow import (
+    continue_with,
+    flow,
+    identity,
+    loop,
+    node,
+    parallel,
+    sequence,
+    step,
+    suspend,
+)
 
 __all__ = ["CARD", "LEDGER", "NAMES", "TAG", "token"]
 
@@ -59,7 +69,40 @@ def ended(_: Any) -> int:
     return 1
 
 
+@flow("bench_body")
+async def body(awaits: int) -> int:
+    """So many awaits of a node, one after the other."""
+    number = 1
+    for _ in range(awaits):
+        number = await step(inline, number)
+    return number
+
+
+@flow("bench_body_asks")
+async def body_asks(awaits: int) -> None:
+    """The same, and then a question again and again."""
+    number = 1
+    for _ in range(awaits):
+        number = await step(inline, number)
+    while True:
+        await suspend(TAG, bool)
+
+
+@flow("bench_body_flat")
+async def body_flat(left: int) -> None:
+    """The same, but its log is forgotten after each 100 awaits."""
+    for _ in range(min(left, 100)):
+        await step(inline, left)
+    if left > 0:
+        continue_with(left - 100)
+    while True:
+        await suspend(TAG, bool)
+
+
 FLOWS = [
+    body,
+    body_asks,
+    body_flat,
     flow("bench_thousand", sequence(*[inline] * 1_000)),
     flow("bench_five", sequence(*[inline] * 5)),
     flow("bench_five_cards", sequence(*[inline_card] * 5)),

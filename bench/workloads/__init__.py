@@ -1,7 +1,7 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import beginnings, busy, questions, rates
+from bench.workloads import beginnings, busy, direct, questions, rates
 
 __all__ = ["WORKLOADS"]
 
@@ -12,5 +12,6 @@ WORKLOADS: dict[str, Workload] = {
         *busy.WORKLOADS,
         *questions.WORKLOADS,
         *beginnings.WORKLOADS,
+        *direct.WORKLOADS,
     )
 }
