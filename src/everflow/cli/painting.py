@@ -11,7 +11,7 @@ from everflow.cli.places import shown_command
 from everflow.cli.settings import Here
 from everflow.cli.words import ago, clipped, local, one_line, pretty
 from everflow.core.entries import Kind
-from everflow.store import RunRow
+from everflow.store import RunRow, Status
 
 if TYPE_CHECKING:
     from everflow.cli.terminal import Screen
@@ -36,6 +36,7 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("started", f"{local(row.created)} ({ago(row.created, now)})"),
             ("ended", f"{local(row.ended)} ({ago(row.ended, now)})" if row.ended else ""),
             ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
+            ("queue", _queued(row)),
             ("key", row.key or ""),
             ("labels", ", ".join(f"{name}={value}" for name, value in row.labels.items())),
             ("from", f"store {row.origin}" if row.origin else ""),
@@ -49,6 +50,13 @@ def _result(view: View) -> str:
     if view["status"] != "done" or view.get("erased"):
         return ""
     return "(sealed: its key isn't here)" if "erased" in view else pretty(view["result"])
+
+
+def _queued(row: RunRow) -> str:
+    """Which queue a run is in, and whether it waits there."""
+    lane = f", lane {row.lane}" if row.lane else ""
+    waits = row.admitted is None and row.status is Status.QUEUED
+    return f"{row.queue}{lane}{', waits for its place' if waits else ''}" if row.queue else ""
 
 
 def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:

@@ -15,6 +15,7 @@ from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.prune import prune
+from everflow.cli.commands.queue import queue
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.schedule import schedule
 from everflow.cli.commands.show import show
@@ -34,7 +35,7 @@ class Program(click.Group):
         ("Runs", (run, start, answer, resume, cancel, schedule)),
         ("Look", (status, list_, show, graph)),
         ("Try", (simulate,)),
-        ("Keep", (worker, export, import_, adopt, backup, prune, erase, rewrap)),
+        ("Keep", (worker, queue, export, import_, adopt, backup, prune, erase, rewrap)),
     )
 
     def format_commands(

@@ -89,6 +89,7 @@ def run(
     "start",
     """
     everflow start flow.py:publish '{"post": "swifts.md"}'
+    everflow start mails.py:send '"ann"' --queue mails --lane ann --priority 3
     everflow start flow.py:publish - --key etags --label by=cron < brief.json
     """,
 )
@@ -96,17 +97,27 @@ def run(
 @INPUT
 @KEY
 @LABEL
+@click.option("--queue", metavar="NAME", help="Have it wait in that queue for its turn.")
+@click.option("--lane", metavar="TEXT", help="The lane of the queue: a user's id, say.")
+@click.option("--priority", type=int, metavar="N", help="The highest goes first.  [default: 0]")
 def start(
-    here: Here, *, flow: str, value: str | None, key: str | None, pairs: tuple[str, ...]
+    here: Here,
+    *,
+    flow: str,
+    value: str | None,
+    key: str | None,
+    pairs: tuple[str, ...],
+    **place: Any,
 ) -> None:
     """Start a run of FLOW on INPUT, for a worker to take.
 
     Prints the run's id once the run is durable. Nothing is executed here.
     """
+    where: Any = {name: given for name, given in place.items() if given is not None}
     found, _ = find_flow(flow, here)
     given, _ = read_value(value)
     with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:
-        row = flows.start(found, given, key=key, labels=labels(pairs)).row()
+        row = flows.start(found, given, key=key, labels=labels(pairs), **where).row()
     if here.json:
         emit(run_view(row))
         return
