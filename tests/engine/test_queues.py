@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
 import pytest
 
-from everflow import Run, RunQuery, Status, ask, suspend
+from everflow import Engine, Run, RunQuery, Status, ask, suspend
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError, NoSuchQueue, WrongArgument
 from everflow.store import Put, RunRow
+from tests.engine.queued import CONFIG, HELD, REGISTRY
 from tests.engine.support import PATIENT, World, plus_one, step
 
 MINUTE = timedelta(minutes=1)
@@ -304,3 +308,26 @@ def test_a_damaged_record_stops_its_queue_alone(world: World) -> None:
         engine.client.store.write([Put(kind="queue", key="bad", body="{}")], at=1)
         world.clock.jump(2)
         assert stuck.result(PATIENT) == 2
+
+
+def test_a_killed_worker_leaks_no_place(tmp_path: Path) -> None:
+    """Its runs keep theirs and are taken over; never are there more than the queue allows."""
+    gate, path = tmp_path / "gate", tmp_path / "flows.db"
+    with Connection(path, registry=REGISTRY, create=True) as flows:
+        flows.queues.declare("q", limit=2)
+        runs = [flows.start(HELD, str(gate), queue="q") for _ in range(6)]
+        command = [sys.executable, "-m", "tests.engine.queued", str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+            try:
+                assert worker.stdout is not None
+                assert worker.stdout.readline() == b"ready\n"
+                while flows.queues.view("q").placed < 2:
+                    assert worker.poll() is None
+            finally:
+                worker.kill()
+        assert (flows.queues.view("q").placed, flows.queues.view("q").waiting) == (2, 4)
+        with Engine(path, registry=REGISTRY, config=CONFIG):
+            gate.touch()
+            while any(run.status is not Status.DONE for run in runs):
+                assert flows.queues.view("q").placed <= 2
+        assert flows.queues.view("q").placed == 0
