@@ -1,7 +1,7 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import beginnings, busy, direct, questions, rates
+from bench.workloads import beginnings, busy, direct, questions, queued, rates
 
 __all__ = ["WORKLOADS"]
 
@@ -11,6 +11,7 @@ WORKLOADS: dict[str, Workload] = {
         *rates.WORKLOADS,
         *busy.WORKLOADS,
         *questions.WORKLOADS,
+        *queued.WORKLOADS,
         *beginnings.WORKLOADS,
         *direct.WORKLOADS,
     )

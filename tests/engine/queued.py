@@ -1,4 +1,4 @@
-"""A worker process for the tests of queues: its node waits until the file that it is given is there.
+"""A worker process for the tests of queues: its node waits until a file is there.
 
 ``python -m tests.engine.queued STORE`` says ``ready`` and executes until it is killed.
 """
