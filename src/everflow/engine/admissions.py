@@ -19,6 +19,7 @@ __all__ = ["Admissions"]
 _log = logging.getLogger("everflow.engine")
 MOST = 100  # admissions in one transaction
 DEPTH = 4 * MOST  # runs that are looked at for these, over all lanes, about
+FEW = 10  # lanes that a queue is taken to have until it was looked at
 ROUNDS = 5  # transactions for one queue before other things have their turn
 
 
@@ -33,6 +34,7 @@ class Admissions:
         self.wanted = True
         self.at: int | None = None
         self._damaged: set[str] = set()
+        self._lanes: dict[str, int] = {}  # how many were seen last
 
     def due(self, now: int) -> bool:
         """Whether a look may find somebody to admit."""
@@ -70,7 +72,7 @@ class Admissions:
             return True
         limits = setting_of(record).limits
         lanes = MOST if limits.limit is None else min(MOST, limits.limit)
-        depth = max(DEPTH // lanes, 2)
+        depth = max(DEPTH // self._lanes.get(queue, FEW), 2)
         standing = self._store.places(
             queue,
             since=now - limits.rate[1] if limits.rate else now,
@@ -78,6 +80,7 @@ class Admissions:
             lanes=lanes,
             depth=depth,
         )
+        self._lanes[queue] = max(len(standing.lanes), 1)
         chosen = admit(limits, standing, most=MOST, depth=depth)
         if chosen.at is not None:
             self.at = chosen.at if self.at is None else min(self.at, chosen.at)

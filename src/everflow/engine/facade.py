@@ -218,10 +218,7 @@ class Engine(Upkeep):
         labels: Mapping[str, str] | None = None,
         **place: Unpack[InQueue],
     ) -> Run[Out]:
-        """Start a run; it is durable when this returns. The same ``key`` gives the same run.
-
-        ``queue``, ``lane`` and ``priority`` have it wait for its turn there, see ``InQueue``.
-        """
+        """Start a run, durable when this returns; the same ``key``, the same run. See ``InQueue``."""
         return self._run(self._guarded().start(flow, value, key=key, labels=labels, **place).id)
 
     def start_all(
