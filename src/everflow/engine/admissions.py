@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from everflow.core.queueing import admit
+from everflow.engine.debounce import begin_due
 from everflow.engine.queues import KIND, PAUSE, pause_key, setting_of
 from everflow.engine.recorder import Draft
 from everflow.errors import StoreDamaged
@@ -26,7 +27,8 @@ ROUNDS = 5  # transactions for one queue before other things have their turn
 class Admissions:
     """Looks after all queues of a store.
 
-    ``wanted``: something happened that may let runs go on. ``at``: when a rate allows more.
+    ``wanted``: something happened that may let runs go on. ``at``: when a rate allows more, or a
+    debounced run begins.
     """
 
     def __init__(self, store: Store) -> None:
@@ -51,7 +53,8 @@ class Admissions:
         """Admit whoever may go on now, if anything happened that could let somebody."""
         if not self.due(now):
             return
-        self.wanted, self.at = True, None
+        self.wanted = True
+        self.at = begin_due(self._store, now)
         left = [queue for queue in self._store.waiting() if self._serve(queue, now)]
         self.wanted = bool(left)
 

@@ -20,6 +20,7 @@ from everflow.core.flow import Flow
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import Reader, encode, parse, untagged
+from everflow.engine.debounce import dropped
 from everflow.engine.erasing import erase
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.inputs import durable_names, input_readers, read_today
@@ -112,7 +113,9 @@ class Client(Keeper):
         **place: Unpack[InQueue],
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
-        return self._start(self._prepare(flow, value, key, labels, place))
+        debounce = place.pop("debounce", None)
+        prepared = self._prepare(flow, value, key, labels, place)
+        return self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
 
     def start_all(
         self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
@@ -206,13 +209,8 @@ class Client(Keeper):
             raise
         self._known.update(fresh)
         if self._started is not None:
-            self._started(
-                [
-                    (row, definition, new, payload)
-                    for row, (new, definition, payload) in zip(rows, items, strict=True)
-                    if row.id == new.id
-                ]
-            )
+            given = zip(rows, items, strict=True)
+            self._started([(row, d, new, p) for row, (new, d, p) in given if row.id == new.id])
         return rows
 
     # --- answers and cancels
@@ -312,6 +310,8 @@ class Client(Keeper):
     def cancel(self, run: str, *, by: str = "") -> None:
         """Have a run end; once this returns no other outcome is possible. Repeating is no error."""
         row = self.row(run)
+        if row.no == 0 and dropped(self.store, run, self.clock.wall()):
+            return  # it was still to begin
         verdict = self._accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
         if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
             self._reply(row, verdict)

@@ -218,7 +218,7 @@ class Engine(Upkeep):
         labels: Mapping[str, str] | None = None,
         **place: Unpack[InQueue],
     ) -> Run[Out]:
-        """Start a run, durable when this returns; the same ``key``, the same run. See ``InQueue``."""
+        """Start a durable run; the same ``key`` gives the same run. For queues see ``InQueue``."""
         return self._run(self._guarded().start(flow, value, key=key, labels=labels, **place).id)
 
     def start_all(

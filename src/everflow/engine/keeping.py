@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import BinaryIO
 
 import msgspec
 
+from everflow.core.definition import Definition
 from everflow.core.entries import decode_body
 from everflow.core.journal import read_outcome
 from everflow.core.ops import AnyRef
 from everflow.core.refs import seqs
 from everflow.core.state import Done, live_seqs, state_of
+from everflow.engine.debounce import put_off, to_come
 from everflow.errors import NoSuchRun
-from everflow.store import QuestionQuery, QuestionRow, RunRow, Store
+from everflow.store import NewRun, QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.layer import as_kept
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
 
@@ -39,13 +42,22 @@ class Keeper:
 
     def row(self, run: str) -> RunRow:
         """A run's row; NoSuchRun when there is none of that id."""
-        found = self.store.find(run) if isinstance(run, str) else None
+        found = None
+        if isinstance(run, str):
+            found = self.store.find(run) or to_come(self.store, run) or self.store.find(run)
         if found is None:
             raise NoSuchRun(
                 f"there is no run {run!r:.80} in {self.store.info().place}",
                 hint="`everflow list` shows the runs there are",
             )
         return found
+
+    def _put_off(self, prepared: tuple[NewRun, Definition, str], debounce: timedelta) -> RunRow:
+        run, definition, _ = prepared
+        row = put_off(self.store, run, (definition.hash, definition.body), debounce)
+        if self._nudge is not None:
+            self._nudge()
+        return row
 
     def questions(self, run: str | None = None) -> list[QuestionRow]:
         """The open questions of a run, or of all runs, in the order of their opening."""

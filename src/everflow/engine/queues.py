@@ -32,12 +32,15 @@ class InQueue(TypedDict, total=False):
     """Where a new run waits for its turn.
 
     ``queue``: the queue's name. ``lane``: what the queue is fair and limited by, such as a user's
-    id. ``priority``: the highest goes first; 0 if nothing is said.
+    id. ``priority``: the highest goes first; 0 if nothing is said. ``debounce``: it begins when no
+    further start of the same flow and key came for so long; the last input counts. However often it
+    is pushed back, it begins 10 times that after the first start.
     """
 
     queue: str
     lane: str
     priority: int
+    debounce: timedelta
 
 
 class QueueSetting(msgspec.Struct, kw_only=True):
@@ -211,6 +214,8 @@ class Queues:
     def put_in(self, run: NewRun, place: InQueue) -> None:
         """Have a new run wait in its queue. NoSuchQueue when that was never declared."""
         queue, lane, priority = place.get("queue"), place.get("lane", ""), place.get("priority", 0)
+        if "debounce" in place:
+            raise WrongArgument("debounce is for a single start", hint="use start")
         if queue is None:
             raise WrongArgument(
                 "lane and priority are for runs of a queue", hint="give queue=, too"

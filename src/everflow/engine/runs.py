@@ -16,6 +16,7 @@ from everflow.core.ops import AnyRef
 from everflow.core.refs import compose
 from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
+from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
 from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunRow, Status, Store
@@ -149,7 +150,8 @@ class Run(Generic[Out_co]):
 
     def row(self) -> RunRow:
         """The run as the store knows it."""
-        return cast("RunRow", self._store.find(self.id))
+        store, run = self._store, self.id
+        return cast("RunRow", store.find(run) or to_come(store, run) or store.find(run))
 
     @property
     def status(self) -> Status:
