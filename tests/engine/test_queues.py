@@ -14,7 +14,7 @@ import pytest
 
 from everflow import Engine, Run, RunQuery, Status, ask, suspend
 from everflow.engine.connect import Connection
-from everflow.errors import CallerError, NoSuchQueue, NoSuchRun, WrongArgument
+from everflow.errors import CallerError, NoSuchQueue, WrongArgument
 from everflow.store import Put, RunRow
 from tests.engine.queued import CONFIG, HELD, REGISTRY
 from tests.engine.support import PATIENT, World, plus_one, step
@@ -331,85 +331,3 @@ def test_a_killed_worker_leaks_no_place(tmp_path: Path) -> None:
             while any(run.status is not Status.DONE for run in runs):
                 assert flows.queues.view("q").placed <= 2
         assert flows.queues.view("q").placed == 0
-
-
-# debounce
-
-
-def test_a_debounced_start_takes_the_last_input(world: World) -> None:
-    """All who started it hold the same run; it begins when nothing more came for so long."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        runs = [engine.start(work, n, key="k", debounce=MINUTE) for n in (1, 5, 7)]
-        assert len({run.id for run in runs}) == 1
-        assert runs[0].wait(0.05) is Status.QUEUED
-        assert engine.runs() == []
-        world.clock.jump(61)
-        assert [run.result(PATIENT) for run in runs] == [8, 8, 8]
-        again = engine.start(work, 1, key="k", debounce=MINUTE)
-        assert again.id != runs[0].id
-
-
-def test_each_further_start_pushes_the_time_back(world: World) -> None:
-    """But no further than ten times the debounce after the first."""
-    work = world.flow("f", plus_one)
-    with outside(world) as flows:
-        for n in range(14):
-            run = flows.start(work, n, key="k", debounce=MINUTE)
-            (record,) = flows.store.records("debounce")
-            assert record.due is not None
-            left = (record.due - world.clock.wall()) / 60_000_000
-            assert left == pytest.approx(min(1.0, 10 - n * 0.75), abs=0.1)
-            world.clock.jump(45)
-        assert run.status is Status.QUEUED
-    with world.engine() as engine:
-        assert engine.run(run.id).result(PATIENT) == 14
-
-
-def test_what_is_still_to_begin_can_be_cancelled(world: World) -> None:
-    """Then it never was."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        run = engine.start(work, 1, key="k", debounce=MINUTE)
-        assert engine.run(run.id).status is Status.QUEUED
-        engine.cancel(run)
-        with pytest.raises(NoSuchRun):
-            engine.run(run.id)
-        world.clock.jump(61)
-        assert engine.runs() == []
-
-
-def test_a_debounced_run_may_wait_in_a_queue(world: World) -> None:
-    """From when it begins on."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        engine.queues.declare("q", limit=1)
-        run = engine.start(work, 1, key="k", debounce=MINUTE, queue="q", lane="x")
-        world.clock.jump(61)
-        assert run.result(PATIENT) == 2
-        assert (run.row().queue, run.row().lane, run.row().key) == ("q", "x", None)
-
-
-def test_a_damaged_debounce_is_set_aside(world: World) -> None:
-    """With a warning; the engine and other runs go on."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        store = engine.client.store
-        store.write([Put(kind="debounce", key="bad", body="[", due=1)], at=1)
-        run = engine.start(work, 1, key="k", debounce=MINUTE)
-        world.clock.jump(61)
-        assert run.result(PATIENT) == 2
-        assert [(r.key, r.due) for r in store.records("debounce")] == [("bad", None)]
-
-
-@pytest.mark.parametrize("debounce", [timedelta(0), -MINUTE, timedelta(days=400), 5], ids=str)
-def test_a_debounce_that_means_nothing_is_refused(world: World, debounce: Any) -> None:
-    """And one without a key, and one of many starts at once."""
-    work = world.flow("f", plus_one)
-    with outside(world) as flows:
-        with pytest.raises(WrongArgument):
-            flows.start(work, 1, key="k", debounce=debounce)
-        with pytest.raises(WrongArgument, match="key"):
-            flows.start(work, 1, debounce=MINUTE)
-        with pytest.raises(WrongArgument, match="single"):
-            flows.start_all(work, [1], debounce=MINUTE)
