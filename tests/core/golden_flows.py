@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from everflow.core.algebra import ask, const, fail, suspend
+from everflow.core.algebra import ask, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
@@ -156,6 +156,17 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
             .error("broken", "never")
             .answer("@undo", "skip", 2)
             .result("second", None)
+        ),
+    ),
+    "signals": (
+        sequence(first, receive("a"), receive("b", within=timedelta(days=1), default=3)),
+        lambda d: (
+            d.start(1)
+            .signal("a", LONG)
+            .signal("a", 2)
+            .result("first", 1)
+            .signal("c", "nobody's")
+            .fire()
         ),
     ),
     "moved": (

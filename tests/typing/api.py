@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from everflow.core.algebra import ask, const, flow, suspend, upcast, value
+from everflow.core.algebra import ask, const, flow, receive, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.parallel import gather, parallel
@@ -180,6 +180,8 @@ timeout(1.5, count)  # type: ignore[arg-type]  # seconds or ticks?
 
 assert_type(suspend("x"), Flow[Any, Any])
 assert_type(suspend("x", int), Flow[Any, int])
+assert_type(receive("x"), Flow[Any, Any])
+assert_type(receive("x", int, within=timedelta(days=1), default=3), Flow[Any, int])
 assert_type(node(write) >> ask("ok", bool, notify=mail), Flow[Brief, tuple[Draft, bool]])
 assert_type(ask("ok", bool | None), Keeping[Any])
 assert_type(suspend("x", int | None), Flow[Any, Any])

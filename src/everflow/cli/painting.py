@@ -116,6 +116,7 @@ _TOLD: dict[str, Callable[[View], str]] = {
     Kind.FIRED: lambda _: "time came",
     Kind.ANSWER: lambda view: f"answered{_by(view)}",
     Kind.EARLY: lambda view: f"answered {view['tag']} early{_by(view)}",
+    Kind.SIGNAL: lambda view: f"signal {view['tag']}{_by(view)}",
     Kind.WANTED: lambda view: f"asked {view['tag']}",
     Kind.CANCEL: lambda view: f"cancel{_by(view)}",
     Kind.MOVED: lambda _: "moved to new settings",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import click
 
-from everflow.cli.commands.answer import answer, cancel, resume
+from everflow.cli.commands.answer import answer, cancel, resume, signal
 from everflow.cli.commands.demo import demo
 from everflow.cli.commands.erase import erase, rewrap
 from everflow.cli.commands.graph import graph
@@ -32,7 +32,7 @@ class Program(click.Group):
 
     sections: ClassVar[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
         ("Begin here", (demo,)),
-        ("Runs", (run, start, answer, resume, cancel, schedule)),
+        ("Runs", (run, start, answer, resume, signal, cancel, schedule)),
         ("Look", (status, list_, show, graph)),
         ("Try", (simulate,)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, erase, rewrap)),

@@ -145,7 +145,7 @@ def question_view(store: Store, question: QuestionRow) -> View:
 
 def entry_view(entry: Entry) -> View:
     """An entry of a journal. ``value`` is null where the payload is the engine's own: a state."""
-    tagged = entry.kind == Kind.EARLY
+    tagged = entry.kind in {Kind.EARLY, Kind.SIGNAL}
     failed = entry.kind == Kind.ERROR
     return {
         "seq": entry.seq,

@@ -16,6 +16,7 @@ from everflow.core.combine.body import Step, body_of
 from everflow.core.combine.control import retry, timeout
 from everflow.core.combine.failure import make_fail
 from everflow.core.combine.sequence import keep, sequence
+from everflow.core.combine.signals import make_receive
 from everflow.core.combine.waiting import MISSING, make_ask, make_suspend
 from everflow.core.encoding import encode
 from everflow.core.faults import Failure, Question
@@ -27,7 +28,7 @@ from everflow.core.schemas import schema_of
 from everflow.core.upcasts import FIRST, add_step, declare
 from everflow.errors import NotAFlow
 
-__all__ = ["ask", "const", "fail", "flow", "suspend", "value"]
+__all__ = ["ask", "const", "fail", "flow", "receive", "suspend", "value"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -140,6 +141,29 @@ def ask(
     made = make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
     made.answers = kind
     return made if value is MISSING else Step(made.answer_only(), value)
+
+
+@overload
+def receive(
+    name: str, kind: type[T], *, within: timedelta | None = ..., default: Any = ...
+) -> Flow[Any, T]: ...
+@overload
+def receive(
+    name: str, kind: Any = ..., *, within: timedelta | None = ..., default: Any = ...
+) -> Flow[Any, Any]: ...
+def receive(
+    name: str, kind: Any = Any, *, within: timedelta | None = None, default: Any = MISSING
+) -> Flow[Any, Any]:
+    """Take the oldest signal of that name (a ``kind``), or wait for the next one.
+
+    Signals are sent by ``engine.signal(run, name, value)``; those that come before they are waited
+    for are kept, in their order. ``within`` is a deadline: when it passes, ``default`` is given, or
+    ``DeadlineExpired`` is raised.
+    """
+    given = None if default is MISSING else _payload(default)
+    made = make_receive(name, _schema(kind), within, given)
+    made.answers = kind
+    return made
 
 
 def _schema(kind: Any) -> Any:

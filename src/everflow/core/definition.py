@@ -25,6 +25,7 @@ from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
+from everflow.core.combine.signals import Receive
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import It
 from everflow.core.flow import Children, Flow, Names
@@ -40,7 +41,7 @@ KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
         Ambient, Ask, Body, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node,
-        Parallel, Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks, Timeout,
+        Parallel, Receive, Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks, Timeout,
         TryCatch, UnlessFailed,
     )
 }  # fmt: skip

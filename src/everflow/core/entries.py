@@ -32,6 +32,7 @@ class Kind(StrEnum):
     WANTED = "wanted"  # a sync node called wait_for; note is the tag, the payload its prompt
     AWAITED = "awaited"  # a body awaits a flow: note says which, the payload is what it is given
     CONTINUED = "continued"  # a body begins anew; the payload is the state that it goes on with
+    SIGNAL = "signal"  # a message came; op is its name, note by whom
     CANCEL = "cancel"  # the run is to end; note says by whom
     MOVED = "moved"  # the run goes on under other settings; note is the definition's hash
     UPGRADED = "upgraded"  # it goes on under another shape, whose hash is the note
@@ -70,14 +71,14 @@ class _Body(msgspec.Struct, array_like=True):
 _decoder = msgspec.json.Decoder(_Body)
 _text = msgspec.json.Encoder()
 _TEXTS: dict[str, str] = {kind: kind.value for kind in Kind}
-_EARLY = Kind.EARLY.value
+_NAMED = frozenset({Kind.EARLY.value, Kind.SIGNAL.value})  # their op is a name from outside
 
 
 def body_of(entry: Entry) -> str:
     """The text of an entry. Ops and node names bear no character that JSON would escape."""
     # A look-up in a dict, since to format or to name a member of an enum takes 0.2 us each.
     kind = _TEXTS[entry.kind]
-    op = entry.op if kind != _EARLY else _text.encode(entry.op).decode()[1:-1]
+    op = entry.op if kind not in _NAMED else _text.encode(entry.op).decode()[1:-1]
     note = _text.encode(entry.note).decode() if entry.note else '""'
     source = "null" if entry.input is None else entry.input
     return (

@@ -110,6 +110,9 @@ class Moves(Protocol):
     def unmount(self, position: str, note: str) -> str:
         """Take away what a body has awaited; gives its sign."""
 
+    def signal(self, name: str) -> Ref | None:
+        """Take the oldest signal of that name that came before it was waited for."""
+
     def ticks_left(self, parent: str, key: str) -> int | None:
         """The smallest budget of ticks that holds for a child, or None outside any."""
 

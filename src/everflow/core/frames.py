@@ -28,6 +28,7 @@ __all__ = [
     "Logged",
     "LoopFrame",
     "ParallelFrame",
+    "ReceiveFrame",
     "RetryFrame",
     "SagaFrame",
     "SequenceFrame",
@@ -124,6 +125,10 @@ class AskFrame(Frame, tag="ask/1", kw_only=True):
     closing: dict[str, None] = {}
 
 
+class ReceiveFrame(Frame, tag="receive/1"):
+    """It waits for a signal, and for a deadline."""
+
+
 class SagaFrame(Frame, tag="saga/1", kw_only=True):
     """``results`` holds (input, output) of each step that is done and can be undone, in order.
 
@@ -197,4 +202,5 @@ AnyFrame = (
     | AskFrame
     | SagaFrame
     | BodyFrame
+    | ReceiveFrame
 )

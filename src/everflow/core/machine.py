@@ -18,7 +18,7 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
 from everflow.core.mismatch import mismatch
 from everflow.core.mounting import mount, sites_of
-from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, TimerOp, question_of
+from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, ReceiveOp, TimerOp, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
 from everflow.core.state import Cancelled, Failed, Outcome, state_of
@@ -227,6 +227,19 @@ class Machine(Stepper):
         self._begin(entry)
         self.state.early.setdefault(entry.op, []).append(stored(entry.seq, entry.payload))
 
+    def _signal(self, entry: Entry) -> None:
+        """The op that waits longest takes it; else it is kept for the next one."""
+        if self.seq == -1 or self.state.outcome is not None:
+            raise self._mismatch(entry, "a run that goes on")
+        self._begin(entry)
+        value = stored(entry.seq, entry.payload)
+        for op in self.state.ops.values():
+            if type(op) is ReceiveOp and op.name == entry.op:
+                self.drop(op.id)
+                self._tell_done(op.parent, op.key, value)
+                return
+        self.state.signals.setdefault(entry.op, []).append(value)
+
     def _cancel(self, entry: Entry) -> None:
         """End the run. An outcome that it had meanwhile is void: the cancel was acknowledged."""
         self._after_start(entry)
@@ -234,6 +247,7 @@ class Machine(Stepper):
         state.cancelling = True
         state.outcome = None
         state.early.clear()
+        state.signals.clear()
         if not self.cancel_all():
             state.outcome = Cancelled()
 
@@ -282,6 +296,7 @@ class Machine(Stepper):
         Kind.WANTED: _wanted,
         Kind.AWAITED: _said,
         Kind.CONTINUED: _said,
+        Kind.SIGNAL: _signal,
         Kind.CANCEL: _cancel,
         Kind.MOVED: _after_start,
         Kind.UPGRADED: _upgraded,

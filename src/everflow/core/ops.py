@@ -19,6 +19,7 @@ __all__ = [
     "NodeOp",
     "Op",
     "QuestionOp",
+    "ReceiveOp",
     "TimerOp",
     "attempt_of",
     "child_of",
@@ -84,7 +85,21 @@ class QuestionOp(msgspec.Struct, tag="question", omit_defaults=True, gc=False):
     asker: str = ""
 
 
-Op = NodeOp | TimerOp | QuestionOp
+class ReceiveOp(msgspec.Struct, tag="receive", omit_defaults=True, gc=False):
+    """Wait for the next signal of that name."""
+
+    id: str
+    position: str
+    parent: str
+    key: str
+    input: AnyRef
+    since: int
+    name: str
+    at: int
+    due: int | None = None
+
+
+Op = NodeOp | TimerOp | QuestionOp | ReceiveOp
 
 
 def position_of(op: str) -> str:

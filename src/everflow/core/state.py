@@ -10,7 +10,7 @@ import msgspec
 
 from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
-from everflow.core.ops import AnyRef, NodeOp, QuestionOp, TimerOp
+from everflow.core.ops import AnyRef, NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.refs import seqs
 from everflow.errors import StoreDamaged, UnknownFrame
 
@@ -67,9 +67,10 @@ class State(msgspec.Struct, gc=False):
     seq: int = -1
     at: int = 0
     frames: dict[str, AnyFrame] = {}
-    ops: dict[str, NodeOp | TimerOp | QuestionOp] = {}
+    ops: dict[str, NodeOp | TimerOp | QuestionOp | ReceiveOp] = {}
     asked: dict[str, int] = {}
     early: dict[str, list[AnyRef]] = {}
+    signals: dict[str, list[AnyRef]] = {}
     budgets: int = 0
     cancelling: bool = False
     kept: dict[str, Kept] | msgspec.UnsetType = msgspec.UNSET  # left out while there is none
@@ -110,11 +111,12 @@ def state_of(payload: str) -> State:
 
 def _refs(state: State, *, logs: bool) -> list[AnyRef]:
     found: list[AnyRef] = [ref for kept in state.early.values() for ref in kept]
+    found += [ref for kept in state.signals.values() for ref in kept]
     for op in state.ops.values():
         if type(op) is QuestionOp:
             found.append(op.prompt)
         else:
-            found.append(op.input)  # type: ignore[union-attr]  # the two other ops have one
+            found.append(op.input)  # type: ignore[union-attr]  # all other ops have one
         if type(op) is NodeOp:
             found += [ref for _, ref in op.answers]
     for frame in state.frames.values():

@@ -155,6 +155,16 @@ class Stepper:
             self.sites.pop(place, None)
         return made.sign
 
+    def signal(self, name: str) -> Ref | None:
+        """Take the oldest signal of that name that came before it was waited for."""
+        kept = self.state.signals.get(name)
+        if not kept:
+            return None
+        first = kept.pop(0)
+        if not kept:
+            del self.state.signals[name]
+        return first
+
     def budget(self, change: int) -> None:
         """Count frames that hold a budget of ticks in (+1) and out (-1)."""
         self.state.budgets += change

@@ -146,6 +146,18 @@ class AsyncEngine:
         call = self._client.resume
         return await asyncio.to_thread(call, _id(run), value, tag=tag, key=key, by=by)
 
+    async def signal(
+        self,
+        run: AsyncRun[Any] | str,
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        by: str = "",
+    ) -> None:
+        """Send a named message to a run; see ``Engine.signal``."""
+        await asyncio.to_thread(self._client.signal, _id(run), name, value, key=key, by=by)
+
     async def cancel(self, run: AsyncRun[Any] | str, *, by: str = "") -> None:
         """Have a run end; see ``Engine.cancel``."""
         await asyncio.to_thread(self._client.cancel, _id(run), by=by)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from everflow.core.combine.signals import Receive
 from everflow.core.flow import Site
 from everflow.core.values import Reader, Types, encode
 from everflow.errors import ValueMismatch, ValueRefused
 
-__all__ = ["as_asked", "position_of_tag"]
+__all__ = ["as_asked", "position_of_name", "position_of_tag"]
 
 _PLAIN = (Any, object, None, bool, int, str)  # what JSON says already
 
@@ -37,3 +38,11 @@ def position_of_tag(sites: Mapping[str, Site], tag: str) -> str:
     """Where a tag is asked; empty where the definition has it nowhere."""
     found = sites.values()
     return next((site.position for site in found if getattr(site.flow, "tag", "") == tag), "")
+
+
+def position_of_name(sites: Mapping[str, Site], name: str) -> str:
+    """Where signals of a name are received; empty where the definition has it nowhere."""
+    for site in sites.values():
+        if isinstance(site.flow, Receive) and site.flow.name == name:
+            return site.position
+    return ""

@@ -13,7 +13,6 @@ import msgspec
 
 from everflow.clock import Clock
 from everflow.config import Config
-from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
@@ -29,6 +28,8 @@ from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import REPLIES, Reply, split_token
+from everflow.engine.signalling import Signals
+from everflow.engine.taken import Taken
 from everflow.errors import (
     AlreadyDone,
     AmbiguousAnswer,
@@ -97,9 +98,10 @@ class Client(Keeper):
         self.queues = Queues(store, clock, nudge)
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
-        self._schemas: dict[str, dict[str, Any]] = {}
+        self._taken = Taken(store)
         self._start = Group(self._send_starts)
         self._accept = Group[Message, Verdict](self._send_messages, config.batch)
+        self._signals = Signals(clock, self._accept, self._fitting)
 
     # --- starting
 
@@ -281,7 +283,7 @@ class Client(Keeper):
         self, row: RunRow, seen: QuestionRow | None, tag: str, value: Any, key: str | None, by: str
     ) -> Early:
         """An answer by tag: to the question that was seen, or for one that is still to come."""
-        kept = None if tag in self._tags(row) else NOWHERE
+        kept = None if tag in self._taken.tags(row.definition) else NOWHERE
         return Early(
             no=row.no,
             tag=seen.tag if seen else tag,
@@ -299,7 +301,7 @@ class Client(Keeper):
             tokens = ", ".join(f"{row.id}.{q.tag}.{q.occurrence}" for q in found[:10])
             said = f"{len(found)} questions of the run match"
             return AmbiguousAnswer(said, run=row.id, hint=f"name one: {tokens}")
-        known = ", ".join(sorted(self._tags(row))) or "none"
+        known = ", ".join(sorted(self._taken.tags(row.definition))) or "none"
         return NotWaiting(
             f"the run doesn't wait for {'an answer' if tag is None else repr(tag)} now",
             run=row.id,
@@ -319,6 +321,12 @@ class Client(Keeper):
     def erase(self, run: str, *, by: str = "") -> bool:
         """Destroy an ended run's key, and so its data; False when that was done already."""
         return erase(self.store, self.row(run), at=self.clock.wall(), by=by)
+
+    def signal(
+        self, run: str, name: str, value: Any = None, *, key: str | None = None, by: str = ""
+    ) -> None:
+        """Send a named message to a run, which takes it when it comes to ``receive(name)``."""
+        self._signals.send(self.row(run), name, value, self._key(key), by)
 
     def _answer(
         self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str
@@ -359,7 +367,7 @@ class Client(Keeper):
     def _fitting(self, row: RunRow, place: str, value: Any) -> str:
         """The payload of an answer that fits the question's schema; ``place``: position or tag."""
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        schema = self._table(row.definition).get(place)
+        schema = self._taken.table(row.definition).get(place)
         problem = check(untagged(parse(payload)), schema) if schema else None
         today = self.definitions.today(row.flow) if problem is not None else None
         if problem is not None and not read_today(today, place, payload, self.registry.types):
@@ -370,25 +378,6 @@ class Client(Keeper):
                 hint=f"it must fit {msgspec.json.encode(schema).decode()[:500]}",
             )
         return payload
-
-    def _tags(self, row: RunRow) -> set[str]:
-        return {name[1:] for name in self._table(row.definition) if name.startswith("#")}
-
-    def _table(self, hash_: str) -> dict[str, Any]:
-        """A definition's questions: schema by position and by tag, and "#tag" for each tag."""
-        known = self._schemas.get(hash_)
-        if known is None:
-            known = {}
-            body = msgspec.json.decode(self.store.definition(hash_) or '{"rows":[]}')
-            for position, kind, shape, settings, _ in body["rows"]:
-                if kind == "saga":
-                    known[position] = known[UNDO_TAG] = UNDO_ANSWERS
-                elif kind in {"ask", "suspend"}:
-                    schema = settings.get("schema")
-                    known[position] = known[shape["tag"]] = schema
-                    known["#" + shape["tag"]] = True
-            self._schemas[hash_] = known
-        return known
 
     def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
         if row.status is Status.DONE:

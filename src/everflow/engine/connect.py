@@ -107,6 +107,12 @@ class Connection:
         """Answer the one open question of a run, or its one of that tag."""
         return self.client.resume(run, value, tag=tag, key=key, by=by)
 
+    def signal(
+        self, run: str, name: str, value: Any = None, *, key: str | None = None, by: str = ""
+    ) -> None:
+        """Send a named message to a run; it is kept until the run comes to ``receive(name)``."""
+        self.client.signal(run, name, value, key=key, by=by)
+
     def cancel(self, run: str, *, by: str = "") -> None:
         """Have a run end."""
         self.client.cancel(run, by=by)

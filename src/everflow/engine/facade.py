@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count
@@ -36,7 +35,7 @@ from everflow.engine.scheduler import Scheduler
 from everflow.engine.schedules.book import Book
 from everflow.engine.schedules.spec import Schedule
 from everflow.engine.upkeep import Upkeep, id_of
-from everflow.engine.worker import Worker
+from everflow.engine.worker import Worker, until_idle
 from everflow.errors import EngineClosed, NotOnThisThread
 from everflow.store import WORKER_SPAN, QuestionRow, RunQuery, RunRow, Store
 from everflow.store.keys import Keys
@@ -252,6 +251,18 @@ class Engine(Upkeep):
         """Answer the one open question of a run, or its one of that tag."""
         return self._guarded().resume(id_of(run), value, tag=tag, key=key, by=by)
 
+    def signal(
+        self,
+        run: Run[Any] | str,
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        by: str = "",
+    ) -> None:
+        """Send a named message to a run; it is kept until the run comes to ``receive(name)``."""
+        self._guarded().signal(id_of(run), name, value, key=key, by=by)
+
     def cancel(self, run: Run[Any] | str, *, by: str = "") -> None:
         """Have a run end. Once this returns, no other outcome is possible."""
         self._guarded().cancel(id_of(run), by=by)
@@ -284,22 +295,7 @@ class Engine(Upkeep):
         """Wait until every run is finished or waits. False when the time is over."""
         self._guarded()
         worker, scheduler = self._running
-        end = self._clock.boot() + round(timeout * 1_000_000)
-        while self._clock.boot() < end:
-            quiet = threading.Event()
-            found: list[bool] = []
-
-            def look(done: threading.Event = quiet, seen: list[bool] = found) -> None:
-                seen.append(scheduler.idle)
-                done.set()
-
-            worker.post(look)
-            quiet.wait(1.0)
-            if found and found[0]:
-                return True
-            quiet.clear()
-            quiet.wait(0.002)
-        return False
+        return until_idle(worker, scheduler, self._clock, timeout)
 
     # --- inside
 

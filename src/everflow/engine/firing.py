@@ -1,7 +1,8 @@
 """Firing: what happens when a timer of a run in memory is due.
 
 A deadline that passes doesn't overrule an answer that was acknowledged: the question is closed in
-the store first, and the expiry journaled only if no answer is in the inbox then.
+the store first, and the expiry journaled only if no answer is in the inbox then. Neither does it
+overrule a signal: the inbox is read to its end first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from everflow.core.entries import Kind
-from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.ops import Op, QuestionOp, TimerOp
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.recorder import Recorder
 from everflow.engine.timers import Timers
@@ -44,7 +45,7 @@ class Firing:
                 continue  # closed by one that fired before it
             self._cells.wake(cell)
             question = cell.machine.state.ops.get(f"{op.parent}/@question")
-            if op.key == "@deadline" and type(question) is QuestionOp:
+            if op.key == "@deadline":
                 self._expire(cell, op, question)
             else:
                 self._record(cell, op)
@@ -55,12 +56,13 @@ class Firing:
         except FlowError as error:
             self._block(cell, "code", str(error))
 
-    def _expire(self, cell: Cell, op: TimerOp, question: QuestionOp) -> None:
+    def _expire(self, cell: Cell, op: TimerOp, question: Op | None) -> None:
         """Close a question whose deadline passed; the rest follows once that is on disk."""
         no = cell.row.no
         cell.held += 1
         draft = self._recorder.draft
-        draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
+        if type(question) is QuestionOp:  # and not one that waits for a signal
+            draft.closed.append(QuestionClosed(no, question.tag, question.occurrence, "expired"))
         draft.after.append(lambda: self.expired(cell, op))
 
     def expired(self, cell: Cell, op: TimerOp) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 from everflow.core.entries import Kind
 from everflow.core.values import Types
-from everflow.engine.answers import as_asked, position_of_tag
+from everflow.engine.answers import as_asked, position_of_name, position_of_tag
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.recorder import Recorder
 from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, Early
+from everflow.store import Answer, Arrival, Cancel, Early, Signal
 
 __all__ = ["Inbox"]
 
@@ -87,6 +87,8 @@ class Inbox:
                 self._answered(cell, message)
             elif isinstance(message, Early) and cell.machine.outcome is None:
                 self._kept(cell, message)
+            elif isinstance(message, Signal):
+                self._signalled(cell, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
                 recorder.record(cell, Kind.CANCEL, note=message.by)
                 cell.changed = True  # it is cancelling now, whatever still runs
@@ -102,6 +104,13 @@ class Inbox:
         sites, question = cell.machine.sites, cell.machine.state.ops[op]
         payload = as_asked(sites, question.position, message.payload, self._types)
         self._recorder.record(cell, Kind.ANSWER, op, payload, note=message.by)
+
+    def _signalled(self, cell: Cell, message: Signal) -> None:
+        machine = cell.machine
+        if machine.outcome is None and not machine.state.cancelling:
+            position = position_of_name(machine.sites, message.name)
+            payload = as_asked(machine.sites, position, message.payload, self._types)
+            self._recorder.record(cell, Kind.SIGNAL, message.name, payload, note=message.by)
 
     def _kept(self, cell: Cell, message: Early) -> None:
         """Nobody asks yet: the answer is kept for the question."""

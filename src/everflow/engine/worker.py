@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from everflow.clock import Clock
 from everflow.config import Config
 from everflow.core.ops import NodeOp
 from everflow.engine.commits import ThreadedCommitter
 from everflow.engine.scheduler import Scheduler
 from everflow.errors import EverflowError
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "until_idle"]
 
 _log = logging.getLogger("everflow.engine")
 
@@ -120,3 +121,23 @@ class Worker:
                     now.node,
                 )
             held = now
+
+
+def until_idle(worker: Worker, scheduler: Scheduler, clock: Clock, timeout: float) -> bool:
+    """Wait until every run is finished or waits. False when the time (in seconds) is over."""
+    end = clock.boot() + round(timeout * 1_000_000)
+    while clock.boot() < end:
+        quiet = threading.Event()
+        found: list[bool] = []
+
+        def look(done: threading.Event = quiet, seen: list[bool] = found) -> None:
+            seen.append(scheduler.idle)
+            done.set()
+
+        worker.post(look)
+        quiet.wait(1.0)
+        if found and found[0]:
+            return True
+        quiet.clear()
+        quiet.wait(0.002)
+    return False

@@ -31,6 +31,7 @@ from everflow.errors.caller import (
     RunErased,
     RunFailed,
     StillRunning,
+    TooManySignals,
 )
 from everflow.errors.configuration import (
     ConfigurationError,
@@ -129,6 +130,7 @@ __all__ = [
     "StoreUnavailable",
     "SuspensionSwallowed",
     "TooManyQuestions",
+    "TooManySignals",
     "UnhandledFailure",
     "UnknownFrame",
     "UnnamedLeaf",

@@ -25,6 +25,7 @@ __all__ = [
     "RunErased",
     "RunFailed",
     "StillRunning",
+    "TooManySignals",
 ]
 
 
@@ -153,3 +154,9 @@ class ImportRefused(CallerError, ValueError):
     """An export file is cut, edited, too large or of an unknown version; nothing was imported."""
 
     code = "import_refused"
+
+
+class TooManySignals(CallerError):
+    """More signals wait for a run than may."""
+
+    code = "too_many_signals"

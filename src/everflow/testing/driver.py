@@ -111,6 +111,10 @@ class Driver:
         """An answer comes before its question."""
         return self.tell(Kind.EARLY, tag, self.encode(value))
 
+    def signal(self, name: str, value: object) -> Self:
+        """A signal comes."""
+        return self.tell(Kind.SIGNAL, name, self.encode(value))
+
     def fire(self, which: str | None = None) -> Self:
         """A timer is due: the one named, or the earliest. The clock jumps there."""
         timers = [op for op in self.commands() if isinstance(op, TimerOp)]

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from everflow.core.algebra import ask, const, fail, suspend
+from everflow.core.algebra import ask, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.failure import failed
@@ -26,7 +26,7 @@ from everflow.core.expressions import it
 from everflow.core.faults import Failure
 from everflow.core.flow import Flow
 from everflow.core.node import node
-from everflow.core.ops import NodeOp, QuestionOp, TimerOp
+from everflow.core.ops import NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.errors import WrongArgument
 from everflow.testing.driver import Driver
@@ -84,6 +84,8 @@ def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
         ask(TAGS[1], int, within=timedelta(days=1)),
         ask(TAGS[0], int, notify=wrap, show=kind_of, within=timedelta(hours=1), default=3),
         sleep(60),
+        receive(TAGS[0]),
+        receive(TAGS[1], int, within=timedelta(hours=2), default=5),
     ]
     return st.sampled_from(plain + world if waiting else plain)
 
@@ -150,6 +152,8 @@ def close(driver: Driver) -> None:
             driver.fire(op.id)
         elif isinstance(op, QuestionOp):
             driver.answer(op.tag, "skip", op.occurrence)
+        elif isinstance(op, ReceiveOp):
+            driver.signal(op.name, None)
         elif op.stopping:
             driver.stopped(op.id)
         else:
@@ -164,7 +168,7 @@ def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
             yield partial(driver.fire, op.id)
         elif isinstance(op, QuestionOp):
             yield partial(driver.answer, op.tag, value, op.occurrence)
-        elif not op.asking:
+        elif isinstance(op, NodeOp) and not op.asking:
             yield partial(driver.result, op.id, value, ticks=ticks)
             yield partial(driver.error, op.id, ticks=ticks)
             if op.stopping:
@@ -172,5 +176,6 @@ def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
             if len(op.answers) < len(TAGS):
                 yield partial(driver.wanted, op.id, tag)
     yield partial(driver.early, tag, value)
+    yield partial(driver.signal, tag, value)
     if data.draw(st.integers(0, 19)) == 0:
         yield driver.cancel

@@ -1,4 +1,4 @@
-"""``answer`` (also ``resume``) and ``cancel``: what people say to a run."""
+"""``answer`` (also ``resume``), ``signal`` and ``cancel``: what people say to a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from everflow.engine.connect import Connection
 from everflow.engine.replies import Reply, split_token
 from everflow.store import QuestionQuery, QuestionRow, Status
 
-__all__ = ["answer", "cancel", "resume"]
+__all__ = ["answer", "cancel", "resume", "signal"]
 
 _WORDS = {
     Reply.ANSWERED: "answered",
@@ -93,6 +93,39 @@ def answer(
 
 
 resume = answer.under("resume")
+
+
+@command(
+    "signal",
+    """
+    everflow signal 01k3v9…xw3 parcel '{"at": "the door"}'
+    everflow signal 01k3v9…xw3 parcel --key 4711
+    """,
+    imports=False,
+)
+@click.argument("run")
+@click.argument("name")
+@click.argument("value", required=False)
+@click.option("--key", metavar="TEXT", help="The same key again is the same signal.")
+@BY
+def signal(
+    here: Here, *, run: str, name: str, value: str | None, key: str | None, by: str | None
+) -> None:
+    """Send a RUN a message by NAME. It is kept until the run comes to take it.
+
+    VALUE is JSON; a text that isn't is taken as a string. A run that is finished is told so, with
+    exit code 6.
+    """
+    with connected(here) as flows:
+        given = None if value is None else answer_value(value, None)
+        flows.signal(run, name, given, key=key, by=user_name() if by is None else by)
+        waits = nobody_works(flows)
+    if here.json:
+        emit({"run": run, "signal": name})
+        return
+    screen().line("accepted")
+    if waits:
+        _tell_of_waiting(here)
 
 
 @command(

@@ -213,6 +213,7 @@ PARTS: dict[str, MakePart] = {
     "loop": _loop,
     "node": _leaf(Look.STEP),
     "parallel": _parallel,
+    "receive": _leaf(Look.QUESTION),
     "retry": _around,
     "saga": _saga,
     "sequence": _sequence,

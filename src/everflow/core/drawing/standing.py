@@ -18,7 +18,7 @@ from everflow.core.combine.saga import UNDO
 from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
 from everflow.core.frames import LoopFrame, ParallelFrame, RetryFrame, SagaFrame, TicksFrame
-from everflow.core.ops import NodeOp, QuestionOp, TimerOp
+from everflow.core.ops import NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.core.refs import Built, Literal, Ref
 from everflow.core.state import Cancelled, Done, Failed, State
@@ -175,9 +175,15 @@ def _question_op(op: QuestionOp) -> tuple[Mark, list[str]]:
     return Mark.ASKED, words if op.due is None else [*words, f"until {moment(op.due)}"]
 
 
+def _receive_op(op: ReceiveOp) -> tuple[Mark, list[str]]:
+    words = [f"for the signal {literal(op.name)}"]
+    return Mark.WAITING, words if op.due is None else [*words, f"until {moment(op.due)}"]
+
+
 _OPS: dict[type, Callable[[Any], tuple[Mark, list[str]]]] = {
     NodeOp: _node_op,
     QuestionOp: _question_op,
+    ReceiveOp: _receive_op,
     TimerOp: _timer_op,
 }
 _FRAMES: dict[type, Callable[[Site, Any], str]] = {

@@ -221,6 +221,14 @@ def _ask(data: Data) -> Words:
     return Words(title, title, tuple(details))
 
 
+def _receive(data: Data) -> Words:
+    title = f"receive {literal(data['name'])}"
+    details = [f"within {span(data['within'])}"] if "within" in data else []
+    if "default" in data:
+        details.append(f"else {payload_words(data['default'])}")
+    return Words(title, title, tuple(details))
+
+
 def _sleep(data: Data) -> Words:
     until = data.get("until")
     title = f"sleep {span(data.get('for'))}" if until is None else f"sleep until {moment(until)}"
@@ -249,6 +257,7 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "keep": _keep,
     "node": _node,
     "parallel": _parallel,
+    "receive": _receive,
     "retry": _retry,
     "sleep": _sleep,
     "suspend": _suspend,

@@ -19,6 +19,7 @@ from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep
 from everflow.core.combine.sequence import Sequence as Steps
+from everflow.core.combine.signals import Receive
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.entries import Entry, Kind
 from everflow.core.expressions import It, evaluate
@@ -50,8 +51,11 @@ class Walk:
         self._types = types
         self._answers = {e.op: e.payload for e in journal if e.kind == Kind.ANSWER}
         self._fired = {e.op for e in journal if e.kind == Kind.FIRED}
+        self._signals: dict[str, list[str]] = defaultdict(list)
         self._early: dict[str, list[str]] = defaultdict(list)
         for entry in journal:
+            if entry.kind == Kind.SIGNAL:
+                self._signals[entry.op].append(entry.payload)
             if entry.kind == Kind.EARLY:
                 self._early[entry.op].append(entry.payload)
 
@@ -131,6 +135,16 @@ class Walk:
         if flow.default is None:
             raise Raised
         return value, decode(flow.default, self._types)
+
+    def _receive(self, site: Site, path: str, value: Any) -> Any:
+        flow: Receive = site.flow  # type: ignore[assignment]  # by the table
+        if f"{path}/@deadline" in self._fired:
+            if flow.default is None:
+                raise Raised
+            return decode(flow.default, self._types)
+        if self._signals[flow.name]:
+            return decode(self._signals[flow.name].pop(0), self._types)
+        raise Undecided(path)
 
     def _sleep(self, site: Site, path: str, value: Any) -> Any:
         if path not in self._fired:
@@ -233,6 +247,7 @@ class Walk:
         Suspend: _suspend,
         Ask: _ask,
         Sleep: _sleep,
+        Receive: _receive,
         Steps: _steps,
         Saga: _saga,
         Keep: _keep,

@@ -1,0 +1,42 @@
+"""What a flow takes from outside, by its definition alone: no code is needed to check an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
+from everflow.store import Store
+
+__all__ = ["Taken"]
+
+
+class Taken:
+    """The schemas of answers and signals, read from a store's definitions once each."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tables: dict[str, dict[str, Any]] = {}
+
+    def tags(self, definition: str) -> set[str]:
+        """The tags that a definition names."""
+        return {name[1:] for name in self.table(definition) if name.startswith("#")}
+
+    def table(self, definition: str) -> dict[str, Any]:
+        """Schemas by position, by tag and by "!" and a signal's name; "#tag" for each tag."""
+        known = self._tables.get(definition)
+        if known is None:
+            known = {}
+            body = msgspec.json.decode(self._store.definition(definition) or '{"rows":[]}')
+            for position, kind, shape, settings, _ in body["rows"]:
+                if kind == "saga":
+                    known[position] = known[UNDO_TAG] = UNDO_ANSWERS
+                elif kind == "receive":
+                    known[f"!{shape['name']}"] = settings.get("schema")
+                elif kind in {"ask", "suspend"}:
+                    schema = settings.get("schema")
+                    known[position] = known[shape["tag"]] = schema
+                    known["#" + shape["tag"]] = True
+            self._tables[definition] = known
+        return known
