@@ -1,0 +1,1 @@
+"""What the nodes of the digest do: plain functions that know nothing of Everflow."""
