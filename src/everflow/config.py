@@ -28,7 +28,8 @@ class Config:
     largest value, in bytes of its JSON. watchdog_s: an inline node that holds the scheduler longer
     is named in the log. alone_deaths: a run that killed its worker so often while it alone was
     running is set aside. base_floor: bytes of a resting run's entries since its latest snapshot
-    under which no new one is written; of a running one, 16 times as many.
+    under which no new one is written; of a running one, 16 times as many. aside_over: a value of
+    more characters of JSON is kept aside in the store, by its content.
     """
 
     threads: int = 64
@@ -44,6 +45,7 @@ class Config:
     watchdog_s: float = 1.0
     alone_deaths: int = 3
     base_floor: int = 4096
+    aside_over: int = 1024 * 1024
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -79,3 +79,10 @@ def test_a_pruned_run_travels(told: Any, run: str) -> None:
 def test_runs_or_a_time_are_needed_not_both(cli: Cli, run: str, words: Any) -> None:
     """Neither is no choice, both are a contradiction."""
     assert cli("prune", *(run if word == "RUN" else word for word in words)).exit_code == 2
+
+
+def test_values_that_nothing_refers_to_are_collected(cli: Cli, told: Any, run: str) -> None:
+    """Here are none: what is large is referred to."""
+    assert told("prune", "--values") == {"values": 0, "deleted": 0, "size": 0, "dry_run": False}
+    assert "0 of 0 values would be deleted" in cli("prune", "--values", "--dry-run").stdout
+    assert cli("prune", run, "--values").exit_code == 2

@@ -35,6 +35,7 @@ class Sealing(StoreConformance):
         return super().side_texts(innermost(store))
 
 
+@pytest.mark.slow  # the suite over both layers, with the values aside, is never left out
 class TestSealedMemoryStore(Sealing, test_memory.TestMemoryStore):
     """The conformance suite over the sealed reference store."""
 

@@ -41,13 +41,17 @@ class Connection:
         create: bool = False,
         encryption: Keys | None = None,
     ) -> None:
-        self.store, self._ours = open_store(store, create=create, encryption=encryption)
+        settings = config or Config()
+        over = settings.aside_over
+        self.store, self._ours = open_store(
+            store, create=create, encryption=encryption, aside_over=over
+        )
         self._clock = clock or SystemClock()
         runs = RunClock(self._clock, self.store.info().highest)  # never before what workers wrote
         self.client = Client(
             self.store,
             registry or default_registry(),
-            config or Config(),
+            settings,
             runs,
             random,
             durable=is_durable(self.store),

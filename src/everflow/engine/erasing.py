@@ -13,7 +13,8 @@ from everflow.core.marks import SEALED, is_marked
 from everflow.engine.audit import audit
 from everflow.errors import CallerError, ConfigurationError, KeyMissing, RunErased, StillRunning
 from everflow.store import OUTCOMES, Put, RunRow, Store
-from everflow.stores.layer import as_kept, keys_of
+from everflow.stores.aside import AsideStore
+from everflow.stores.layer import as_kept, keys_of, layers
 
 __all__ = ["ERASED", "Erasure", "erase", "erasure_of", "require_open", "require_readable"]
 
@@ -57,7 +58,11 @@ def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
         body = msgspec.json.encode(Erasure(at=at, by=by)).decode()
         told = audit("erase", at=at, by=by, run=row.id)
         store.write([Put(kind=ERASED, key=row.id, body=body), told], at=at)
-    return keys.erase([row.id])[0] or known is None
+    went = keys.erase([row.id])[0]
+    for layer in layers(store):
+        if isinstance(layer, AsideStore):
+            layer.forget(row.no)
+    return went or known is None
 
 
 def _is_sealed(store: Store, row: RunRow) -> bool:

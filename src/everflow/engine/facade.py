@@ -120,7 +120,11 @@ class Engine(Upkeep):
             raise EngineClosed("the engine runs already", hint="enter it once")
         check_needs(self.registry.flows.values(), self._provide)
         with ExitStack() as stack:
-            store, ours = open_store(self._where, encryption=self._encryption)
+            store, ours = open_store(
+                self._where,
+                encryption=self._encryption,
+                aside_over=self.config.aside_over,
+            )
             if ours:
                 stack.callback(store.close)
             given = open_all(self._provide, stack)

@@ -22,7 +22,8 @@ from everflow.core.state import Done, live_seqs, state_of
 from everflow.engine.debounce import put_off, to_come
 from everflow.errors import NoSuchRun
 from everflow.store import NewRun, QuestionQuery, QuestionRow, RunRow, Store
-from everflow.stores.layer import as_kept
+from everflow.stores.aside import Sweep, sweep
+from everflow.stores.layer import as_kept, innermost
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
 
 __all__ = ["Keeper"]
@@ -123,6 +124,10 @@ class Keeper:
         if not dry:
             return self.store.prune(row.no, before=row.base, keep=sorted(keep))
         return sum(seq not in keep for seq in self._old(row))
+
+    def sweep(self, *, now: int, dry: bool = False) -> Sweep:
+        """Delete the large values that nothing refers to any more. It reads every journal."""
+        return sweep(innermost(self.store), now=now, dry=dry)
 
     def _needed(self, row: RunRow) -> set[int]:
         """Entries from before the base whose payloads are still referred to."""

@@ -9,6 +9,7 @@ from typing import Any
 from everflow.errors import ConfigurationError
 from everflow.store import Store
 from everflow.store.keys import Keys
+from everflow.stores.aside import AsideStore
 from everflow.stores.layer import innermost
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
@@ -23,13 +24,16 @@ def open_store(
     *,
     create: bool = True,
     encryption: Keys | None = None,
+    aside_over: int = 1 << 20,
 ) -> tuple[Store, bool]:
     """The store at a place, and whether it was opened here (and so is to be closed by the caller).
 
-    ``":memory:"`` is a store in memory, a path a SQLite file. With ``encryption`` all that goes
-    into it is sealed with these keys.
+    ``":memory:"`` is a store in memory, a path a SQLite file; large values are kept aside in those.
+    A store that is given is taken as it is. With ``encryption`` all that goes into it is sealed.
     """
     store, ours = _opened(place, create=create)
+    if ours:
+        store = AsideStore(store, aside_over)
     return (store if encryption is None else _sealed(store, encryption)), ours
 
 

@@ -6,7 +6,7 @@ that matters, so that any number of them may stand over one store, in any number
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from typing import Literal
 
 from everflow.core.queueing import Standing
@@ -36,7 +36,7 @@ from everflow.store import (
 )
 from everflow.store.keys import Keys
 
-__all__ = ["Layer", "as_kept", "innermost", "keys_of"]
+__all__ = ["Layer", "as_kept", "innermost", "keys_of", "layers"]
 
 
 class Layer:
@@ -220,27 +220,25 @@ class Layer:
         return self.inner.prune(no, before=before, keep=keep)
 
 
+def layers(store: Store) -> Iterator[Layer]:
+    """The layers of a store, the outermost first."""
+    while isinstance(store, Layer):
+        yield store
+        store = store.inner
+
+
 def innermost(store: Store) -> Store:
     """The store under all layers."""
-    while isinstance(store, Layer):
-        store = store.inner
+    for layer in layers(store):
+        store = layer.inner
     return store
 
 
 def keys_of(store: Store) -> Keys | None:
     """The keys with which a store is sealed; None for one that isn't."""
-    while isinstance(store, Layer):
-        if store.keys is not None:
-            return store.keys
-        store = store.inner
-    return None
+    return next((layer.keys for layer in layers(store) if layer.keys is not None), None)
 
 
 def as_kept(store: Store) -> Store:
     """The store as it is under its seal: what leaves it that way is readable by its keys alone."""
-    found = store
-    while isinstance(found, Layer):
-        if found.keys is not None:
-            return found.inner
-        found = found.inner
-    return store
+    return next((layer.inner for layer in layers(store) if layer.keys is not None), store)

@@ -23,6 +23,7 @@ _FINISHED = RunQuery(status=tuple(sorted(OUTCOMES)))
     """
     everflow prune 01k3v9…xw3 --dry-run
     everflow prune --done-before 30d
+    everflow prune --values
     """,
     imports=False,
 )
@@ -30,18 +31,25 @@ _FINISHED = RunQuery(status=tuple(sorted(OUTCOMES)))
 @click.option(
     "--done-before", callback=as_time, metavar="TIME", help="All runs that were finished before."
 )
+@click.option("--values", is_flag=True, help="Large values that nothing refers to any more.")
 @click.option("--dry-run", "dry", is_flag=True, help="Only say how many entries would go.")
-def prune(here: Here, *, runs: tuple[str, ...], done_before: int | None, dry: bool) -> None:
+def prune(
+    here: Here, *, runs: tuple[str, ...], done_before: int | None, values: bool, dry: bool
+) -> None:
     """Delete the entries that runs can't come to need.
 
     A run's journal is kept from its latest snapshot on, with whatever is still referred to: live
     runs go on, results stay. What went is gone from `show` and from exports; a run without a
     snapshot, as short ones are, keeps all.
     """
-    if bool(runs) == (done_before is not None):
+    if (bool(runs), done_before is not None, values).count(True) != 1:
         raise CallerError(
-            "prune takes either RUNs or a time", hint="name runs, or say --done-before 30d"
+            "prune takes either RUNs or a time or --values",
+            hint="name runs, or say --done-before 30d",
         )
+    if values:
+        _sweep(here, dry=dry)
+        return
     with connected(here) as flows:
         chosen = runs or _finished(flows, done_before)
         pruned = {run: flows.client.prune(run, dry=dry) for run in chosen}
@@ -55,6 +63,18 @@ def prune(here: Here, *, runs: tuple[str, ...], done_before: int | None, dry: bo
         screen().line(f"{run}  {count:,} entries {would}")
     if len(pruned) != 1:
         screen().line(f"{len(pruned):,} runs, {sum(pruned.values()):,} entries {would}")
+
+
+def _sweep(here: Here, *, dry: bool) -> None:
+    with connected(here) as flows:
+        found = flows.client.sweep(now=flows.client.clock.wall(), dry=dry)
+    if here.json:
+        emit({"values": found.values, "deleted": found.deleted, "size": found.size, "dry_run": dry})
+        return
+    would = "would be deleted" if dry else "deleted"
+    screen().line(
+        f"{found.deleted:,} of {found.values:,} values {would}, {found.size:,} characters"
+    )
 
 
 def _finished(flows: Connection, before: int | None) -> list[str]:
