@@ -51,7 +51,8 @@ def told(pair: tuple[str, Any]) -> str:
 
 def public(face: type) -> set[str]:
     """A face's methods and properties."""
-    return {name for name in vars(face) if not name.startswith("_")}
+    bases = [base for base in face.__mro__ if base is not object]
+    return {name for base in bases for name in vars(base) if not name.startswith("_")}
 
 
 def test_the_faces_have_the_same_methods() -> None:
