@@ -8,6 +8,7 @@ from everflow.core.algebra import ask, const, suspend
 from everflow.core.combine.choice import choose, loop
 from everflow.core.combine.control import retry, timeout, try_catch
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.entries import Kind
@@ -248,3 +249,27 @@ def test_a_run_that_has_not_failed_is_not_retried() -> None:
     payload = snapshot(driver.machine)
     with pytest.raises(JournalMismatch, match="hasn't failed"):
         driver.tell(Kind.RETRIED, payload=payload)
+
+
+def test_a_run_whose_steps_were_undone_is_not_retried_in_place() -> None:
+    """What came before the failure isn't so any more: a fork begins before it."""
+    driver = Driver(saga((first, third), second)).start(1).result("first", 1).error("second")
+    driver.result("third")
+    with pytest.raises(NotRetryable, match="steps undone"):
+        driver.retry()
+
+
+def test_steps_that_a_siblings_failure_had_undone_are_not_retried_either() -> None:
+    """The undo was recorded while another sibling was still being stopped."""
+    flow = parallel(first, saga((second, third), inc), double)
+    driver = Driver(flow).start(1).result("second", 1).error("first").stopped("inc")
+    driver.result("third").stopped("double")
+    with pytest.raises(NotRetryable, match="steps undone"):
+        driver.retry()
+
+
+def test_a_saga_that_had_nothing_to_undo_is_retried() -> None:
+    """Its first step failed: nothing came before."""
+    driver = Driver(saga((first, third), second)).start(1).error("first").retry()
+    assert outstanding(driver) == ["./0"]
+    assert driver.result("first", 1).result("second", 2).value() == 2

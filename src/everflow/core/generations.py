@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from everflow.core.combine.saga import UNDO
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.frames import AnyFrame
 from everflow.core.journal import BASES, ProgramOf, in_force, restore, snapshot, take
@@ -25,7 +26,7 @@ from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
 from everflow.core.state import Failed, State, state_of
-from everflow.errors import NotRetryable
+from everflow.errors import JournalMismatch, NotRetryable
 
 __all__ = ["LIMITS", "reopened_state"]
 
@@ -82,6 +83,13 @@ def _renewed(state: State, entries: Sequence[Entry], left_out: set[int], now: in
             if op.key == "@deadline" and type(question) is QuestionOp:
                 question.at, question.due = now, op.due
     return state
+
+
+def _undone() -> NotRetryable:
+    return NotRetryable(
+        "the run can't be retried in place: the failure had steps undone that came before it",
+        hint="fork it from an entry before the first of those steps, or start it anew",
+    )
 
 
 def _is_stopping(op: Op | None) -> bool:
@@ -143,7 +151,12 @@ class _Story:
                 machine.seq = machine.state.seq = entry.seq
                 continue
             self._note(machine, entry)
-            take(machine, entry, self._program_of)
+            try:
+                take(machine, entry, self._program_of)
+            except JournalMismatch:
+                if not later:
+                    raise
+                raise _undone() from None  # it followed from what is left out
             if type(machine.outcome) is Failed:
                 break
         return machine
@@ -185,6 +198,10 @@ class _Story:
         """The entry that began what ended at ``seq``; None when it is before all of these."""
         while True:
             cause = self._causes.get(seq)
-            if cause is None or cause == seq:
+            if cause is None:
+                return None
+            if cause == seq:
+                if f"/{UNDO}" in self._entries[seq - self._entries[0].seq].op:
+                    raise _undone()
                 return cause
             seq = cause

@@ -25,6 +25,7 @@ from everflow.errors import JournalMismatch, StoreDamaged, UnresolvedName
 
 __all__ = [
     "BASES",
+    "MOVES",
     "base_entry",
     "fold",
     "in_force",

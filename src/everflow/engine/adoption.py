@@ -24,6 +24,7 @@ from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
+from everflow.engine.pausing import FIRST, Pausing
 from everflow.engine.recorder import Draft
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
@@ -46,10 +47,12 @@ class Adoption:
         self._store = parts.store
         self._parking = Parking(parts)
         self.block = self._parking.block
+        self._pausing = Pausing(parts, self.claim_soon)
         self._inbox = Inbox(
             parts.recorder,
             parts.cells,
             parts.definitions.registry.types,
+            keeps=self._pausing.keeps,
             again=self._read_again,
             block=self.block,
         )
@@ -90,12 +93,12 @@ class Adoption:
 
     @property
     def restless(self) -> bool:
-        """Whether a look right now would find something to do."""
+        """Whether a look would find something to do."""
         if self._nudged or self._unloaded or self._lost or self._may_bear:
             return True
         if self._claiming and self._room > 0:
             return True
-        return self._suspects.restless
+        return self._suspects.restless or self._pausing.restless
 
     @property
     def _room(self) -> int:
@@ -113,6 +116,7 @@ class Adoption:
         if self._parts.ownership.watch() or boot >= self._next_claim:
             self._next_claim = boot + CLAIM_EVERY
             self._claiming = self._admissions.wanted = True
+            self._pausing.read()
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
@@ -131,6 +135,7 @@ class Adoption:
         if self._claiming or self._admissions.due(now):
             self._claim(now)
         self._take_in()
+        self._pausing.look()
         self._suspects.look(boot)
 
     def _take_in(self) -> None:
@@ -177,7 +182,7 @@ class Adoption:
                 self._parts.ownership.worker,
                 now=now,
                 limit=room,
-                without=sorted(self._parking.without),
+                without=sorted(self._parking.without | self._pausing.without),
             )
         except StoreUnavailable:
             self._lost = True
@@ -226,6 +231,8 @@ class Adoption:
                 continue
             if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
+            if self._pausing.leaves(cell.row, found.arrivals):
+                continue
             if cell.row.no in alone and self._suspects.died_alone(cell):
                 continue
             self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
@@ -269,7 +276,7 @@ class Adoption:
 
     def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         known = row.no in self._found or self._parts.cells.get(row.no) is not None
-        if known or row.owner != self._parts.ownership.worker:
+        if known or row.owner != self._parts.ownership.worker or self._pausing.leaves(row, ()):
             self._found.discard(row.no)  # it came from the store already, and may have ended
             return
         machine = Machine(definition.program)
@@ -293,7 +300,7 @@ class Adoption:
         parts.recorder.touch(cell)
         known = cell.machine.seq
         for arrival in arrivals:
-            if isinstance(arrival.message, Cancel):  # first of all: the code may be missing
+            if isinstance(arrival.message, FIRST):  # a cancel needs no code
                 self._inbox.apply(cell, arrival)
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
@@ -306,7 +313,8 @@ class Adoption:
             for op in held:
                 parts.dispatcher.ready(cell, op)
         for arrival in arrivals:
-            self._inbox.apply(cell, arrival)
+            if not isinstance(arrival.message, FIRST):
+                self._inbox.apply(cell, arrival)
 
     def _take_up(self, cell: Cell, known: int, *, fresh: bool) -> list[NodeOp]:
         """See to what a run waits for; give the nodes that may begin: opened by entry ``known``."""
@@ -337,6 +345,7 @@ class Adoption:
     def committed(self, draft: Draft) -> None:
         """A draft is on disk."""
         self._inbox.written(draft.arrivals)
+        self._pausing.written(draft.arrivals)
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
@@ -369,6 +378,7 @@ class Adoption:
         """The worker begins anew: nothing is in memory."""
         self._inbox.clear()
         self._suspects.clear()
+        self._pausing.clear()
         self._born.clear()
         self._passed.clear()
         self._unloaded.clear()

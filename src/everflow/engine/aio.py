@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Generic, TypeVar, Unpack
 
 from everflow.core.flow import Flow
 from everflow.engine.client import Client
+from everflow.engine.faces import AsyncOperating
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
@@ -82,7 +83,7 @@ class AsyncRun(Generic[Out]):
             ignore()
 
 
-class AsyncEngine:
+class AsyncEngine(AsyncOperating[AsyncRun[Any]]):
     """What ``async with Engine(...)`` gives."""
 
     def __init__(
@@ -96,6 +97,9 @@ class AsyncEngine:
     def _client(self) -> Client:
         """The calls; EngineClosed once the engine executes no more."""
         return self._alive()
+
+    def _handle(self, run: str) -> AsyncRun[Any]:
+        return AsyncRun(run, self._alive, self._changes)
 
     async def start(
         self,

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from everflow.engine.ids import Random, new_run_id, system_random
+from everflow.engine.ids import Random, system_random
 from everflow.store import Put, Record, Store
 
 __all__ = ["AuditLine", "AuditQuery", "audit", "audit_lines", "prune_audit"]
@@ -74,7 +74,8 @@ def audit(
     Give it to ``store.write([...], at=...)``, or to a verb that takes ``puts``.
     """
     line = AuditLine(at=at, by=by, action=action, run=run, subject=subject, detail=detail)
-    return Put(kind=KIND, key=new_run_id(at, random), body=msgspec.json.encode(line).decode())
+    key = f"{at:017}{random(4).hex()}"  # the order of texts is that of times
+    return Put(kind=KIND, key=key, body=msgspec.json.encode(line).decode())
 
 
 def audit_lines(store: Store, query: AuditQuery | None = None) -> Iterator[AuditLine]:

@@ -28,8 +28,8 @@ class Cell:
 
     __slots__ = (
         "asked", "base_size", "bodies", "changed", "definition", "dropped", "grown", "held", "kept",
-        "lacking", "machine", "nodes", "payloads", "questions", "row", "running", "timers",
-        "touched",
+        "lacking", "machine", "nodes", "paused", "payloads", "questions", "row", "running",
+        "timers", "touched",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
@@ -44,6 +44,7 @@ class Cell:
         self.changed = False  # the row must be written even if status and due stay
         self.touched = False
         self.dropped = False
+        self.paused = False  # it begins nothing more, and comes to rest
         self.lacking = False  # its code isn't here: what it opens can't begin
         self.held = 0  # reactions to come that need it in memory
         self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops

@@ -24,21 +24,18 @@ from everflow.engine.erasing import erase
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.inputs import durable_names, input_readers, read_today
 from everflow.engine.intake import Group
-from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
+from everflow.engine.operating import Operator
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import REPLIES, Reply, split_token
 from everflow.engine.signalling import Signals
 from everflow.engine.taken import Taken
 from everflow.errors import (
-    AlreadyDone,
     AmbiguousAnswer,
     AnswerRefused,
     NoSuchFlow,
     NotAFlow,
     NotWaiting,
-    RunCancelled,
-    RunFailed,
     StoreUnavailable,
     ValueMismatch,
     WrongArgument,
@@ -63,7 +60,7 @@ NOWHERE = 0  # occurrences count from 1
 Started = tuple[RunRow, Definition, NewRun, str]
 
 
-class Client(Keeper):
+class Client(Operator):
     """Starts, answers, cancels and looks. ``owner`` gives (worker, next run number) or zeros.
 
     ``admit`` raises for a definition that can't be run here.
@@ -84,12 +81,8 @@ class Client(Keeper):
         nudge: Callable[[], None] | None = None,
         unclear: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(store, nudge)
-        self.registry = registry
-        self.clock = clock
+        super().__init__(store, nudge, registry, config, clock, random)
         self.definitions = Definitions(store, registry)
-        self._config = config
-        self.random = random
         self._durable = durable
         self._admit = admit
         self._owner = owner
@@ -317,6 +310,10 @@ class Client(Keeper):
         verdict = self._accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
         if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
             self._reply(row, verdict)
+        if row.status is Status.PAUSED:  # so that a worker takes it, to end it
+            self.store.adopt([row.no])
+        if by and verdict is Verdict.ACCEPTED:
+            self.record("cancel", row, by)
 
     def erase(self, run: str, *, by: str = "") -> bool:
         """Destroy an ended run's key, and so its data; False when that was done already."""
@@ -378,11 +375,3 @@ class Client(Keeper):
                 hint=f"it must fit {msgspec.json.encode(schema).decode()[:500]}",
             )
         return payload
-
-    def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
-        if row.status is Status.DONE:
-            raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
-        if row.status is Status.CANCELLED or (row.cancel and not undoing):
-            raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
-        if row.status is Status.FAILED:
-            raise RunFailed("the run has failed", run=row.id, flow=row.flow)

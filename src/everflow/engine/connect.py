@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from everflow.clock import Clock, RunClock, SystemClock
 from everflow.config import Config
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry, default_registry
 from everflow.engine.client import Client
+from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.queues import InQueue, Queues
@@ -20,14 +21,13 @@ from everflow.engine.runs import Run
 from everflow.engine.schedules.book import Book
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
 from everflow.store.keys import Keys
-from everflow.stores.transfer import ImportReport
 
 __all__ = ["Connection", "connect"]
 
 Out = TypeVar("Out")
 
 
-class Connection:
+class Connection(Operating[Run[Any]]):
     """A store's runs, to start, answer, cancel and look at. What is started waits for a worker."""
 
     def __init__(
@@ -133,34 +133,11 @@ class Connection:
         """The open questions, of one run or of all."""
         return self.client.questions(run)
 
-    def adopt(self, run: str) -> bool:
-        """Let a run go on that was put aside: imported and paused, or blocked until the operator.
+    def _calls(self) -> Client:
+        return self.client
 
-        It is queued for a worker. False for any other run, which is left as it is.
-        """
-        return self.client.adopt(run)
-
-    def export(self, runs: Sequence[str], file: BinaryIO) -> int:
-        """Write runs with all that is their own as checked JSON Lines; give how many."""
-        return self.client.export(runs, file)
-
-    def import_runs(
-        self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
-    ) -> ImportReport:
-        """Bring exported runs into the store; live ones rest there until they are adopted."""
-        return self.client.import_runs(file, replace=replace, adopt=adopt)
-
-    def backup(self, place: str | os.PathLike[str]) -> None:
-        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
-        self.client.backup(place)
-
-    def prune(self, run: str, *, dry: bool = False) -> int:
-        """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
-        return self.client.prune(run, dry=dry)
-
-    def erase(self, run: str, *, by: str = "") -> bool:
-        """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""
-        return self.client.erase(run, by=by)
+    def _handle(self, run: str) -> Run[Any]:
+        return self._run(run)
 
     def _run(self, run: str) -> Run[Any]:
         return Run(run, self.store, self.client.registry.types, self._clock)

@@ -334,9 +334,9 @@ def _nobody(_cell: Cell, why: str) -> None:
 
 
 def is_wanted(cell: Cell, op: NodeOp) -> bool:
-    """Whether the op is still to be run: not stopped, closed or dropped meanwhile."""
+    """Whether the op is still to be run: not stopped, closed, dropped or paused meanwhile."""
     known = cell.machine.state.ops.get(op.id)
-    return known is op and not (op.stopping or op.asking or cell.dropped)
+    return known is op and not (op.stopping or op.asking or cell.dropped or cell.paused)
 
 
 def placed(end: Ended, op: NodeOp) -> Ended:

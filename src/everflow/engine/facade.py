@@ -23,6 +23,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.engine.aio import AsyncEngine
 from everflow.engine.client import Client, Started
 from everflow.engine.dependencies import check_needs, open_all
+from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
 from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
@@ -47,7 +48,7 @@ Out = TypeVar("Out")
 Where = Store | str | os.PathLike[str]
 
 
-class Engine(Upkeep):
+class Engine(Upkeep, Operating[Run[Any]]):
     """Executes runs on a store: ``with Engine("everflow.db") as engine: ...``.
 
     ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type nodes need.
@@ -346,6 +347,12 @@ class Engine(Upkeep):
             "the sync face was called on an event loop, which it would hold up",
             hint="async with Engine(...) as engine: run = await engine.start(...)",
         )
+
+    def _calls(self) -> Client:
+        return self._guarded()
+
+    def _handle(self, run: str) -> Run[Any]:
+        return self._run(run)
 
     def _run(self, run: str) -> Run[Any]:
         client = self.client

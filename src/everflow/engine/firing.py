@@ -41,8 +41,8 @@ class Firing:
     def look(self) -> None:
         """Fire what is due."""
         for cell, op in self._timers.due():
-            if cell.machine.state.ops.get(op.id) is not op:
-                continue  # closed by one that fired before it
+            if cell.paused or cell.machine.state.ops.get(op.id) is not op:
+                continue  # or closed by one that fired before it
             self._cells.wake(cell)
             question = cell.machine.state.ops.get(f"{op.parent}/@question")
             if op.key == "@deadline":

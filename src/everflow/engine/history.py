@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Callable, Sequence
 
 from everflow.core.definition import from_data
-from everflow.core.entries import decode_body
-from everflow.core.journal import BASES, fold, in_force
+from everflow.core.entries import Entry, Kind, body_of, decode_body
+from everflow.core.journal import BASES, MOVES, fold, in_force
 from everflow.core.machine import Machine
 from everflow.core.program import Program
 from everflow.core.refs import Ref, compose
@@ -20,7 +20,7 @@ from everflow.core.state import State
 from everflow.errors import NoSuchPoint, StoreDamaged
 from everflow.store import EntryRow, RunRow, Status, Store
 
-__all__ = ["History", "status_of"]
+__all__ = ["History", "definition_at", "status_of"]
 
 PAGE = 1_000
 
@@ -32,7 +32,9 @@ class History:
         self._store = store
         self._row = row
         self._programs: dict[str, Program] = {}
-        self._entries = self._unbroken(self._read())
+        rows = self._read()
+        self._entries = self._unbroken(rows)
+        self.kept = rows[: len(rows) - len(self._entries)]  # from before it, still referred to
         self.first, self.last = self._entries[0][1], self._entries[-1][1]
 
     def _read(self) -> list[EntryRow]:
@@ -77,11 +79,18 @@ class History:
 
     def machine(self, last: int | None = None) -> Machine:
         """The run as it stood after that entry, or as it stands now."""
-        bodies = self.bodies(last)
+        return self._fold(self.bodies(last))
+
+    def fold_of(self, entries: Sequence[Entry]) -> Machine:
+        """The machine after entries of another run that began as this one did."""
+        return self._fold([body_of(entry) for entry in entries])
+
+    def _fold(self, bodies: Sequence[str]) -> Machine:
+        """The machine after these entries, folded from the latest base of them."""
         start = next(
             place
             for place in range(len(bodies) - 1, -1, -1)
-            if self.first + place == 0 or decode_body(bodies[place]).kind in BASES
+            if place == 0 or decode_body(bodies[place]).kind in BASES
         )
         return fold(self.program(bodies[start:]), bodies[start:], self.program_of)
 
@@ -109,6 +118,12 @@ class History:
             return decode_body(self._store.entries(self._row.no, [seq])[seq]).payload
 
         return lambda ref: compose(ref, payload)
+
+
+def definition_at(entries: Sequence[Entry]) -> str:
+    """The hash of the definition in force after these entries."""
+    telling = next(e for e in reversed(entries) if e.kind in MOVES | BASES | {Kind.START})
+    return telling.note if telling.kind in MOVES else in_force(telling)
 
 
 def status_of(state: State) -> Status:

@@ -26,7 +26,8 @@ Question = tuple[str, int]  # tag, occurrence
 class Inbox:
     """Applies messages to runs in memory.
 
-    ``again`` has everything unapplied read once more; ``block`` parks a run whose code doesn't take
+    ``keeps`` says that a message is left as a pause has it; ``again`` has everything unapplied read
+    once more; ``block`` parks a run whose code doesn't take
     a message.
     """
 
@@ -36,12 +37,14 @@ class Inbox:
         cells: Cells,
         types: Types,
         *,
+        keeps: Callable[[Cell, Arrival], bool],
         again: Callable[[], None],
         block: Callable[[Cell, str, str], None],
     ) -> None:
         self._recorder = recorder
         self._cells = cells
         self._types = types
+        self._keeps = keeps
         self._again = again
         self._block = block
         self._applying: set[int] = set()  # ids in a draft that isn't committed
@@ -49,7 +52,7 @@ class Inbox:
 
     def apply(self, cell: Cell, arrival: Arrival) -> None:
         """Journal a message, unless that is under way."""
-        if arrival.id in self._applying or cell.dropped:
+        if arrival.id in self._applying or cell.dropped or self._keeps(cell, arrival):
             return
         self._applying.add(arrival.id)
         self._cells.wake(cell)

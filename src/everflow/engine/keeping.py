@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
+from everflow.clock import Clock
 from everflow.core.definition import Definition
 from everflow.core.entries import decode_body
 from everflow.core.journal import read_outcome
 from everflow.core.ops import AnyRef
 from everflow.core.refs import seqs
 from everflow.core.state import Done, live_seqs, state_of
+from everflow.engine.audit import audit
 from everflow.engine.debounce import put_off, to_come
+from everflow.engine.ids import Random
 from everflow.errors import NoSuchRun
-from everflow.store import NewRun, QuestionQuery, QuestionRow, RunRow, Store
+from everflow.store import NewRun, Put, QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.aside import Sweep, sweep
 from everflow.stores.layer import as_kept, innermost
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
@@ -35,9 +38,27 @@ _refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
 class Keeper:
     """Looks at the runs of a store, and keeps them. ``nudge`` is called once runs were queued."""
 
-    def __init__(self, store: Store, nudge: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, store: Store, nudge: Callable[[], None] | None, clock: Clock, random: Random
+    ) -> None:
         self.store = store
+        self.clock = clock
         self._nudge = nudge
+        self.random = random
+
+    def nudge(self) -> None:
+        """Have the runs looked at for which something was written, if they are executed here."""
+        if self._nudge is not None:
+            self._nudge()
+
+    def _line(self, action: str, row: RunRow, by: str, **detail: Any) -> Put:
+        """The audit's record of something that is done to a run."""
+        at = self.clock.wall()
+        return audit(action, at=at, by=by, run=row.id, random=self.random, **detail)
+
+    def record(self, action: str, row: RunRow, by: str, **detail: Any) -> None:
+        """Write it down in the audit."""
+        self.store.write([self._line(action, row, by, **detail)], at=self.clock.wall())
 
     # --- looking
 
@@ -76,14 +97,16 @@ class Keeper:
 
     # --- keeping
 
-    def adopt(self, run: str) -> bool:
+    def adopt(self, run: str, *, by: str = "") -> bool:
         """Let a run go on that was put aside: imported and paused, or blocked until the operator.
 
         It is queued for a worker. False for any other run, which is left as it is.
         """
-        (adopted,) = self.store.adopt([self.row(run).no])
-        if adopted and self._nudge is not None:
-            self._nudge()
+        row = self.row(run)
+        (adopted,) = self.store.adopt([row.no])
+        if adopted:
+            self.record("adopt", row, by)
+            self.nudge()
         return adopted
 
     def export(self, runs: Sequence[str], file: BinaryIO) -> int:
@@ -103,15 +126,15 @@ class Keeper:
         that is cut, edited or no export.
         """
         report = import_runs(self.store, file, replace=replace, adopt=adopt)
-        if adopt and self._nudge is not None:
-            self._nudge()
+        if adopt:
+            self.nudge()
         return report
 
     def backup(self, place: str | os.PathLike[str]) -> None:
         """Copy the whole store, of one moment, to a place that doesn't exist yet."""
         self.store.backup(os.fspath(place))
 
-    def prune(self, run: str, *, dry: bool = False) -> int:
+    def prune(self, run: str, *, dry: bool = False, by: str = "") -> int:
         """Delete the entries that the run can't come to need; how many. With ``dry``, only count.
 
         They are gone from ``show`` and from exports. Everything since the run's latest base stays,
@@ -122,7 +145,9 @@ class Keeper:
             return 0
         keep = self._needed(row)
         if not dry:
-            return self.store.prune(row.no, before=row.base, keep=sorted(keep))
+            pruned = self.store.prune(row.no, before=row.base, keep=sorted(keep))
+            self.record("prune", row, by, entries=pruned)
+            return pruned
         return sum(seq not in keep for seq in self._old(row))
 
     def sweep(self, *, now: int, dry: bool = False) -> Sweep:

@@ -147,6 +147,7 @@ class Reopened(msgspec.Struct, kw_only=True):
     generation: int
     entry: EntryRow
     questions: list[QuestionOpened] = []
+    puts: list[Put] = []  # written with it, whatever there is
 
 
 class QuestionClosed(msgspec.Struct, array_like=True):

@@ -308,13 +308,12 @@ class Store(Protocol):
         for any other. ``origin`` stays, to tell where the run came from.
         """
 
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
-        """Open the next generation of failed runs, and write records, in one transaction.
+    def reopen(self, runs: Sequence[Reopened], *, at: int) -> list[bool]:
+        """Open the next generation of failed runs.
 
         Each is queued then, unowned, without an outcome, and without its place in a queue. False,
         and nothing is changed, for a run that isn't failed, is in another generation, or whose last
-        entry isn't the one before the given entry. ``puts`` are written whatever became of them,
-        and their expectations count for nothing.
+        entry isn't the one before the given entry. The expectations of ``puts`` count for nothing.
         """
 
     def relabel(

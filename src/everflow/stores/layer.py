@@ -203,8 +203,8 @@ class Layer:
     def adopt(self, nos: Sequence[int]) -> list[bool]:
         return self.inner.adopt(nos)
 
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
-        return self.inner.reopen(runs, puts, at=at)
+    def reopen(self, runs: Sequence[Reopened], *, at: int) -> list[bool]:
+        return self.inner.reopen(runs, at=at)
 
     def relabel(
         self,

@@ -13,9 +13,8 @@ class Operating(Records):
     """``reopen`` and ``relabel``."""
 
     @locked
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
+    def reopen(self, runs: Sequence[Reopened], *, at: int) -> list[bool]:
         """Open the next generation of failed runs."""
-        self._put(puts, at)
         self._version += 1
         return [self._reopen(given, at) for given in runs]
 
@@ -32,6 +31,7 @@ class Operating(Records):
         run.ended = run.due = run.outcome = run.admitted = None
         run.owner = run.deaths = 0
         run.updated = at
+        self._put(given.puts, at)
         for opened in given.questions:
             fields = {name: getattr(opened, name) for name in _OPENED}
             self._questions[run.no, opened.tag, opened.occurrence] = _question(run, fields)

@@ -190,7 +190,7 @@ class SealedStore(Layer):
             for put in puts
         ]
 
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
+    def reopen(self, runs: Sequence[Reopened], *, at: int) -> list[bool]:
         seals = self._writers([run.no for run in runs])
         sealed = [
             replace(
@@ -199,12 +199,13 @@ class SealedStore(Layer):
                 questions=[
                     sealed_question(question, seals.get(run.no)) for question in run.questions
                 ],
+                puts=self._puts(run.puts),
             )
             for run in runs
         ]
         for run in runs:
             self._live.pop(run.no, None)
-        return self.inner.reopen(sealed, self._puts(puts), at=at)
+        return self.inner.reopen(sealed, at=at)
 
     def relabel(
         self,

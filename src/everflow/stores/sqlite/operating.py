@@ -14,11 +14,10 @@ from everflow.stores.sqlite.writing import puts_as_json
 class Operating(Desk):
     """``reopen`` and ``relabel``."""
 
-    def reopen(self, runs: Sequence[Reopened], puts: Sequence[Put] = (), *, at: int) -> list[bool]:
+    def reopen(self, runs: Sequence[Reopened], *, at: int) -> list[bool]:
         """Open the next generation of failed runs."""
         rows = [(given.no, given.generation, *given.entry[1:]) for given in runs]
         with self._pen.transaction() as db:
-            self._put(db, puts, at)
             found = str(db.execute(QUERIES["reopenable"], {"runs": as_json(rows)}).get)
             places = self._decoded(found, set[int])
             values = {"runs": as_json([rows[place] for place in sorted(places)])}
@@ -26,6 +25,7 @@ class Operating(Desk):
             db.execute(QUERIES["reopen_entries"], values)
             opened = [question for place in places for question in runs[place].questions]
             db.execute(QUERIES["reopen_questions"], {"questions": as_json(opened)})
+            self._put(db, [put for place in places for put in runs[place].puts], at)
         return [place in places for place in range(len(runs))]
 
     def relabel(
@@ -44,5 +44,5 @@ class Operating(Desk):
     def _put(self, db: apsw.Connection, puts: Sequence[Put], at: int) -> None:
         if puts:
             self._pen.told = []
-            nothing = "[]", 0, 0, False, "[]", "[]", "[]"
+            nothing = "[]", 0, 0, 0, "[]", "[]", "[]"
             db.execute(QUERIES["write"], (puts_as_json(puts), "[]", at, *nothing))

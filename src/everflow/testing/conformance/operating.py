@@ -70,7 +70,7 @@ class GenerationRules(Hooks):
         """B069: the entry is its base; nothing of the outcome stays in the row."""
         scribe = Scribe(store)
         row = failed(scribe)
-        assert store.reopen([reopening(row)], AUDIT, at=START + 7) == [True]
+        assert store.reopen([reopening(row, puts=AUDIT)], at=START + 7) == [True]
         (now,) = store.rows([row.no])
         assert now == structs.replace(
             row,
@@ -95,7 +95,9 @@ class GenerationRules(Hooks):
     def test_a_run_that_moved_on_is_left_alone(self, store: Store, changes: dict[str, Any]) -> None:
         """Another generation, or another end of its journal: somebody was faster."""
         row = failed(Scribe(store))
-        assert store.reopen([reopening(row, **changes)], at=START) == [False]
+        given = reopening(row, puts=AUDIT, **changes)
+        assert store.reopen([given], at=START) == [False]
+        assert store.records("audit") == []
         assert store.rows([row.no]) == [row]
         assert len(store.journal(row.no)) == 2
 

@@ -1,0 +1,319 @@
+"""What people do to runs: retry, fork, pause, label.
+
+No call here needs the code of a flow, and none executes anything: what is written waits for a
+worker. Each leaves a line in the audit, with the change where the store can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from everflow.clock import Clock
+from everflow.config import Config
+from everflow.core.entries import Entry, Kind, row_of
+from everflow.core.forking import forked_entries
+from everflow.core.generations import reopened_state
+from everflow.core.journal import BASES, state_text
+from everflow.core.machine import Machine
+from everflow.core.ops import QuestionOp
+from everflow.core.registry import Registry
+from everflow.core.values import encode
+from everflow.engine.audit import audit
+from everflow.engine.history import History, definition_at
+from everflow.engine.ids import Random, new_key, new_run_id
+from everflow.engine.intake import Group
+from everflow.engine.keeping import Keeper
+from everflow.errors import (
+    AlreadyDone,
+    NotRetryable,
+    NotWaiting,
+    RunCancelled,
+    RunFailed,
+    WrongArgument,
+)
+from everflow.store import (
+    KEPT,
+    Imported,
+    Message,
+    Pause,
+    Put,
+    QuestionOpened,
+    QuestionRow,
+    Reopened,
+    RunRow,
+    Status,
+    Store,
+    Unpause,
+    Verdict,
+)
+
+__all__ = ["FORKED_FROM", "SAME", "Operator", "Same", "pause_key"]
+
+FORKED_FROM = "forked_from"  # the label of a fork: RUN@N
+LONGEST_LABEL = 200
+_ref = msgspec.json.Encoder()
+
+
+class Same:
+    """Stands for the value that an entry has already."""
+
+
+SAME = Same()
+
+
+def pause_key(*, flow: str = "", queue: str = "") -> str:
+    """The key of the record by which a flow or a queue is paused."""
+    if bool(flow) == bool(queue):
+        raise WrongArgument("a pause is of a flow or of a queue", hint='pause_flow("name")')
+    return f"flow:{flow}" if flow else f"queue:{queue}"
+
+
+class Operator(Keeper):
+    """A keeper that acts on runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        nudge: Callable[[], None] | None,
+        registry: Registry,
+        config: Config,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        super().__init__(store, nudge, clock, random)
+        self.registry = registry
+        self._config = config
+        self._accept: Group[Message, Verdict]
+
+    # --- one run
+
+    def retry(self, run: str, *, by: str = "") -> RunRow:
+        """Have a failed run go on from where it failed, in its next generation.
+
+        What was recorded before isn't run again. Raises NotRetryable where it hasn't failed, where
+        somebody acted on its outcome, and where there is nothing to go back to.
+        """
+        row = self.row(run)
+        self._refuse_consumed(row)
+        at = self.clock.wall()
+        history = History(self.store, row)
+        bodies = history.bodies()
+        state = reopened_state(history.program(bodies), bodies, history.program_of, now=at)
+        hash_ = row.definition
+        entry = Entry(
+            history.last + 1, at, Kind.RETRIED, payload=state_text(state), node=hash_, note=by
+        )
+        questions = [_opened(row.no, op) for op in state.ops.values() if isinstance(op, QuestionOp)]
+        line = self._line("retry", row, by, generation=state.generation)
+        given = Reopened(
+            no=row.no,
+            generation=row.generation,
+            entry=row_of(row.no, entry),
+            questions=questions,
+            puts=[line],
+        )
+        if self.store.reopen([given], at=at) != [True]:
+            raise NotRetryable("somebody else moved the run meanwhile", run=run, flow=row.flow)
+        self.nudge()
+        return self.row(run)
+
+    def _refuse_consumed(self, row: RunRow) -> None:
+        """Raise unless the run failed and nobody acted on that."""
+        where = {"run": row.id, "flow": row.flow}
+        if row.status is not Status.FAILED:
+            raise NotRetryable(
+                f"only a failed run is retried in place, and this one is {row.status}",
+                hint="`everflow fork RUN --at N` begins another run from any of its entries",
+                **where,
+            )
+        taker = f"its parent {row.parent} was told of it" if self._told_parent(row) else ""
+        for record in self.store.records("acknowledged", keys=[row.id]):
+            by = msgspec.json.decode(record.body).get("by") or "an operator"
+            taker = f"{by} acknowledged it"
+        if taker:
+            raise NotRetryable(
+                f"the run's outcome was consumed: {taker}",
+                hint="fork it: `everflow fork RUN --at N` begins another run that leaves this one's"
+                " outcome as it is",
+                **where,
+            )
+
+    def _told_parent(self, row: RunRow) -> bool:
+        return row.parent is not None
+
+    def acknowledge(self, run: str, *, by: str = "") -> None:
+        """Say that the outcome of an ended run was acted upon: it isn't retried in place then."""
+        row = self.row(run)
+        if row.ended is None:
+            raise WrongArgument(f"the run has no outcome yet: it is {row.status}", run=run)
+        body = msgspec.json.encode({"by": by}).decode()
+        put = Put(kind="acknowledged", key=row.id, body=body)
+        self.store.write([put, self._line("acknowledge", row, by)], at=self.clock.wall())
+
+    def fork(self, run: str, at: int, value: Any = SAME, *, by: str = "") -> RunRow:
+        """Begin another run from the state that this one had after entry ``at``.
+
+        ``value`` replaces the one that the entry bears. What was outstanding then is begun by the
+        fork, under idempotency keys of its own, and its open questions are its own. Raises
+        NoSuchPoint for an entry that isn't there or bears no value.
+        """
+        row = self.row(run)
+        now, history = self.clock.wall(), History(self.store, row)
+        payload = None
+        if not isinstance(value, Same):
+            payload = encode(value, self.registry.types, limit=self._config.value_limit)
+        new = new_run_id(now, self.random)
+        entries = forked_entries(history.bodies(at), new, at=now, origin=row.id, value=payload)
+        machine = history.fold_of(entries)
+        forked = _row_of_fork(row, new, now, entries, machine)
+        forked.labels[FORKED_FROM] = f"{row.id}@{at}"
+        whole = Imported(
+            row=forked,
+            entries=[*history.kept, *(row_of(0, entry) for entry in entries)],
+            questions=self._questions_of(forked, machine),
+            arrivals=[],
+        )
+        self.store.install([whole], [])
+        self.record("fork", row, by, entry=at, fork=new)
+        self.nudge()
+        return self.row(new)
+
+    def _questions_of(self, row: RunRow, machine: Machine) -> list[QuestionRow]:
+        """The open questions of a fork, and the places of the answers that are kept in it."""
+        found = [
+            _listed(row, _opened(0, op), "open", None)
+            for op in machine.commands()
+            if isinstance(op, QuestionOp)
+        ]
+        for tag in machine.state.early:
+            kept = QuestionOpened(0, tag, KEPT, "", "", row.created, None, "null")
+            found.append(_listed(row, kept, "kept", new_key(self.random)))
+        return found
+
+    def label(self, run: str, labels: Mapping[str, str | None], *, by: str = "") -> RunRow:
+        """Give a run these labels, and take away those that are None."""
+        row = self.row(run)
+        for name, text in labels.items():
+            if not 0 < len(name) <= LONGEST_LABEL:
+                raise WrongArgument(f"a label's name has 1 to {LONGEST_LABEL} characters")
+            if text is not None and not isinstance(text, str):
+                raise WrongArgument(f"the label {name} is a text, not {text!r:.60}")
+        line = self._line("label", row, by, labels=dict(labels))
+        self.store.relabel([row.no], labels, [line], at=self.clock.wall())
+        return self.row(run)
+
+    # --- pauses
+
+    def pause(self, run: str, *, by: str = "") -> bool:
+        """Have a run begin nothing more. What is begun ends and is recorded; answers are kept.
+
+        False when it is paused already; raises for one that has ended.
+        """
+        row = self.row(run)
+        verdict = self._say(row, Pause(no=row.no, at=self.clock.wall(), by=by))
+        if verdict is Verdict.ACCEPTED:
+            self.record("pause", row, by)
+        return verdict is Verdict.ACCEPTED
+
+    def unpause(self, run: str, *, by: str = "") -> None:
+        """Let a paused run go on; no error for one that isn't paused."""
+        row = self.row(run)
+        if self._say(row, Unpause(no=row.no, at=self.clock.wall(), by=by)) is Verdict.ACCEPTED:
+            self.record("unpause", row, by)
+
+    def _say(self, row: RunRow, message: Pause | Unpause) -> Verdict:
+        verdict = self._accept(message)
+        if verdict is Verdict.NOT_WAITING:
+            raise NotWaiting(
+                "the run isn't paused: it waits for an operator",
+                run=row.id,
+                hint="see to its reason, then `everflow adopt RUN`",
+            )
+        if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
+            self._refuse_if_ended(self.row(row.id))
+        return verdict
+
+    def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
+        if row.status is Status.DONE:
+            raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
+        if row.status is Status.CANCELLED or (row.cancel and not undoing):
+            raise RunCancelled("the run is cancelled", run=row.id, flow=row.flow)
+        if row.status is Status.FAILED:
+            raise RunFailed("the run has failed", run=row.id, flow=row.flow)
+
+    def pause_all_of(self, *, flow: str = "", queue: str = "", by: str = "") -> None:
+        """Pause a flow or a queue: none of its runs is taken up, and live ones come to rest."""
+        key = pause_key(flow=flow, queue=queue)
+        at = self.clock.wall()
+        body = msgspec.json.encode({"by": by, "at": at}).decode()
+        line = audit("pause", at=at, by=by, subject=key, random=self.random)
+        self.store.write([Put(kind="pause", key=key, body=body), line], at=at)
+        self.nudge()
+
+    def unpause_all_of(self, *, flow: str = "", queue: str = "", by: str = "") -> None:
+        """Let a flow or a queue go on; no error for one that isn't paused."""
+        key = pause_key(flow=flow, queue=queue)
+        at = self.clock.wall()
+        line = audit("unpause", at=at, by=by, subject=key, random=self.random)
+        self.store.write([Put(kind="pause", key=key, body=None), line], at=at)
+        self.nudge()
+
+    def paused(self) -> list[str]:
+        """The flows and queues that are paused, as "flow:NAME" and "queue:NAME"."""
+        return [record.key for record in self.store.records("pause")]
+
+
+def _opened(no: int, op: QuestionOp) -> QuestionOpened:
+    prompt = _ref.encode(op.prompt).decode()
+    return QuestionOpened(no, op.tag, op.occurrence, op.id, op.position, op.at, op.due, prompt)
+
+
+def _listed(row: RunRow, opened: QuestionOpened, state: Any, key: str | None) -> QuestionRow:
+    return QuestionRow(
+        no=0,
+        run=row.id,
+        flow=row.flow,
+        definition=row.definition,
+        tag=opened.tag,
+        occurrence=opened.occurrence,
+        op=opened.op,
+        position=opened.position,
+        at=opened.at,
+        due=opened.due,
+        prompt=opened.prompt,
+        state=state,
+        key=key,
+    )
+
+
+def _row_of_fork(row: RunRow, new: str, now: int, entries: list[Entry], machine: Machine) -> RunRow:
+    """The row of a fork: queued, unowned, nobody's child."""
+    base = next((entry.seq for entry in reversed(entries) if entry.kind in BASES), 0)
+    return replace(
+        row,
+        no=0,
+        id=new,
+        definition=definition_at(entries),
+        status=Status.QUEUED,
+        until="",
+        reason="",
+        owner=0,
+        key=None,
+        parent=None,
+        labels=dict(row.labels),
+        generation=machine.state.generation,
+        origin="",
+        created=now,
+        updated=now,
+        ended=None,
+        due=None,
+        base=base,
+        cancel=False,
+        deaths=0,
+        outcome=None,
+        admitted=None,
+    )
