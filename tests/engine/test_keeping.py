@@ -30,7 +30,18 @@ from tests.engine.support import PATIENT, World
 
 LONG = "x" * 300
 LIFE = {
-    Engine: {"open", "close", "client", "fault", "config", "abandoned", "late", "join"},
+    # the others have their schedules, too, as attributes
+    Engine: {
+        "abandoned",
+        "client",
+        "close",
+        "config",
+        "fault",
+        "join",
+        "late",
+        "open",
+        "schedules",
+    },
     AsyncEngine: set(),
     Connection: {"close"},
 }

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 import click
 
 from everflow.cli.commands.answer import answer, cancel, resume, signal
+from everflow.cli.commands.audit import audit
 from everflow.cli.commands.demo import demo
 from everflow.cli.commands.erase import erase, rewrap
 from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
+from everflow.cli.commands.operate import acknowledge, fork, label, pause, retry, unpause
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.queue import queue
 from everflow.cli.commands.run import run, start
@@ -33,7 +35,8 @@ class Program(click.Group):
     sections: ClassVar[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
         ("Begin here", (demo,)),
         ("Runs", (run, start, answer, resume, signal, cancel, schedule)),
-        ("Look", (status, list_, show, graph)),
+        ("Operate", (retry, fork, pause, unpause, label, acknowledge)),
+        ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, erase, rewrap)),
     )

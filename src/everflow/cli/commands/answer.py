@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import click
 
 from everflow.cli.exits import of_reply, of_status
@@ -10,10 +13,13 @@ from everflow.cli.options import BY, as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions
 from everflow.cli.places import connected, nobody_works, shown_command
+from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
 from everflow.cli.views import question_view, run_view, schema_at
+from everflow.engine.bulk import cancel_all, resume_all
 from everflow.engine.connect import Connection
 from everflow.engine.replies import Reply, split_token
+from everflow.errors import CallerError
 from everflow.store import QuestionQuery, QuestionRow, Status
 
 __all__ = ["answer", "cancel", "resume", "signal"]
@@ -54,8 +60,9 @@ def _tell_of_waiting(here: Here) -> None:
 )
 @click.argument("question", metavar="TOKEN|RUN")
 @click.argument("value", required=False)
-@click.option("--tag", metavar="TAG", help="Which question of a RUN that asks several.")
+@click.option("--tag", metavar="TAG", help="Which question of a RUN that asks several, or of many.")
 @click.option("--key", metavar="TEXT", help="The same key again is the same answer.")
+@filtered(without=("--tag",))
 @BY
 def answer(
     here: Here,
@@ -65,14 +72,22 @@ def answer(
     tag: str | None,
     key: str | None,
     by: str | None,
+    **filters: Any,
 ) -> None:
     """Answer the open question of that TOKEN, or the one open question of a RUN.
+
+    With filters, VALUE alone is given, and all that match and ask get it.
 
     VALUE is JSON; a text that isn't is taken as a string, and yes and no where the question takes
     true or false. It must fit what the question asks for (everflow show RUN tells). A question
     takes one answer: a second one changes nothing and is told so, with exit code 6.
     """
     who = user_name() if by is None else by
+    if chooses(filters):
+        if value is not None:
+            raise CallerError("answer takes either a question or filters, and one value")
+        _answer_many(here, question, {**filters, "tag": tag}, who)
+        return
     with connected(here) as flows:
         found = _question(flows, question, tag)
         one = found[0] if len(found) == 1 else None
@@ -90,6 +105,13 @@ def answer(
     if waits and not here.json:
         _tell_of_waiting(here)
     leave(of_reply(reply))
+
+
+def _answer_many(here: Here, value: str, given: dict[str, Any], who: str) -> None:
+    with connected(here) as flows:
+        query, client = selection(given), flows.client
+        read = answer_value(value, None)
+        act(here, given, partial(resume_all, client, query, read, by=who), "answered")
 
 
 resume = answer.under("resume")
@@ -133,10 +155,11 @@ def signal(
     """
     everflow cancel 01k3v9…xw3
     everflow cancel 01k3v9…xw3 --by Ines --wait 30
+    everflow cancel --flow publish --before 30d --dry-run
     """,
     imports=False,
 )
-@click.argument("run")
+@click.argument("run", metavar="[RUN]", required=False)
 @click.option(
     "--wait",
     "length",
@@ -144,15 +167,26 @@ def signal(
     metavar="LENGTH",
     help="Wait so long until it is cancelled; the exit code then says how it stands.",
 )
+@filtered()
 @BY
-def cancel(here: Here, *, run: str, length: float | None, by: str | None) -> None:
+def cancel(
+    here: Here, *, run: str | None, length: float | None, by: str | None, **filters: Any
+) -> None:
     """End a RUN. Once this returns, no other outcome is possible.
 
     What is being executed is stopped by the run's worker, and what its sagas did is undone. A
-    repeated cancel is no error; a run that is finished is told so, with exit code 6.
+    repeated cancel is no error; a run that is finished is told so, with exit code 6. With filters
+    instead of a RUN, all open runs that match.
     """
+    if (run is None) is not chooses(filters):
+        raise CallerError("cancel takes either a RUN or filters", hint="name one, or --flow NAME")
+    who = user_name() if by is None else by
     with connected(here) as flows:
-        flows.cancel(run, by=user_name() if by is None else by)
+        if run is None:
+            query = selection(filters)
+            act(here, filters, partial(cancel_all, flows.client, query, by=who), "cancelled")
+            return
+        flows.cancel(run, by=who)
         if length is not None:
             flows.run(run).wait(length)
         row = flows.run(run).row()
