@@ -1,7 +1,7 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import beginnings, busy, direct, questions, queued, rates
+from bench.workloads import beginnings, busy, direct, questions, queued, rates, schedules
 
 __all__ = ["WORKLOADS"]
 
@@ -14,5 +14,6 @@ WORKLOADS: dict[str, Workload] = {
         *queued.WORKLOADS,
         *beginnings.WORKLOADS,
         *direct.WORKLOADS,
+        *schedules.WORKLOADS,
     )
 }

@@ -9,6 +9,7 @@ import pytest
 from everflow import Registry, Status, ask, flow, node
 from everflow.core.faults import Scheduled
 from everflow.engine.schedules.spec import schedule
+from everflow.errors import StoreUnavailable
 from everflow.store import Put, RunQuery, Store
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
@@ -231,3 +232,37 @@ def test_a_crash_between_instants_changes_nothing(h: Harness[Any, Any]) -> None:
         h.jump(days=1)
         h.crash()
     assert len(h.runs()) == 3
+
+
+class Cut:
+    """Fails one commit of firings: before it is done, or after it was."""
+
+    def __init__(self, store: Store, at: int, *, done: bool) -> None:
+        self._write, self._left, self._done = store.write, at, done
+
+    def __call__(self, *puts: Any, **rest: Any) -> Any:
+        self._left -= 1
+        if self._left != 0:
+            return self._write(*puts, **rest)
+        if self._done:
+            self._write(*puts, **rest)
+        raise StoreUnavailable("cut off")
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_commit_of_which_one_does_not_know_fires_nothing_twice(
+    h: Harness[Any, Any], monkeypatch: pytest.MonkeyPatch, at: int, done: bool
+) -> None:
+    """B140: whether it was done or not, and whether the worker lives on or not."""
+    add(h, timedelta(hours=1), overlap="allow")
+    monkeypatch.setattr(h.store, "write", Cut(h.store, at, done=done))
+    h.jump(hours=4)
+    h.clock.jump(minutes=1)
+    h.settle()
+    if at == 2:
+        h.crash()
+    keys = [row.key for row in h.store.runs(RunQuery())]
+    assert len(keys) == 4
+    assert len(set(keys)) == 4
+    assert statuses(h) == [Status.SUSPENDED] * 4
