@@ -91,7 +91,8 @@ def test_most_operations_do_something() -> None:
         for operation in operations(seed, 400):
             seen.setdefault(operation.verb, set()).add(str(side.apply(operation))[:40])
     dull = {verb for verb, answers in seen.items() if len(answers) < 2}
-    assert dull <= {"beat", "retire", "release", "fly", "reopen", "enlist", "highest"}
+    silent = {"beat", "retire", "release", "fly", "reopen", "enlist", "highest", "relabel"}
+    assert dull <= silent
 
 
 def test_shrinking_keeps_what_matters() -> None:

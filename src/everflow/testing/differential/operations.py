@@ -319,6 +319,11 @@ def _install(random: Random) -> dict[str, Any]:
     }
 
 
+def _relabel(random: Random) -> dict[str, Any]:
+    labels = {name: _maybe(random, random.choice("12")) for name in "xyz" if _chance(random, 0.5)}
+    return _of_runs(random) | {"labels": labels, "put": _put(random), "at": _at(random)}
+
+
 def _prune(random: Random) -> dict[str, Any]:
     keep = [random.randrange(4) for _ in range(random.randint(0, 2))]
     return {"run": _run(random), "before": random.choice((2, 5, 99)), "keep": keep}
@@ -364,6 +369,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "export": (2, _of_run),
     "install": (3, _install),
     "adopt": (2, _of_runs),
+    "relabel": (2, _relabel),
     "prune": (2, _prune),
     "reopen": (1, _nothing),
 }

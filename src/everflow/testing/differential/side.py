@@ -273,5 +273,10 @@ class Side(Names):
     def adopt(self, runs: Sequence[str]) -> list[bool]:
         return self.store.adopt(self._nos(runs))
 
+    def relabel(
+        self, runs: Sequence[str], labels: dict[str, Any], put: dict[str, Any], at: int
+    ) -> None:
+        self.store.relabel(self._nos(runs), labels, [self._put(**put)], at=at)
+
     def prune(self, run: str, **given: Any) -> int:
         return self.store.prune(self._no(run), **given)
