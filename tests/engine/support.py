@@ -133,3 +133,8 @@ def run_python(code: str, *args: str, check: bool = True) -> subprocess.Complete
         timeout=50,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or "." for entry in sys.path)},
     )
+
+
+def kinds(engine: Any, run: str) -> list[str]:
+    no = engine.run(run).row().no
+    return [body.split('"')[1] for _, _, body, _ in engine.client.store.journal(no)]

@@ -17,6 +17,7 @@ from tests.engine.support import (
     DAY,
     PATIENT,
     World,
+    kinds,
     plus_one,
     see_all,
     seen_by,
@@ -24,11 +25,6 @@ from tests.engine.support import (
     step,
     until,
 )
-
-
-def kinds(engine: Any, run: str) -> list[str]:
-    no = engine.run(run).row().no
-    return [body.split('"')[1] for _, _, body, _ in engine.client.store.journal(no)]
 
 
 def test_changed_settings_move_to_running_runs(world: World) -> None:

@@ -40,6 +40,8 @@ class Fit(StrEnum):
     SETTINGS = "settings"  # it takes the new settings by itself
     MOVES = "moves"  # an upgrade takes it to the new shape
     CANNOT = "cannot"  # it stands where the new shape has nothing: it goes on in its old one
+    MISSING = "missing"  # functions are gone that it needs: it would be parked
+    MISFIT = "misfit"  # a value that it holds doesn't fit today's types: it would be parked
 
 
 @dataclass(frozen=True)
@@ -227,8 +229,8 @@ class Matching:
         """Why nothing in the new flow is what stands at a position: said of its outermost part."""
         names = position.split("/")
         places = ("/".join(names[: count + 1]) for count in range(len(names)))
-        place = next(place for place in places if self._ends.get(place))
-        ended = self._ends[place]
+        place = next((place for place in places if self._ends.get(place)), position)
+        ended = self._ends.get(place, "it is in a flow that a body awaits, and the shape changed")
         if not isinstance(ended, _Ends):
             return Verdict(Fit.CANNOT, place, str(ended), KEEP)
         if any(self._score(ended.old, other) for other in ended.left):

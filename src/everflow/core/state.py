@@ -22,6 +22,7 @@ __all__ = [
     "Kept",
     "Outcome",
     "State",
+    "live_refs",
     "live_seqs",
     "state_of",
 ]
@@ -109,7 +110,8 @@ def state_of(payload: str) -> State:
         raise StoreDamaged(f"the run's snapshot can't be read: {error}") from error
 
 
-def _refs(state: State, *, logs: bool) -> list[AnyRef]:
+def live_refs(state: State, *, logs: bool = True) -> list[AnyRef]:
+    """The values that the run still holds; its bodies' logs can be left out."""
     found: list[AnyRef] = [ref for kept in state.early.values() for ref in kept]
     found += [ref for kept in state.signals.values() for ref in kept]
     for op in state.ops.values():
@@ -137,4 +139,4 @@ def _refs(state: State, *, logs: bool) -> list[AnyRef]:
 
 def live_seqs(state: State, *, logs: bool = True) -> set[int]:
     """The entries whose payloads the run may still need; its bodies' logs can be left out."""
-    return {seq for ref in _refs(state, logs=logs) for seq in seqs(ref)}
+    return {seq for ref in live_refs(state, logs=logs) for seq in seqs(ref)}

@@ -17,11 +17,15 @@ __all__ = ["Upgrade", "apply", "read_upgrade", "upgrade_text"]
 
 
 class Upgrade(msgspec.Struct, omit_defaults=True):
-    """``positions``: of those where the run stands, the places in the new flow that differ."""
+    """``positions``: of those where the run stands, the places in the new flow that differ.
+
+    ``by``: who asked for it.
+    """
 
     frames: list[AnyFrame] = []
     ops: list[NodeOp | TimerOp | QuestionOp] = []
     positions: dict[str, str] = {}
+    by: str = ""
 
 
 _encoder = msgspec.json.Encoder()

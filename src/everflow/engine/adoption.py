@@ -21,7 +21,7 @@ from everflow.core.refs import SMALL
 from everflow.engine.admissions import Admissions
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
-from everflow.engine.loader import Blocked, Loader
+from everflow.engine.loader import Blocked, Loader, lacks
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
 from everflow.engine.pausing import FIRST, Pausing
@@ -48,15 +48,16 @@ class Adoption:
         self._parking = Parking(parts)
         self.block = self._parking.block
         self._pausing = Pausing(parts, self.claim_soon)
+        self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._inbox = Inbox(
             parts.recorder,
             parts.cells,
-            parts.definitions.registry.types,
+            parts.definitions,
             keeps=self._pausing.keeps,
             again=self._read_again,
             block=self.block,
+            lacking=self._parking.without.add,
         )
-        self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
         self._admissions = Admissions(parts.store)
@@ -296,12 +297,14 @@ class Adoption:
         parts.cells.add(cell)
         fresh = cell.machine.seq == 0 and cell.row.status in ACTIVE
         if moved is not None:
-            self._move(cell, moved)
+            parts.recorder.move(cell, Kind.MOVED, moved)
         parts.recorder.touch(cell)
         known = cell.machine.seq
-        for arrival in arrivals:
-            if isinstance(arrival.message, FIRST):  # a cancel needs no code
+        for arrival in arrivals:  # first of all: the code may be missing
+            if isinstance(arrival.message, FIRST):
                 self._inbox.apply(cell, arrival)
+        if cell.definition.missing and self._lacks_code(cell, arrivals):
+            return
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
         if suspect and held:
@@ -315,6 +318,14 @@ class Adoption:
         for arrival in arrivals:
             if not isinstance(arrival.message, FIRST):
                 self._inbox.apply(cell, arrival)
+
+    def _lacks_code(self, cell: Cell, arrivals: Sequence[Arrival]) -> bool:
+        """Park a run whose upgrade didn't lead to code that is here."""
+        if any(isinstance(arrival.message, Cancel) for arrival in arrivals):
+            return False
+        self._parts.cells.drop(cell.row.no)
+        self._parking.block_row(cell.row, "code", str(lacks(cell.definition)), missing=True)
+        return True
 
     def _take_up(self, cell: Cell, known: int, *, fresh: bool) -> list[NodeOp]:
         """See to what a run waits for; give the nodes that may begin: opened by entry ``known``."""
@@ -331,14 +342,6 @@ class Adoption:
             elif type(op) is NodeOp and not op.asking and op.since <= known:
                 held.append(op)
         return held
-
-    def _move(self, cell: Cell, moved: Definition) -> None:
-        """Go on under today's settings of the same shape; the journal says from where on."""
-        self._parts.recorder.record(cell, Kind.MOVED, note=moved.hash)
-        self._parts.recorder.draft.definitions.append((moved.hash, moved.body))
-        cell.machine.move(moved.program)
-        cell.definition, cell.row.definition = moved, moved.hash
-        cell.changed = True
 
     # --- what was written
 

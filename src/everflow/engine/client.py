@@ -93,8 +93,8 @@ class Client(Operator):
         self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
         self._taken = Taken(store)
         self._start = Group(self._send_starts)
-        self._accept = Group[Message, Verdict](self._send_messages, config.batch)
-        self._signals = Signals(clock, self._accept, self._fitting)
+        self.accept = Group[Message, Verdict](self._send_messages, config.batch)
+        self._signals = Signals(clock, self.accept, self._fitting)
 
     # --- starting
 
@@ -213,7 +213,7 @@ class Client(Operator):
     def answer(self, token: str, value: Any, *, key: str | None = None, by: str = "") -> Reply:
         """Answer one question by its token; say truthfully what became of that."""
         row, question = self._asked([token])[0]
-        return self._reply(row, self._accept(self._answer(row, question, value, key, by)))
+        return self._reply(row, self.accept(self._answer(row, question, value, key, by)))
 
     def answer_all(self, answers: Sequence[tuple[str, Any]], *, by: str = "") -> list[Reply]:
         """Answer the question of each token, in few transactions; say what became of each.
@@ -226,7 +226,7 @@ class Client(Operator):
             self._answer(row, question, value, None, by)
             for (row, question), (_, value) in zip(asked, answers, strict=True)
         ]
-        verdicts = self._accept.all(messages)
+        verdicts = self.accept.all(messages)
         return [
             self._reply(row, verdict) for (row, _), verdict in zip(asked, verdicts, strict=True)
         ]
@@ -265,7 +265,7 @@ class Client(Operator):
                 return Reply.ALREADY_ANSWERED  # all it asked is answered, and not applied yet
             raise self._unplaced(row, tag)
         message = self._by_tag(row, alone, str(tag), value, key, by)
-        verdict = self._accept(message)
+        verdict = self.accept(message)
         if verdict is not Verdict.REPEATED:
             self._refuse_if_ended(row, undoing=undoing)
         if verdict in {Verdict.AMBIGUOUS, Verdict.NOT_WAITING}:
@@ -307,7 +307,7 @@ class Client(Operator):
         row = self.row(run)
         if row.no == 0 and dropped(self.store, run, self.clock.wall()):
             return  # it was still to begin
-        verdict = self._accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
+        verdict = self.accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
         if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
             self._reply(row, verdict)
         if row.status is Status.PAUSED:  # so that a worker takes it, to end it

@@ -8,18 +8,24 @@ an early answer even then, no question took it, and it is kept for the next one.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from everflow.core.entries import Kind
-from everflow.core.values import Types
+from everflow.core.matching import Fit
+from everflow.core.upgrade import upgrade_text
 from everflow.engine.answers import as_asked, position_of_name, position_of_tag
 from everflow.engine.cell import Cell, Cells
+from everflow.engine.loader import Definitions
 from everflow.engine.recorder import Recorder
 from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, Early, Signal
+from everflow.store import Answer, Arrival, Cancel, Early, Signal, UpgradeTo
 
 __all__ = ["Inbox"]
 
+_log = logging.getLogger("everflow.engine")
 Question = tuple[str, int]  # tag, occurrence
 
 
@@ -27,26 +33,29 @@ class Inbox:
     """Applies messages to runs in memory.
 
     ``keeps`` says that a message is left as a pause has it; ``again`` has everything unapplied read
-    once more; ``block`` parks a run whose code doesn't take
-    a message.
+    once more; ``block`` parks a run whose code doesn't take a message; ``lacking`` is told a
+    definition whose functions aren't here.
     """
 
     def __init__(
         self,
         recorder: Recorder,
         cells: Cells,
-        types: Types,
+        definitions: Definitions,
         *,
         keeps: Callable[[Cell, Arrival], bool],
         again: Callable[[], None],
         block: Callable[[Cell, str, str], None],
+        lacking: Callable[[str], object],
     ) -> None:
         self._recorder = recorder
         self._cells = cells
-        self._types = types
         self._keeps = keeps
+        self._definitions = definitions
+        self._types = definitions.registry.types
         self._again = again
         self._block = block
+        self._lacking = lacking
         self._applying: set[int] = set()  # ids in a draft that isn't committed
         self._passed: dict[int, set[Question]] = {}  # ids, and questions that didn't take them
 
@@ -92,6 +101,8 @@ class Inbox:
                 self._kept(cell, message)
             elif isinstance(message, Signal):
                 self._signalled(cell, message)
+            elif isinstance(message, UpgradeTo):
+                self._upgraded(cell, arrival.id, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
                 recorder.record(cell, Kind.CANCEL, note=message.by)
                 cell.changed = True  # it is cancelling now, whatever still runs
@@ -99,6 +110,34 @@ class Inbox:
             recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
             self._applying.discard(arrival.id)
             self._block(cell, "code", str(error))
+
+    def _upgraded(self, cell: Cell, arrival: int, message: UpgradeTo) -> None:
+        """Go on under another definition, if the run can just now."""
+        recorder, changing = self._recorder, self._definitions.changing
+        target = self._definitions.current(cell.row.flow, message.definition)
+        if target.missing:  # its next owner may have them; here it stays as it is
+            recorder.draft.arrivals.remove(arrival)
+            self._lacking(target.hash)
+            return
+        verdict = changing.judge(cell.definition, target, cell.machine.state)
+        upgrade = verdict.upgrade
+        if verdict.fit is Fit.CANNOT or (
+            upgrade and any(op.id in cell.running for op in upgrade.ops)
+        ):
+            _log.warning(
+                "run %s of %s wasn't upgraded: at %s %s",
+                cell.row.id,
+                cell.row.flow,
+                verdict.position or "its start",
+                verdict.reason or "a step that has another function now is being run",
+            )
+            return
+        led_to = changing.led_to(cell.definition, target, verdict.fit)
+        if upgrade is not None:
+            upgrade = replace(upgrade, by=message.by)
+            recorder.move(cell, Kind.UPGRADED, led_to, upgrade_text(upgrade))
+        elif led_to is not cell.definition:
+            recorder.move(cell, Kind.MOVED, led_to)
 
     def _answered(self, cell: Cell, message: Answer) -> None:
         op = cell.asked.get((message.tag, message.occurrence))

@@ -22,6 +22,7 @@ from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
+from everflow.engine.changing import Changing
 from everflow.engine.dependencies import check_needs, require_node
 from everflow.engine.erasing import require_open
 from everflow.errors import (
@@ -31,11 +32,9 @@ from everflow.errors import (
     StoreDamaged,
     UnresolvedName,
 )
-from everflow.store import Arrival, Cancel, Loaded, RunRow, Store
+from everflow.store import Arrival, Cancel, Loaded, RunRow, Store, UpgradeTo
 
-__all__ = ["Blocked", "Definitions", "Fresh", "Loader"]
-
-SHAPE = 32  # characters of a definition's hash that tell its shape
+__all__ = ["Blocked", "Definitions", "Fresh", "Loader", "lacks"]
 
 
 class Definitions:
@@ -46,6 +45,7 @@ class Definitions:
         self.registry = registry
         self._today: dict[str, tuple[Flow[Any, Any], Definition]] = {}
         self._pinned: dict[str, Definition] = {}
+        self.changing = Changing()
 
     def of_flow(self, name: str, flow: Flow[Any, Any]) -> Definition:
         """The definition of a flow as it is now."""
@@ -79,6 +79,7 @@ class Definitions:
     def forget(self) -> None:
         """Bind names anew: modules were imported since."""
         self._pinned.clear()
+        self.changing.forget()
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,15 @@ class Blocked:
     until: str
     reason: str
     missing: bool
+
+
+def lacks(definition: Definition) -> UnresolvedName:
+    """What is said where functions of a definition aren't here."""
+    return UnresolvedName(
+        f"no module imported here has {', '.join(definition.missing[:5])}",
+        flow=definition.program.name,
+        hint="import the module that defines it; the run goes on by itself then",
+    )
 
 
 class Loader:
@@ -147,8 +157,8 @@ class Loader:
         require_open(first)
         current = self._definitions.current(row.flow, row.definition)
         today = self._definitions.today(row.flow)
-        same_shape = today is not None and today.hash[:SHAPE] == row.definition[:SHAPE]
-        target = today if same_shape and today is not None else current
+        settled = self._definitions.changing.settled(current, today) if today else None
+        target = settled or current
         begun = in_force(first)
 
         def program_of(hash_: str) -> Program:
@@ -156,9 +166,11 @@ class Loader:
 
         machine = fold(program_of(begun), bodies, program_of)
         cancelled = any(isinstance(arrival.message, Cancel) for arrival in loaded.arrivals)
+        upgraded = any(isinstance(arrival.message, UpgradeTo) for arrival in loaded.arrivals)
         lacking = ""
         try:
-            self._check_code(target)
+            if cancelled or not upgraded:  # an upgrade leads to other code
+                self._check_code(target)
         except UnresolvedName as error:
             if not cancelled:
                 raise
@@ -189,11 +201,7 @@ class Loader:
     def _check_code(self, definition: Definition) -> None:
         """All functions and dependencies of a definition are here, else UnresolvedName."""
         if definition.missing:
-            raise UnresolvedName(
-                f"no module imported here has {', '.join(definition.missing[:5])}",
-                flow=definition.program.name,
-                hint="import the module that defines it; the run goes on by itself then",
-            )
+            raise lacks(definition)
         try:
             check_needs([definition], self._given)
         except ConfigurationError as error:

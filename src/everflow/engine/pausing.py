@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from everflow.engine.cell import Cell
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import change_of
-from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause
+from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, UpgradeTo
 
 __all__ = ["FIRST", "Pausing"]
 
-FIRST = (Cancel, Pause, Unpause)  # messages that come before all that a run would do
+FIRST = (Cancel, Pause, Unpause, UpgradeTo)  # messages that come before all that a run would do
 PREFIX = "flow:"
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.journal import base_entry, outcome_text
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp
@@ -138,6 +139,14 @@ class Recorder:
             self._list(cell, question, early=True)
         if machine.opened:
             self._count_opened(cell, machine.opened)
+
+    def move(self, cell: Cell, kind: str, led_to: Definition, payload: str = "null") -> None:
+        """Go on under another definition; the journal says so from where on."""
+        self.record(cell, kind, payload=payload, note=led_to.hash)
+        self.draft.definitions.append((led_to.hash, led_to.body))
+        cell.machine.move(led_to.program)
+        cell.definition, cell.row.definition = led_to, led_to.hash
+        cell.changed = True
 
     def _count_closed(self, cell: Cell, ops: list[Op], entry: Entry) -> None:
         for op in ops:

@@ -32,6 +32,7 @@ from everflow.store.judge import (
     judge_pause,
     judge_signal,
     judge_unpause,
+    judge_upgrade,
 )
 from everflow.store.messages import (
     SIGNALS,
@@ -45,6 +46,7 @@ from everflow.store.messages import (
     Pause,
     Signal,
     Unpause,
+    UpgradeTo,
     sameness,
 )
 from everflow.store.records import Put, Record
@@ -111,6 +113,7 @@ __all__ = [
     "Store",
     "StoreInfo",
     "Unpause",
+    "UpgradeTo",
     "Verdict",
     "WorkerRow",
     "answer_of",
@@ -121,6 +124,7 @@ __all__ = [
     "judge_pause",
     "judge_signal",
     "judge_unpause",
+    "judge_upgrade",
     "kept_row",
     "row_of_new",
     "sameness",

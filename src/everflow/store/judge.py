@@ -117,6 +117,15 @@ def judge_signal(run: RunRow | None, *, heard: bool, waiting: int) -> Verdict:
     return Verdict.FULL if waiting >= SIGNALS else Verdict.ACCEPTED
 
 
+def judge_upgrade(run: RunRow | None) -> Verdict:
+    """What becomes of an upgrade; a later one stands beside an earlier one, and is applied last."""
+    if run is None:
+        return Verdict.NO_SUCH_RUN
+    if run.cancel:
+        return Verdict.CANCELLED
+    return _ENDED.get(run.status, Verdict.ACCEPTED)
+
+
 def judge_child(run: RunRow | None) -> Verdict:
     """What becomes of the news that a child ended; one that is being cancelled waits for it too."""
     if run is None:

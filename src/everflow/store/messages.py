@@ -89,7 +89,19 @@ class ChildEnded(msgspec.Struct, kw_only=True, tag="child"):
     at: int
 
 
-Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded
+class UpgradeTo(msgspec.Struct, kw_only=True, tag="upgrade"):
+    """The wish that a run goes on under another definition; the store has it, by that hash.
+
+    Whether the run can is for its owner to say, when it applies the message.
+    """
+
+    no: int
+    definition: str
+    at: int
+    by: str = ""
+
+
+Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded | UpgradeTo
 
 
 class Letter(msgspec.Struct, kw_only=True):

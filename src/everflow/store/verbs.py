@@ -162,7 +162,8 @@ class Store(Protocol):
         in its inbox. Never a paused one, nor a queued one that waits for its place in a queue,
         unless a cancel is in its inbox. A paused one is taken when an ``Unpause`` is in its inbox.
         ``without`` names definitions that this worker can't run;
-        a run of theirs is taken all the same when a cancel is in its inbox, which needs no code.
+        a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
+        an upgrade that leads to another definition than those.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
         ``Fenced`` for a worker that is gone or unknown.

@@ -15,6 +15,7 @@ from everflow.store import (
     Status,
     StoreInfo,
     Unpause,
+    UpgradeTo,
     WorkerRow,
 )
 from everflow.stores.memory.tables import RESTING, TIMED, Tables, age, copied, locked
@@ -111,11 +112,16 @@ class Workers(Tables):
         posted = {arrival.no for arrival in self._inbox.values()}
         cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
         woken = {a.no for a in self._inbox.values() if isinstance(a.message, Unpause)}
+        moving = {
+            a.no
+            for a in self._inbox.values()
+            if isinstance(a.message, UpgradeTo) and a.message.definition not in without
+        }
         free = [
             run
             for run in self._runs.values()
             if not self._lives(run.owner)
-            and (run.definition not in without or run.no in cancels)
+            and (run.definition not in without or run.no in cancels | moving)
             and (
                 (run.status in ACTIVE and (not waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})

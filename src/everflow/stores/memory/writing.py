@@ -33,6 +33,7 @@ from everflow.store import (
     Signal,
     Status,
     Unpause,
+    UpgradeTo,
     Verdict,
     answer_of,
     judge_answer,
@@ -42,6 +43,7 @@ from everflow.store import (
     judge_pause,
     judge_signal,
     judge_unpause,
+    judge_upgrade,
     kept_row,
     row_of_new,
     sameness,
@@ -247,9 +249,17 @@ class Writing(Records):
             return self._accept_early(run, message)
         if isinstance(message, Answer):
             return self._accept_answer(run, message)
+        if isinstance(message, UpgradeTo):
+            return self._accept_upgrade(run, message)
         verdict = self._judge(run, message)
         if verdict is Verdict.ACCEPTED:
             self._take(message)
+        return verdict
+
+    def _accept_upgrade(self, run: RunRow | None, message: UpgradeTo) -> Verdict:
+        verdict = judge_upgrade(run)
+        if verdict is Verdict.ACCEPTED:
+            self._post(message)
         return verdict
 
     def _accept_answer(self, run: RunRow | None, message: Answer) -> Verdict:

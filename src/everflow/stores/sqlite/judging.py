@@ -15,6 +15,7 @@ from everflow.store import (
     RunRow,
     Signal,
     Unpause,
+    UpgradeTo,
     Verdict,
     judge_answer,
     judge_cancel,
@@ -23,6 +24,7 @@ from everflow.store import (
     judge_pause,
     judge_signal,
     judge_unpause,
+    judge_upgrade,
     kept_row,
 )
 from everflow.stores.sqlite.desk import as_json
@@ -35,6 +37,7 @@ _KINDS = {
     Unpause: "unpause",
     Signal: "signal",
     ChildEnded: "child",
+    UpgradeTo: "upgrade",
 }
 
 _BY_RUN: dict[type[Message], Callable[[RunRow | None], Verdict]] = {
@@ -42,6 +45,7 @@ _BY_RUN: dict[type[Message], Callable[[RunRow | None], Verdict]] = {
     ChildEnded: judge_child,
     Pause: judge_pause,
     Unpause: judge_unpause,
+    UpgradeTo: judge_upgrade,
 }
 
 # (run, question, questions of the tag, whether the key was heard, signals that wait)

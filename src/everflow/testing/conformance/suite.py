@@ -12,6 +12,7 @@ from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
 from everflow.testing.conformance.starting import StartRules
+from everflow.testing.conformance.upgrades import UpgradeRules
 from everflow.testing.conformance.workers import WorkerRules
 
 
@@ -35,6 +36,7 @@ class StoreConformance(
     LabelRules,
     PauseRules,
     PlaceRules,
+    UpgradeRules,
     HostileRules,
     ThreadRules,
 ):

@@ -43,6 +43,7 @@ CREATE TABLE run (
     mail INTEGER NOT NULL DEFAULT 0,  -- how many messages wait in its inbox
     called INTEGER NOT NULL DEFAULT 0,  -- how many of them are cancels
     woken INTEGER NOT NULL DEFAULT 0,  -- how many of them end a pause
+    moving INTEGER NOT NULL DEFAULT 0,  -- and how many upgrades
     queue TEXT NOT NULL DEFAULT '',
     lane TEXT NOT NULL DEFAULT '',
     priority INTEGER NOT NULL DEFAULT 0,
@@ -69,7 +70,7 @@ CREATE TABLE run (
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
 CREATE INDEX run_todo ON run (owner, definition, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
-CREATE INDEX run_called ON run (created) WHERE called > 0;
+CREATE INDEX run_called ON run (created) WHERE called + moving > 0;
 CREATE INDEX run_created ON run (created);
 CREATE INDEX run_status ON run (status, created);
 -- Who waits for a place in a queue, lane by lane, the first of each first; and who has one.
@@ -118,13 +119,15 @@ CREATE INDEX inbox_run ON inbox (run);
 CREATE TRIGGER inbox_filled AFTER INSERT ON inbox BEGIN
     UPDATE run SET
         mail = mail + 1, called = called + (NEW.kind = 'cancel'),
-        woken = woken + (NEW.kind = 'unpause')
+        woken = woken + (NEW.kind = 'unpause'),
+        moving = moving + (NEW.kind = 'upgrade')
     WHERE no = NEW.run;
 END;
 CREATE TRIGGER inbox_emptied AFTER DELETE ON inbox BEGIN
     UPDATE run SET
         mail = mail - 1, called = called - (OLD.kind = 'cancel'),
-        woken = woken - (OLD.kind = 'unpause')
+        woken = woken - (OLD.kind = 'unpause'),
+        moving = moving - (OLD.kind = 'upgrade')
     WHERE no = OLD.run;
 END;
 

@@ -113,7 +113,14 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
 -- name: called
 SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     SELECT created, no, owner FROM run
-    WHERE called > 0 AND todo = 1
+    WHERE called + moving > 0 AND todo = 1
+    AND (
+        called > 0 OR EXISTS (
+            SELECT 1 FROM inbox
+            WHERE inbox.run = run.no AND inbox.kind = 'upgrade'
+            AND inbox.message ->> 'definition' NOT IN (SELECT value FROM json_each(:without))
+        )
+    )
     AND definition IN (SELECT value FROM json_each(:without))
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
     ORDER BY created, no LIMIT :limit
