@@ -321,11 +321,9 @@ class Adoption:
 
     def _lacks_code(self, cell: Cell, arrivals: Sequence[Arrival]) -> bool:
         """Park a run whose upgrade didn't lead to code that is here."""
-        if any(isinstance(arrival.message, Cancel) for arrival in arrivals):
-            return False
-        self._parts.cells.drop(cell.row.no)
-        self._parking.block_row(cell.row, "code", str(lacks(cell.definition)), missing=True)
-        return True
+        if not any(isinstance(arrival.message, Cancel) for arrival in arrivals):
+            self._parking.leave(cell, str(lacks(cell.definition)))
+        return cell.dropped
 
     def _take_up(self, cell: Cell, known: int, *, fresh: bool) -> list[NodeOp]:
         """See to what a run waits for; give the nodes that may begin: opened by entry ``known``."""
