@@ -1,0 +1,1 @@
+"""Signing up: a form, a link by mail, a reminder, a deadline, and a welcome."""
