@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from everflow import (
     continue_with,
+    each,
     flow,
     identity,
+    it,
     loop,
     node,
     parallel,
@@ -17,7 +20,7 @@ from everflow import (
     suspend,
 )
 
-__all__ = ["CARD", "LEDGER", "NAMES", "TAG", "token"]
+__all__ = ["CARD", "LEDGER", "MARKS", "NAMES", "TAG", "token"]
 
 LEDGER = "BENCH_LEDGER"  # the environment's name for the file that tells what was really run
 
@@ -99,6 +102,20 @@ async def body_flat(left: int) -> None:
         await suspend(TAG, bool)
 
 
+MARKS: list[float] = []  # when each round of a loop was
+
+
+@node(inline=True)
+def one_less(state: dict[str, Any]) -> dict[str, Any]:
+    MARKS.append(time.perf_counter())
+    return {**CARD, "left": state["left"] - 1}
+
+
+@node(inline=True)
+def many_cards(number: int) -> list[dict[str, Any]]:
+    return [CARD] * number
+
+
 FLOWS = [
     body,
     body_asks,
@@ -111,6 +128,8 @@ FLOWS = [
     flow("bench_ten_told", sequence(*[told] * 10)),
     flow("bench_wide", parallel(*[inline] * 1_000)),
     flow("bench_one", inline),
+    flow("bench_each", many_cards >> each(inline_card)),
+    flow("bench_rounds", loop(one_less, until=it["left"] <= 0)),
     flow("bench_asked", inline >> suspend(TAG, bool) >> ended),
     flow("bench_asked_often", loop(suspend(TAG, bool), until=identity)),
     flow("bench_asked_at_once", parallel(*[suspend(TAG, bool)] * 2_000)),

@@ -1,7 +1,7 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import beginnings, busy, direct, questions, queued, rates, schedules
+from bench.workloads import beginnings, busy, direct, long, questions, queued, rates, schedules
 
 __all__ = ["WORKLOADS"]
 
@@ -14,6 +14,7 @@ WORKLOADS: dict[str, Workload] = {
         *queued.WORKLOADS,
         *beginnings.WORKLOADS,
         *direct.WORKLOADS,
+        *long.WORKLOADS,
         *schedules.WORKLOADS,
     )
 }

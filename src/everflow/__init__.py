@@ -11,8 +11,12 @@ from everflow.core.combine.control import (
     timeout,
     try_catch,
 )
+from everflow.core.combine.dag import after, dag
+from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed, reason_of
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
@@ -62,13 +66,17 @@ __all__ = [
     "Settled",
     "Status",
     "StepFailed",
+    "after",
     "ask",
+    "at_least",
     "bind",
     "branch",
     "choose",
     "connect",
     "const",
     "continue_with",
+    "dag",
+    "each",
     "exponential",
     "fail",
     "failed",
@@ -84,6 +92,7 @@ __all__ = [
     "now",
     "parallel",
     "perform",
+    "race",
     "random",
     "reason_of",
     "receive",
@@ -97,6 +106,7 @@ __all__ = [
     "suspend",
     "tick",
     "timeout",
+    "tolerate",
     "try_catch",
     "unless_failed",
     "upcast",

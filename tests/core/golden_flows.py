@@ -14,8 +14,12 @@ import msgspec
 from everflow.core.algebra import ask, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.dag import after, dag
+from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
@@ -25,7 +29,7 @@ from everflow.core.flow import Flow
 from everflow.core.journal import base_entry, outcome_text, snapshot
 from everflow.core.node import node
 from everflow.testing.driver import Driver
-from tests.core.sample_flows import broken, first, inc, rescue, second, third
+from tests.core.sample_flows import broken, first, inc, rescue, second, third, tolerant
 
 RELEASE = "0.1.0"
 FOLDER = Path(__file__).parent / "golden"
@@ -168,6 +172,71 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
             .signal("c", "nobody's")
             .fire()
         ),
+    ),
+    "race": (
+        race(yes=suspend("yes"), no=sequence(first, second), late=sleep(60)),
+        lambda d: d.start(LONG).result("first", LONG).answer("yes", LONG).stopped("second"),
+    ),
+    "race_lost": (
+        race(first, second),
+        lambda d: d.start(1).error("second").result("first", 5),
+    ),
+    "at_least": (
+        parallel(first, second, third, join=at_least(2)),
+        lambda d: d.start(1).result("third", 3).error("first").result("second", LONG),
+    ),
+    "partial": (
+        parallel(first, second, third, join=at_least(2, then=tolerant)),
+        lambda d: (
+            d.start(1)
+            .result("third", 3)
+            .result("first", 1)
+            .result("tolerant", LONG)
+            .error("second")
+        ),
+    ),
+    "first": (
+        parallel(first, second, third, join="first"),
+        lambda d: d.start(1).error("first").result("third", 3).stopped("second"),
+    ),
+    "tolerate": (
+        parallel(first, second, third, join=tolerate(share=0.3)),
+        lambda d: d.start(1).result("second", 2).error("third").stopped("first"),
+    ),
+    "each": (
+        each(first, limit=2),
+        lambda d: (
+            d.start([1, LONG, [], 4])
+            .perform("./@items")
+            .result(".~1/body", LONG)
+            .result(".~0/body", 1)
+            .result(".~3/body", 4)
+            .result(".~2/body", [])
+        ),
+    ),
+    "each_of_each": (
+        sequence(each(each(first), join="settled"), second),
+        lambda d: (
+            d.start([[LONG], [2]])
+            .perform("./0/@items")
+            .perform("./0~1/body/@items")
+            .perform("./0~0/body/@items")
+            .error("./0~1/body~0/body", "it broke")
+            .result("./0~0/body~0/body", LONG)
+            .result("second", 2)
+        ),
+    ),
+    "loop_too_long": (
+        loop(first, until=it["enough"], most=1),
+        lambda d: d.start(1).result("first", {"enough": False}).perform(".~1/until"),
+    ),
+    "dag": (
+        dag(a=first, b=after("a", second), c=after("a", "b", "input", third), give="c"),
+        lambda d: d.start(LONG).result("first", LONG).result("second", 2).result("third", 3),
+    ),
+    "dag_failed": (
+        dag(a=first, b=second, c=after("b", third)),
+        lambda d: d.start(1).result("second", 2).error("first").stopped("third"),
     ),
     "moved": (
         retry(2, first),

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
+from everflow.core.combine.dag import Dag
+from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.saga import Saga
@@ -47,8 +49,12 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
             for _, do, _ in flow.steps:
                 x = _value(do, x)
             return x
-        case Parallel(join="settled"):
-            return _joined(flow, [_settled(child, x) for _, child in flow.parts])
+        case Parallel() if flow.policy.settles:
+            ends = [_settled(child, x) for _, child in flow.parts]
+            errors = [end.error for end in ends if end.error is not None]
+            if len(errors) > flow.policy.tolerated(len(ends)):
+                raise _Error(Raised(errors[0].type, errors[0].code))
+            return _joined(flow, ends)
         case Parallel():
             return _joined(flow, _all(flow, x))
         case Branch():
@@ -56,20 +62,19 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
         case Choose():
             return _value(_case(flow, _value(flow.selector, x)), x)
         case Loop():
-            x = _value(flow.body, x)
-            while not _value(flow.until, x):
-                x = _value(flow.body, x)
+            while not _value(flow.until, x := _value(flow.body, x)):
+                pass
             return x
+        case Dag():
+            return _graph(flow, x)
+        case Each():
+            return _each(flow, x)
         case UnlessFailed():
             return x if isinstance(x, Failure) else _value(flow.body, x)
         case Keep():
             return (x, _value(flow.body, x))
         case TryCatch():
-            try:
-                return _value(flow.body, x)
-            except _Error as error:
-                reified = ErrorData(type=error.raised.type, message="", code=error.raised.code)
-                return _value(flow.rescue, Caught(reified, x))
+            return _rescued(flow, x)
         case Retry() | Ticks() | Timeout():  # what fails once here fails each time
             return _value(flow.body, x)
         case Const():
@@ -115,6 +120,41 @@ def _settled(child: Flow[Any, Any], x: Any) -> Settled[Any]:
     if isinstance(result, Raised):
         return Settled(ok=False, error=ErrorData(type=result.type, message="", code=result.code))
     return Settled(ok=True, value=result)
+
+
+def _rescued(flow: TryCatch, x: Any) -> Any:
+    try:
+        return _value(flow.body, x)
+    except _Error as error:
+        reified = ErrorData(type=error.raised.type, message="", code=error.raised.code)
+        return _value(flow.rescue, Caught(reified, x))
+
+
+def _graph(flow: Dag, x: Any) -> dict[str, Any]:
+    given = {"input": x}
+    for name in flow.order:
+        needs = flow.needs.get(name, ()) or ("input",)
+        several = {need: given[need] for need in needs}
+        if name != "input":
+            one = several[needs[0]] if len(needs) == 1 else several
+            given[name] = _value(dict(flow.parts)[name], one)
+    return {name: given[name] for name, _ in flow.parts}
+
+
+def _each(flow: Each, x: Any) -> list[Any]:
+    if not isinstance(x, list | tuple | set):
+        raise _Error(Raised("NotAList", "not_a_list"))
+    if flow.policy.settles:
+        ends = [_settled(flow.body, item) for item in x]
+        errors = [end.error for end in ends if end.error is not None]
+        if len(errors) > flow.policy.tolerated(len(ends)):
+            raise _Error(Raised(errors[0].type, errors[0].code))
+        return ends
+    results = [interpret(flow.body, item) for item in x]
+    for result in results:
+        if isinstance(result, Raised):
+            raise _Error(result)
+    return results
 
 
 def _joined(flow: Parallel, results: list[Any]) -> Any:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Backoff, Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.failure import Fail, failed
+from everflow.core.combine.joins import NAMES, Policy
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.racing import Race
 from everflow.core.combine.sequence import Const, Keep, Sequence, identity
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.expressions import it
@@ -221,6 +223,11 @@ def _steps(flows: list[AnyFlow]) -> AnyFlow:
     return Sequence(tuple(steps))
 
 
+def _partial(parts: dict[str, AnyFlow], then: AnyFlow) -> AnyFlow:
+    named = tuple((name, part) for name, part in parts.items() if name != "then")
+    return Parallel(named, "dict", Policy("at_least", 1), "", then)
+
+
 def _around(inner: st.SearchStrategy[AnyFlow]) -> st.SearchStrategy[AnyFlow]:
     several = st.lists(inner, max_size=4)
     cases = st.lists(st.tuples(HOSTILE, inner), min_size=1, max_size=3)
@@ -229,9 +236,14 @@ def _around(inner: st.SearchStrategy[AnyFlow]) -> st.SearchStrategy[AnyFlow]:
     return st.one_of(
         several.map(_steps),
         st.builds(
-            lambda parts, form, join: Parallel(tuple(parts.items()), form, join, "split"),
-            parts, st.just("tuple") | HOSTILE, st.sampled_from(["all", "settled"]),
+            lambda parts, *how: Parallel(tuple(parts.items()), how[0], Policy(how[1], 2), "split"),
+            parts, st.just("tuple") | HOSTILE, st.sampled_from(NAMES) | HOSTILE,
         ),
+        st.builds(
+            _partial,
+            parts, inner,
+        ),
+        st.builds(lambda parts: Race(tuple(parts.items()), named=True), parts),
         st.builds(Branch, inner, inner, inner),
         st.builds(lambda on, some, other: Choose(on, tuple(some), other), inner, cases, inner),
         st.builds(Loop, inner, inner),

@@ -12,8 +12,11 @@ from hypothesis import given
 from everflow.core.algebra import ask, const, fail, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.sequence import Const, Sequence, identity, keep, sequence
 from everflow.core.combine.waiting import Sleep, sleep, sleep_until
 from everflow.core.definition import KINDS
@@ -43,6 +46,23 @@ def mend(draft: Any) -> Any:
 
 
 HERE = __name__
+
+
+def test_joins_and_ceilings_in_words() -> None:
+    """What is enough, how many at once, how many rounds."""
+
+    def said(flow: Any) -> tuple[str, ...]:
+        return describe(flow).details
+
+    assert said(parallel(review, join="first")) == ("the first value",)
+    assert said(parallel(review, join=at_least(1))) == ("at least 1",)
+    assert said(parallel(review, join=at_least(1, then=mend))) == ("at least 1", "the rest goes on")
+    assert said(parallel(review, join=tolerate(2))) == ("2 may fail",)
+    assert said(parallel(review, join=tolerate(share=0.5))) == ("a share of 0.5 may fail",)
+    assert said(each(review)) == ("100 at once",)
+    assert said(each(review, limit=2, join="settled")) == ("2 at once", "all may settle")
+    assert said(loop(review, until=review, most=5)) == ("at most 5 rounds",)
+    assert describe(race(review)).title == "race"
 
 
 def test_a_flow_is_a_tree_of_lines() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from everflow.core.algebra import ask, suspend
 from everflow.core.combine.choice import branch, choose, loop
 from everflow.core.combine.control import fixed, retry, timeout, try_catch
+from everflow.core.combine.each import each
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.drawing import Mark, Standing, dot, mermaid, outline, stand
@@ -235,3 +237,20 @@ def _around(position: str) -> list[str]:
     """A position and all that it is in."""
     parts = position.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def test_how_far_an_each_is() -> None:
+    """Counting, then so many of so many."""
+    run = Driver(sequence(each(one, limit=2, join="settled"), two)).start([1, 2, 3])
+    assert words(run, "./0") == "running, counting its items"
+    run.perform("./0/@items").error("./0~0/body").result("./0~1/body")
+    assert words(run, "./0") == "2 of 3 items, 1 failed"
+    assert marks(run) == {".": "entered", "0": "entered", "0/body": "running"}
+
+
+def test_who_won_a_race() -> None:
+    """While the losers are being closed."""
+    run = Driver(race(a=one, b=two)).start().result("two")
+    assert marks(run) == {".": "entered", "a": "stopping", "b": "done"}
+    run = Driver(race(a=one, b=two)).start().error("two")
+    assert marks(run) == {".": "entered", "a": "stopping", "b": "failed"}

@@ -11,7 +11,11 @@ from typing import Any, assert_type
 from everflow.core.algebra import ask, const, flow, receive, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.dag import After, after, dag
+from everflow.core.combine.each import each
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.expressions import It, it
@@ -78,6 +82,11 @@ def today() -> int:
 def publish(draft: Draft, run: object, *, channel: str = "web") -> str:
     """A node with more than its value."""
     return channel
+
+
+def longest(numbers: list[int]) -> str:
+    """What follows a partial join."""
+    return str(max(numbers))
 
 
 async def fetch(draft: Draft) -> bytes:
@@ -150,6 +159,27 @@ assert_type(it["a"] & (it["b"] >= 3), It)
 node(write) >> branch(is_long, improve, improve)  # type: ignore[arg-type]  # the predicate gets the same input
 loop(count, until=is_long)  # type: ignore[misc]  # a state is of one type
 
+assert_type(loop(improve, until=node(count) >> is_long, most=5), Flow[Draft, Draft])
+
+# --- over lists
+
+assert_type(each(count), Flow[list[Draft], list[int]])
+assert_type(each(node(write) >> count, limit=3), Flow[list[Brief], list[int]])
+assert_type(each(count, join="settled"), Flow[list[Draft], list[Settled[int]]])
+assert_type(each(count, join=tolerate(1)), Flow[list[Draft], list[Settled[int]]])
+assert_type(each(count, join=at_least(1)), Flow[list[Draft], list[int]])
+assert_type(each(count, join="first"), Flow[list[Draft], int])
+assert_type(each(count) >> longest, Flow[list[Draft], str])
+node(write) >> each(count)  # type: ignore[operator]  # a Draft is no list
+each(count, join="most")  # type: ignore[call-overload]  # there is no such join
+
+# --- by named dependencies
+
+assert_type(dag(a=count, b=after("a", is_long)), Flow[Draft, dict[str, Any]])
+assert_type(dag(a=count, b=after("a", is_long), give="b"), Flow[Draft, Any])
+assert_type(after("a", "b", count), After[int])
+after("a", "b")  # type: ignore[call-overload]  # it needs a flow
+
 # --- at the same time
 
 assert_type(parallel(count, title), Flow[Draft, tuple[int, str]])
@@ -161,6 +191,20 @@ assert_type(gather(Report, length=count, title=title), Flow[Draft, Report])
 assert_type(node(write) >> parallel(count, title), Flow[Brief, tuple[int, str]])
 node(write) >> parallel(count, is_long)  # type: ignore[arg-type]  # the same input goes to both
 parallel(count, join="most")  # type: ignore[call-overload]  # there is no such join
+
+assert_type(parallel(count, title, join="first"), Flow[Draft, int | str])
+assert_type(parallel(count, title, join=at_least(1)), Flow[Draft, list[int | str]])
+assert_type(parallel(count, count, count, count, join=at_least(2)), Flow[Draft, list[int]])
+assert_type(parallel(count, count, join=at_least(1, then=longest)), Flow[Draft, str])
+assert_type(
+    parallel(count, title, join=tolerate(1)), Flow[Draft, tuple[Settled[int], Settled[str]]]
+)
+assert_type(parallel(a=count, b=title, join=tolerate(share=0.5)), Flow[Draft, dict[str, Any]])
+parallel(title, title, join=at_least(1, then=longest))  # type: ignore[arg-type]  # it takes numbers
+assert_type(race(count, title), Flow[Draft, int | str])
+assert_type(race(count, count, count, count), Flow[Draft, int])
+assert_type(race(a=count, b=count), Flow[Draft, tuple[str, int]])
+node(write) >> race(count, is_long)  # type: ignore[arg-type]  # the same input goes to both
 
 # --- when things go wrong
 

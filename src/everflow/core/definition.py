@@ -21,8 +21,11 @@ import msgspec
 from everflow.core.combine.body import Ambient, Body, Step
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
+from everflow.core.combine.dag import Dag
+from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.racing import Race
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.signals import Receive
@@ -40,9 +43,9 @@ FORMAT = 1
 KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
-        Ambient, Ask, Body, Branch, Choose, Const, Fail, Failed, Identity, It, Keep, Loop, Node,
-        Parallel, Receive, Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks, Timeout,
-        TryCatch, UnlessFailed,
+        Ambient, Ask, Body, Branch, Choose, Const, Dag, Each, Fail, Failed, Identity, It, Keep,
+        Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks,
+        Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")

@@ -23,11 +23,14 @@ __all__ = [
     "BranchFrame",
     "CatchFrame",
     "ChooseFrame",
+    "DagFrame",
+    "EachFrame",
     "Frame",
     "KeepFrame",
     "Logged",
     "LoopFrame",
     "ParallelFrame",
+    "RaceFrame",
     "ReceiveFrame",
     "RetryFrame",
     "SagaFrame",
@@ -116,6 +119,46 @@ class ParallelFrame(Frame, tag="parallel/1", kw_only=True):
     shares: dict[str, int] = {}
 
 
+class RaceFrame(Frame, tag="race/1", kw_only=True):
+    """``winner`` settled by ``value`` or ``error``; ``closing``: ops of the losers."""
+
+    waiting: dict[str, None]
+    winner: str = ""
+    value: AnyRef = Literal("null")
+    error: ErrorData | None = None
+    closing: dict[str, None] = {}
+
+
+class EachFrame(Frame, tag="each/1", kw_only=True):
+    """``count`` is -1 until the list is counted; ``begun`` how many items were.
+
+    ``small`` and ``failures`` are what is known of the elements, ``errors`` those of the lowest
+    indexes.
+    """
+
+    input: AnyRef
+    count: int = -1
+    begun: int = 0
+    small: list[str | None] = []
+    failures: dict[int, None] = {}
+    waiting: dict[int, None] = {}
+    results: dict[int, AnyRef] = {}
+    succeeded: int = 0
+    failed: int = 0
+    errors: dict[int, ErrorData] = {}
+    closing: dict[str, None] = {}
+
+
+class DagFrame(Frame, tag="dag/1", kw_only=True):
+    """As ``ParallelFrame``; ``input`` goes to the vertices that ask for it."""
+
+    input: AnyRef
+    waiting: dict[str, None]
+    results: dict[str, AnyRef] = {}
+    errors: dict[str, ErrorData] = {}
+    closing: dict[str, None] = {}
+
+
 class AskFrame(Frame, tag="ask/1", kw_only=True):
     """``answer`` or ``error`` is set once it is decided; ``closing`` holds the notifier."""
 
@@ -199,6 +242,9 @@ AnyFrame = (
     | TicksFrame
     | TimeoutFrame
     | ParallelFrame
+    | RaceFrame
+    | EachFrame
+    | DagFrame
     | AskFrame
     | SagaFrame
     | BodyFrame

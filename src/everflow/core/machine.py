@@ -126,7 +126,8 @@ class Machine(Stepper):
             if op.stopping:
                 self._work.append((CLOSED, op.parent, op.id, None))
             else:
-                self._tell_done(op.parent, op.key, stored(entry.seq, entry.payload))
+                whole = Stored(entry.seq, entry.payload) if op.whole else None
+                self._tell_done(op.parent, op.key, whole or stored(entry.seq, entry.payload))
 
     def _error(self, entry: Entry) -> None:
         try:

@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from everflow.core.refs import Built, Literal, Ref, Stored
+from everflow.core.refs import Built, Item, Literal, Ref, Stored
 
 __all__ = [
     "ROOT",
@@ -33,7 +33,7 @@ ROOT = "."
 _MARKS = re.compile(r"[~!@]\d+")
 _ATTEMPTS = re.compile(r"!(\d+)")
 
-AnyRef = Stored | Literal | Built
+AnyRef = Stored | Literal | Built | Item
 
 
 class NodeOp(msgspec.Struct, tag="node", omit_defaults=True, gc=False):
@@ -51,6 +51,7 @@ class NodeOp(msgspec.Struct, tag="node", omit_defaults=True, gc=False):
     asking: bool = False  # it is not to be run until its wait_for question is answered
     answers: tuple[tuple[str, AnyRef], ...] = ()  # of its own wait_for questions so far
     guarded: bool = False  # stopping where something would have caught its error
+    whole: bool = False  # its result stands in the ref whole, for the one who asked
 
 
 class TimerOp(msgspec.Struct, tag="timer", omit_defaults=True, gc=False):

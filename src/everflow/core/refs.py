@@ -15,21 +15,27 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from everflow.core.elements import elements
+
 __all__ = [
+    "FAILURE_PREFIX",
     "SMALL",
     "Built",
+    "Item",
     "Literal",
     "Ref",
     "Stored",
     "built",
     "compose",
     "dict_of",
+    "element",
     "is_failure",
     "list_of",
     "oversize",
     "record_of",
     "seqs",
     "small_text",
+    "spread",
     "stored",
     "truth",
     "tuple_of",
@@ -56,6 +62,15 @@ class Literal(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
     payload: str
 
 
+class Item(msgspec.Struct, frozen=True, array_like=True, tag="i", gc=False):
+    """An element of a list value. ``small`` is its payload if that is short, as in ``Stored``."""
+
+    of: Stored | Item
+    index: int
+    small: str | None = None
+    failure: bool = False
+
+
 class Built(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False):
     """A value put together: ``form`` is "list", "dict", or a registered type name ("tuple" too).
 
@@ -65,12 +80,12 @@ class Built(msgspec.Struct, frozen=True, array_like=True, tag="b", gc=False):
 
     form: str
     keys: tuple[str, ...]
-    items: tuple[Stored | Literal | Built, ...]
+    items: tuple[Stored | Literal | Built | Item, ...]
     depth: int
     weight: int
 
 
-Ref = Stored | Literal | Built
+Ref = Stored | Literal | Built | Item
 
 
 def stored(seq: int, payload: str) -> Stored:
@@ -122,13 +137,40 @@ def oversize(ref: Built) -> str | None:
     return None
 
 
-def compose(ref: Ref, payload_of: Callable[[int], str]) -> str:
-    """The payload text a ref stands for; ``payload_of`` gives an entry's payload by its seq."""
+def element(of: Stored | Item | Built, index: int, small: str | None, *, failure: bool) -> Ref:
+    """The ref to an element of a list value; of one that was put together it is the part itself."""
+    if isinstance(of, Stored | Item):
+        return Item(of, index, small, failure)
+    return of.items[index]
+
+
+def spread(ref: Ref) -> Stored | Item | Built:
+    """The same list, so that ``element`` is quick: a literal one is taken apart once."""
+    if not isinstance(ref, Literal):
+        return ref
+    return list_of(tuple(Literal(text) for text in elements(ref.payload)))
+
+
+def compose(
+    ref: Ref,
+    payload_of: Callable[[int], str],
+    elements_of: Callable[[Stored | Item], list[str]] | None = None,
+) -> str:
+    """The payload text a ref stands for; ``payload_of`` gives an entry's payload by its seq.
+
+    ``elements_of`` gives the elements of a list; who composes many items keeps them there.
+    """
     if isinstance(ref, Stored):
         return ref.small if ref.small is not None else payload_of(ref.seq)
     if isinstance(ref, Literal):
         return ref.payload
-    parts = [compose(item, payload_of) for item in ref.items]
+    if isinstance(ref, Item):
+        if ref.small is not None:
+            return ref.small
+        if elements_of is not None:
+            return elements_of(ref.of)[ref.index]
+        return elements(compose(ref.of, payload_of))[ref.index]
+    parts = [compose(item, payload_of, elements_of) for item in ref.items]
     if ref.form in {"list", "tuple"}:
         body = f"[{','.join(parts)}]"
     else:
@@ -139,7 +181,7 @@ def compose(ref: Ref, payload_of: Callable[[int], str]) -> str:
 
 def small_text(ref: Ref) -> str | None:
     """The payload if it is at hand without looking at the journal, else None."""
-    if isinstance(ref, Stored):
+    if isinstance(ref, Stored | Item):
         return ref.small
     return ref.payload if isinstance(ref, Literal) else None
 
@@ -161,7 +203,7 @@ def truth(ref: Ref) -> bool:
 
 def is_failure(ref: Ref) -> bool:
     """Whether the value is one that ``fail`` made."""
-    if isinstance(ref, Stored):
+    if isinstance(ref, Stored | Item):
         return ref.failure
     if isinstance(ref, Literal):
         return ref.payload.startswith(FAILURE_PREFIX)
@@ -173,6 +215,9 @@ def seqs(ref: Ref) -> Iterator[int]:
     if isinstance(ref, Stored):
         if ref.small is None:
             yield ref.seq
+    elif isinstance(ref, Item):
+        if ref.small is None:
+            yield from seqs(ref.of)
     elif isinstance(ref, Built):
         for item in ref.items:
             yield from seqs(item)

@@ -13,14 +13,23 @@ from typing import Any
 
 import msgspec
 
+from everflow.core.combine.each import COUNTING, Each
+from everflow.core.elements import count_of
 from everflow.core.entries import Kind
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import encode_error
 from everflow.core.node import Node, Place
+from everflow.core.refs import FAILURE_PREFIX, SMALL
 from everflow.core.values import Reader, Types, encode
 from everflow.engine.noderun import NodeRun, current
 from everflow.engine.reify import reify
-from everflow.errors import BodySuspended, SuspensionSwallowed, UnresolvedName, ValueMismatch
+from everflow.errors import (
+    BodySuspended,
+    NotAList,
+    SuspensionSwallowed,
+    UnresolvedName,
+    ValueMismatch,
+)
 
 __all__ = ["Callee", "Ended", "make_callee"]
 
@@ -215,8 +224,35 @@ class ExpressionCallee(Callee):
         self.light = self.inline = True
 
 
+class CountingCallee(Callee):
+    """Counts the list that an ``each`` got: pure, on its text alone."""
+
+    __slots__ = ()
+
+    def __init__(self, types: Types, limit: int) -> None:
+        self.name = COUNTING
+        self.place = Place.INLINE
+        self.types = types
+        self.limit = limit
+        self.questions = 0
+        self.wants_run = False
+        self.pure = self.light = self.inline = True
+
+    def quick(self, payload: str) -> Ended:
+        try:
+            return Ended(_RESULT, count_of(payload, SMALL, FAILURE_PREFIX))
+        except NotAList as error:
+            return self._raised(error, None)
+
+    def perform(self, payload: str, run: NodeRun | None) -> Ended:
+        del run  # nothing of it matters to a count
+        return self.quick(payload)
+
+
 def make_callee(flow: Any, types: Types, given: Mapping[type[Any], Any], limit: int) -> Callee:
     """The callee of a leaf. UnresolvedName when its function isn't here."""
+    if isinstance(flow, Each):
+        return CountingCallee(types, limit)
     if isinstance(flow, It):
         return ExpressionCallee(flow, types, limit)
     by_name = {name: given[kind] for name, kind in flow.dependencies.items() if kind in given}

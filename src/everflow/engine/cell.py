@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from everflow.core.definition import Definition
+from everflow.core.elements import elements
 from everflow.core.entries import decode_body
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
-from everflow.core.refs import Literal, Ref, Stored, compose
+from everflow.core.refs import Item, Literal, Ref, Stored, compose
 from everflow.core.state import live_seqs
 from everflow.store import RunRow, Status
 
 __all__ = ["Cell", "Cells"]
 
 KEPT = 64  # payloads kept beyond those that the state refers to
+LISTS = 256  # lists that are kept taken apart, so that an item costs no more in a long one
 
 
 class Cell:
@@ -28,8 +30,8 @@ class Cell:
 
     __slots__ = (
         "asked", "base_size", "bodies", "changed", "definition", "dropped", "grown", "held", "kept",
-        "lacking", "machine", "nodes", "paused", "payloads", "questions", "row", "running",
-        "timers", "touched",
+        "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions", "row",
+        "running", "timers", "touched",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
@@ -38,6 +40,7 @@ class Cell:
         self.machine = machine
         self.payloads: dict[int, str] = {}
         self.kept = KEPT  # as many payloads may there be until the next look
+        self.lists: OrderedDict[Stored | Item, list[str]] = OrderedDict()
         self.running: dict[str, int] = {}
         self.grown = 0  # bytes of entries since the latest base
         self.base_size = 0  # of the latest snapshot, once one is known
@@ -117,7 +120,17 @@ class Cell:
                 known = self.payloads[seq] = decode_body(fetch(self.row.no, seq)).payload
             return known
 
-        return compose(ref, payload_of)
+        def elements_of(of: Stored | Item) -> list[str]:
+            known = self.lists.get(of)
+            if known is None:
+                known = self.lists[of] = elements(compose(of, payload_of, elements_of))
+                if len(self.lists) > LISTS:
+                    self.lists.popitem(last=False)
+            else:
+                self.lists.move_to_end(of)
+            return known
+
+        return compose(ref, payload_of, elements_of)
 
 
 class Cells:

@@ -25,6 +25,7 @@ _FIRST = frozenset(
         "saga",
     ]
 )
+_EVERY = frozenset(["parallel", "race"])
 
 
 def durable_names(definition: Definition) -> None:
@@ -42,8 +43,11 @@ def first_annotations(definition: Definition) -> list[Any]:
         flow = site.flow
         if flow.kind in _FIRST and site.order:
             sites.append(site.order[0][1])
-        elif flow.kind == "parallel":
-            sites += [kid for _, kid in site.order]
+        elif flow.kind in _EVERY:
+            then = flow.kind == "parallel" and flow.shape().get("then")
+            sites += [kid for _, kid in site.order[: -1 if then else None]]
+        elif flow.kind == "dag":
+            sites += [kid for name, kid in site.order if not flow.shape()["after"][name]]
         elif isinstance(flow, Node) and flow.fn is not None and flow.leaf.signature.value:
             annotation = flow.leaf.hints.get(flow.leaf.signature.value_name, Any)
             if annotation is not Any and annotation not in found:

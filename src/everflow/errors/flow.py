@@ -15,11 +15,14 @@ __all__ = [
     "FlowTimeout",
     "ForeignAwait",
     "JournalMismatch",
+    "LoopTooLong",
     "NameTaken",
     "NoMatch",
     "NoRetry",
     "NotAFlow",
+    "NotAList",
     "NotDeterministic",
+    "OutOfReach",
     "ProcessDied",
     "ReplayDiverged",
     "RetryAfter",
@@ -84,6 +87,24 @@ class ValueMismatch(FlowError, TypeError):
     """A recorded value doesn't fit the type that its consumer asks for."""
 
     code = "value_mismatch"
+
+
+class OutOfReach(FlowError):
+    """A join wants more values than there are children that could give them."""
+
+    code = "out_of_reach"
+
+
+class NotAList(FlowError, TypeError):
+    """``each`` got something that isn't a list, a tuple or a set."""
+
+    code = "not_a_list"
+
+
+class LoopTooLong(FlowError):
+    """A ``loop`` has had its most rounds, and ``until`` isn't true yet."""
+
+    code = "loop_too_long"
 
 
 class NoMatch(FlowError):

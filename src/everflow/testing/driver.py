@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from everflow.core.combine.each import Each
 from everflow.core.definition import Definition, from_data
+from everflow.core.elements import count_of
 from everflow.core.entries import Entry, Kind, body_of, decode_body
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import ErrorData, encode_error
@@ -21,7 +23,7 @@ from everflow.core.matching import Matching
 from everflow.core.node import Node
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
-from everflow.core.refs import Ref, compose
+from everflow.core.refs import FAILURE_PREFIX, SMALL, Ref, compose
 from everflow.core.registry import Registry, default_registry
 from everflow.core.state import Done, Failed, Outcome
 from everflow.core.upgrade import upgrade_text
@@ -233,6 +235,9 @@ class Driver:
         try:
             if stands_in:
                 value = stands_in[0](self.decode(op.input))
+            elif isinstance(leaf, Each):
+                counted = count_of(self._payload(op.input), SMALL, FAILURE_PREFIX)
+                return self._end(op.id, Kind.RESULT, counted, 0)
             elif isinstance(leaf, It):
                 value = evaluate(leaf.data, self.decode(op.input))
             else:

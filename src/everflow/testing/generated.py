@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 from everflow.core.algebra import ask, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.dag import after, dag
+from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
@@ -90,15 +94,18 @@ def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
     return st.sampled_from(plain + world if waiting else plain)
 
 
-def _around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[Any, Any]]:
+def _around(
+    inner: st.SearchStrategy[Flow[Any, Any]], *, racing: bool
+) -> st.SearchStrategy[Flow[Any, Any]]:
     few = st.lists(inner, max_size=3)
     counts = st.integers(0, 3)
     return st.one_of(
+        *(_races(inner) if racing else ()),
         st.builds(lambda flows: sequence(*flows), few),
         st.builds(
             lambda flows, join, ticks: parallel(*flows, join=join, ticks=ticks),
             few,
-            st.sampled_from(["all", "settled"]),
+            st.sampled_from(["all", "settled", tolerate(1), tolerate(share=0.5)]),
             st.sampled_from(["share", "split"]),
         ),
         st.builds(lambda a, b: parallel(left=a, right=b), inner, inner),
@@ -107,6 +114,16 @@ def _around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[
         st.builds(lambda on, a: choose(on, {True: a}), inner, inner),
         st.builds(lambda body: loop(body, until=always), inner),
         st.builds(unless_failed, inner),
+        st.builds(
+            lambda a, b, c: dag(a=a, b=after("a", b), c=after("input", "b", c)), inner, inner, inner
+        ),
+        st.builds(
+            lambda body, limit, join: each(body, limit=limit, join=join),
+            inner,
+            st.integers(1, 2),
+            st.sampled_from(["all", "settled", tolerate(1)]),
+        ),
+        st.builds(lambda body: sequence(wrap, parallel(identity, const(7)), each(body)), inner),
         st.builds(keep, inner),
         st.builds(try_catch, inner, inner),
         st.builds(retry, counts, inner),
@@ -119,9 +136,22 @@ def _around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[
     )
 
 
+def _races(inner: st.SearchStrategy[Flow[Any, Any]]) -> list[st.SearchStrategy[Flow[Any, Any]]]:
+    """Flows whose end depends on which of their children is the first."""
+    some = st.lists(inner, min_size=2, max_size=3)
+    early = st.sampled_from(["first", at_least(1), at_least(2)])
+    return [
+        st.builds(lambda flows: race(*flows), some),
+        st.builds(lambda a, b: race(left=a, right=b), inner, inner),
+        st.builds(lambda flows, join: parallel(*flows, join=join), some, early),
+        st.builds(lambda flows, f: parallel(*flows, join=at_least(1, then=f)), some, inner),
+    ]
+
+
 def flows(*, waiting: bool = True, leaves: int = 12) -> st.SearchStrategy[Flow[Any, Any]]:
-    """Any flow. ``waiting=False`` leaves out what needs a world to go on."""
-    return st.recursive(_leaves(waiting=waiting), _around, max_leaves=leaves).filter(_has_a_layout)
+    """Any flow. ``waiting=False`` leaves out what needs a world to go on, or to be decided."""
+    around = partial(_around, racing=waiting)
+    return st.recursive(_leaves(waiting=waiting), around, max_leaves=leaves).filter(_has_a_layout)
 
 
 def _has_a_layout(flow: Flow[Any, Any]) -> bool:
@@ -168,6 +198,12 @@ def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
             yield partial(driver.fire, op.id)
         elif isinstance(op, QuestionOp):
             yield partial(driver.answer, op.tag, value, op.occurrence)
+        elif (
+            isinstance(op, NodeOp) and op.whole
+        ):  # what the host tells of a list isn't anybody's to choose
+            yield partial(driver.perform, op.id)
+            if op.stopping:
+                yield partial(driver.stopped, op.id)
         elif isinstance(op, NodeOp) and not op.asking:
             yield partial(driver.result, op.id, value, ticks=ticks)
             yield partial(driver.error, op.id, ticks=ticks)

@@ -11,7 +11,7 @@ from everflow.core.faults import Failure, make_error
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import BranchFrame, ChooseFrame, LoopFrame
 from everflow.core.refs import Ref, is_failure, small_text, truth
-from everflow.errors import NoMatch, WrongArgument
+from everflow.errors import LoopTooLong, NoMatch, WrongArgument
 
 __all__ = ["Branch", "Choose", "Loop", "UnlessFailed", "branch", "choose", "loop", "unless_failed"]
 
@@ -19,6 +19,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Other = TypeVar("Other")
 LONGEST_CASE = 40
+MOST = 10_000  # rounds of a loop, unless it says otherwise
 
 
 class Branch(Flow[Any, Any]):
@@ -135,17 +136,20 @@ class Loop(Flow[Any, Any]):
 
     kind = "loop"
 
-    def __init__(self, body: Flow[Any, Any], until: Flow[Any, Any]) -> None:
-        self.body, self.until = body, until
+    def __init__(self, body: Flow[Any, Any], until: Flow[Any, Any], most: int = MOST) -> None:
+        self.body, self.until, self.most = body, until, most
 
     def children(self) -> Children:
         return [("body", self.body), ("until", self.until)]
+
+    def settings(self) -> dict[str, Any]:
+        return {} if self.most == MOST else {"most": self.most}
 
     @classmethod
     def build(
         cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
     ) -> Flow[Any, Any]:
-        return Loop(children[0][1], children[1][1])
+        return Loop(children[0][1], children[1][1], settings.get("most", MOST))
 
     def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
         frame = LoopFrame(site.position, path, parent, key, round=1, value=value)
@@ -164,6 +168,13 @@ class Loop(Flow[Any, Any]):
             )
         elif truth(value):
             m.leave(frame, frame.value)
+        elif frame.round >= self.most:
+            error = make_error(
+                LoopTooLong,
+                f"the loop has had {frame.round:,} rounds, which is its most",
+                position=frame.position,
+            )
+            m.throw(frame, error)
         else:
             frame.round += 1
             path = f"{frame.path}~{frame.round}/body"
@@ -240,9 +251,14 @@ def choose(selector: Any, cases: Mapping[Any, Any], default: Any = None) -> Flow
     return Choose(lift(selector, "choose"), tuple(pairs), last)
 
 
-def loop(body: FlowLike[In, In], *, until: FlowLike[In, Any]) -> Flow[In, In]:
-    """Run ``body`` on the value again and again, until ``until`` of the new value is true."""
-    return Loop(lift(body, "loop"), lift(until, "loop"))
+def loop(body: FlowLike[In, In], *, until: FlowLike[In, Any], most: int = MOST) -> Flow[In, In]:
+    """Run ``body`` on the value again and again, until ``until`` of the new value is true.
+
+    After ``most`` rounds (10,000 unless set otherwise) it is the error ``LoopTooLong``.
+    """
+    if type(most) is not int or most < 1:
+        raise WrongArgument(f"most is a whole number of rounds from 1 up, not {most!r:.60}")
+    return Loop(lift(body, "loop"), lift(until, "loop"), most)
 
 
 def unless_failed(body: FlowLike[In, Out]) -> Flow[In | Failure, Out | Failure]:

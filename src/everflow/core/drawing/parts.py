@@ -89,12 +89,32 @@ def _parallel(sketch: Sketch, site: Site, ins: Loose) -> Part:
     words = describe(site.flow)
     fork = sketch.box(Look.FORK, [words.short, *words.details], ins, site)
     ends: list[Tail] = []
-    for kid in sketch.kids(site.order):
+    partial = site.flow.shape().get("then") is True
+    for kid in sketch.kids(site.order[: -1 if partial else None]):
         if isinstance(kid, Gap):
             ends += sketch.gap(kid, (Tail(fork),))
         else:
             ends += yield kid.site, (Tail(fork, "" if kid.name.isdigit() else kid.name),)
-    return (Tail(sketch.box(Look.JOIN, ["join"], ends or [Tail(fork)])),)
+    said = "first" if site.flow.kind == "race" else "join"
+    joined: Loose = (Tail(sketch.box(Look.JOIN, [said], ends or [Tail(fork)])),)
+    return (yield site.order[-1][1], joined) if partial else joined
+
+
+def _dag(sketch: Sketch, site: Site, ins: Loose) -> Part:
+    words, after = describe(site.flow), site.flow.shape()["after"]
+    fork = sketch.box(Look.FORK, [words.short, *words.details], ins, site)
+    drawn_ends: dict[str, Loose] = {"input": (Tail(fork),)}
+    left, inner = [name for name, _ in site.order], set[str]()
+    while left:  # each as soon as what it is after is drawn: the constructor saw to it that it is
+        ready = [name for name in left if all(need in drawn_ends for need in after[name])]
+        for name in ready:
+            inner.update(after[name])
+            into = [tail for need in after[name] or ("input",) for tail in drawn_ends[need]]
+            drawn_ends[name] = yield site.kids[name], tuple(into)
+        left = [name for name in left if name not in drawn_ends]
+    sinks = [name for name, _ in site.order if name not in inner]
+    ends = [tail for name in sinks for tail in drawn_ends[name]]
+    return (Tail(sketch.box(Look.JOIN, ["join"], ends)),)
 
 
 def _decision(
@@ -129,7 +149,8 @@ def _choose(sketch: Sketch, site: Site, ins: Loose) -> Part:
 
 
 def _loop(sketch: Sketch, site: Site, ins: Loose) -> Part:
-    again = sketch.box(Look.AGAIN, [describe(site.flow).short], ins, site)
+    words = describe(site.flow)
+    again = sketch.box(Look.AGAIN, [words.short, *words.details], ins, site)
     ends = yield site.kids["body"], (Tail(again),)
     test = yield from _decision(sketch, site.kids["until"], ends, "until: is it true?", "until ")
     sketch.join((Tail(test, "no", Stroke.BACK),), again)
@@ -205,6 +226,8 @@ PARTS: dict[str, MakePart] = {
     "branch": _branch,
     "choose": _choose,
     "const": _leaf(Look.VALUE),
+    "dag": _dag,
+    "each": _around,
     "fail": _leaf(Look.VALUE),
     "failed": _leaf(Look.STEP),
     "identity": _identity,
@@ -213,6 +236,7 @@ PARTS: dict[str, MakePart] = {
     "loop": _loop,
     "node": _leaf(Look.STEP),
     "parallel": _parallel,
+    "race": _parallel,
     "receive": _leaf(Look.QUESTION),
     "retry": _around,
     "saga": _saga,

@@ -17,7 +17,16 @@ from typing import Any, NamedTuple
 from everflow.core.combine.saga import UNDO
 from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
-from everflow.core.frames import LoopFrame, ParallelFrame, RetryFrame, SagaFrame, TicksFrame
+from everflow.core.frames import (
+    DagFrame,
+    EachFrame,
+    LoopFrame,
+    ParallelFrame,
+    RaceFrame,
+    RetryFrame,
+    SagaFrame,
+    TicksFrame,
+)
 from everflow.core.ops import NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.core.refs import Built, Literal, Ref
@@ -93,12 +102,15 @@ class _Survey:
         said = _FRAMES.get(type(frame))
         if said is not None and frame.position in self._sites:
             self._say(frame.position, (said(self._sites[frame.position], frame),))
-        if type(frame) is ParallelFrame:
+        if type(frame) in {ParallelFrame, DagFrame}:
             for key, value in frame.results.items():
                 mark = Mark.FAILED if _is_settled_error(value) else Mark.DONE
                 self._end(f"{frame.position}/{key}", mark)
             for key in frame.errors:
                 self._end(f"{frame.position}/{key}", Mark.FAILED)
+        if type(frame) is RaceFrame and frame.winner:
+            mark = Mark.DONE if frame.error is None else Mark.FAILED
+            self._end(f"{frame.position}/{frame.winner}", mark)
 
     def see_outcome(self, outcome: Done | Failed | Cancelled | None) -> None:
         if type(outcome) is Done:
@@ -155,7 +167,7 @@ class _Survey:
 
 
 def _is_settled_error(value: Ref) -> bool:
-    """Whether that stands for a child that raised, in a parallel that lets all settle."""
+    """Whether that stands for a child that raised, in a parallel that lets some settle so."""
     return type(value) is Built and value.form == "Settled" and value.items[0] == Literal("false")
 
 
@@ -197,7 +209,16 @@ _FRAMES: dict[type, Callable[[Site, Any], str]] = {
         else f"step {frame.index + 1} of {len(_dos(site))}"
     ),
     TicksFrame: lambda _site, frame: f"{frame.left:,} ticks left",
+    EachFrame: lambda _site, frame: _counted(frame),
 }
+
+
+def _counted(frame: EachFrame) -> str:
+    """How far an ``each`` is."""
+    if frame.count < 0:
+        return "counting its items"
+    failed = f", {frame.failed:,} failed" if frame.failed else ""
+    return f"{frame.succeeded + frame.failed:,} of {frame.count:,} items{failed}"
 
 
 def _none(_site: Site) -> Iterable[str]:
@@ -208,8 +229,8 @@ def _all(site: Site) -> Iterable[str]:
     return site.kids
 
 
-def _all_unless_settled(site: Site) -> Iterable[str]:
-    return () if site.flow.shape().get("join") == "settled" else site.kids
+def _all_if_joined(site: Site) -> Iterable[str]:
+    return site.kids if site.flow.shape().get("join") == "all" else ()
 
 
 def _dos(site: Site) -> list[str]:
@@ -221,9 +242,10 @@ _PASSED: dict[str, Callable[[Site], Iterable[str]]] = {
     "ask": lambda _site: ("show",),
     "branch": lambda _site: ("if",),
     "choose": lambda _site: ("on",),
+    "dag": _all,
     "keep": _all,
     "loop": _all,
-    "parallel": _all_unless_settled,
+    "parallel": _all_if_joined,
     "retry": _all,
     "saga": _dos,
     "sequence": _all,

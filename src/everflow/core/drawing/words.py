@@ -161,10 +161,24 @@ def _it(data: Data) -> Words:
 def _parallel(data: Data) -> Words:
     form = str(data["form"])
     title = "parallel" if form in {"tuple", "dict"} else f"gather {form}"
-    details = ["all may settle"] if data["join"] == "settled" else []
+    details = _joined(data)
     if data.get("ticks") == "split":
         details.append("ticks split evenly")
     return Words(title, title, tuple(details))
+
+
+def _joined(data: Data) -> list[str]:
+    """What a join policy other than "all" comes to."""
+    join, count = data["join"], data.get("count")
+    if join == "at_least":
+        return [f"at least {_number(count)}", *(["the rest goes on"] if data.get("then") else [])]
+    if join == "tolerate":
+        share = data.get("share")
+        allowed = _number(count) if share is None else f"a share of {_number(share)}"
+        return [f"{allowed} may fail"]
+    if join in {"settled", "first"}:
+        return ["all may settle" if join == "settled" else "the first value"]
+    return [] if join == "all" else [literal(join)]
 
 
 def _retry(data: Data) -> Words:
@@ -186,8 +200,22 @@ def _backoff(data: Data) -> str:
     return words
 
 
+def _dag(data: Data) -> Words:
+    return Words("dag", "dag", (f"gives {literal(data['give'])}",) if "give" in data else ())
+
+
+def _each(data: Data) -> Words:
+    return Words("each", "each", (f"{_number(data['limit'])} at once", *_joined(data)))
+
+
 def _keep(_data: Data) -> Words:
     return Words("keep", "keep", ("gives (input, output)",))
+
+
+def _loop(data: Data) -> Words:
+    most = data.get("most")
+    details = () if most is None else (f"at most {_count(most, 'round', 'rounds')}",)
+    return Words("loop", "loop", details)
 
 
 def _ticks(data: Data) -> Words:
@@ -242,6 +270,7 @@ TITLES = {
     "identity": "identity",
     "loop": "loop",
     "saga": "saga",
+    "race": "race",
     "sequence": "sequence",
     "step": "step",
     "try_catch": "try",
@@ -252,9 +281,12 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "ask": _ask,
     "body": _body,
     "const": _const,
+    "dag": _dag,
+    "each": _each,
     "fail": _fail,
     "it": _it,
     "keep": _keep,
+    "loop": _loop,
     "node": _node,
     "parallel": _parallel,
     "receive": _receive,
@@ -287,6 +319,11 @@ def given_name(site: Site) -> str:
 
 
 def arms(site: Site) -> dict[str, str]:
-    """The cases of a ``choose`` by the names of its children, as its author wrote them."""
-    cases = site.flow.shape().get("cases", ())
+    """What is said of children beside their names: a ``choose``'s cases, what a vertex is after."""
+    shape = site.flow.shape()
+    if site.flow.kind == "dag":
+        return {
+            name: clipped(f"after {', '.join(of)}") for name, of in shape["after"].items() if of
+        }
+    cases = shape.get("cases", ())
     return {f"case {i}": clipped(payload_words(case)) for i, case in enumerate(cases)}

@@ -1,7 +1,7 @@
 """Flows to simulate: a corpus of small ones, and any number drawn from a seed.
 
 All of them take a number and give one, and never a smaller one, so that any of them may stand in
-any place, loops included. Their nodes are functions of input and attempt alone.
+any place, loops included.
 """
 
 from __future__ import annotations
@@ -13,186 +13,60 @@ from typing import Any
 from everflow.core.algebra import ask, const, fail, flow, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.dag import after, dag
+from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep
-from everflow.core.faults import Caught, Failure, Settled
 from everflow.core.flow import Flow
-from everflow.core.node import node
 from everflow.core.registry import Registry
-from everflow.engine.noderun import NodeRun, tick, wait_for
+from everflow.testing.simulator.nodes import (
+    PATIENT,
+    away,
+    back,
+    both,
+    broken,
+    broken_back,
+    counted,
+    enough,
+    firm,
+    first_kept,
+    hitch,
+    inquiring,
+    kept,
+    more,
+    odd,
+    odd_only,
+    pardon,
+    read,
+    remainder,
+    rescue,
+    rows,
+    settled_list,
+    shaky,
+    shaky_back,
+    spell,
+    spread,
+    summed,
+    texts,
+    thrice,
+    thrice_asked,
+    ticking,
+    total,
+    unspelled,
+    up,
+    winner,
+)
 from everflow.testing.simulator.subjects import Subject
 
 __all__ = ["corpus", "generated"]
 
-ENOUGH = 40
-PATIENT = 3  # attempts
 ANSWERS = range(10)
 BY_THEIR_OWN = frozenset({"inquiring", "ticking"})  # what the reference can't read off
-
-
-@node(inline=True)
-def up(x: int) -> int:
-    """One more, in place."""
-    return x + 1
-
-
-@node(pure=True)
-def more(x: int) -> int:
-    """Seven more, purely."""
-    return x + 7
-
-
-@node
-def thrice(x: int) -> int:
-    """Three times as many, on a thread."""
-    return x * 3
-
-
-@node
-async def away(x: int) -> int:
-    """Two more, on a loop."""
-    return x + 2
-
-
-@node
-def shaky(x: int, run: NodeRun) -> int:
-    """Raise but at the third attempt."""
-    if run.attempt < PATIENT:
-        raise ConnectionError(f"attempt {run.attempt} of {PATIENT}")
-    return x + 3
-
-
-@node(inline=True)
-def firm(x: int, run: NodeRun) -> int:
-    """Raise at the first attempt, in place."""
-    if run.attempt == 1:
-        raise ConnectionError("the first attempt")
-    return x + 4
-
-
-@node
-def broken(x: int) -> int:
-    """Raise."""
-    raise ValueError(f"{x} is never right")
-
-
-@node(inline=True)
-def rescue(caught: Caught[int]) -> int:
-    """A hundred more than what had gone in."""
-    return caught.value + 100
-
-
-@node(pure=True)
-def enough(x: int) -> bool:
-    """Whether it is time to leave a loop."""
-    return x >= ENOUGH
-
-
-@node(inline=True)
-def total(xs: tuple[int, ...]) -> int:
-    """The sum."""
-    return sum(xs)
-
-
-@node(pure=True)
-def kept(pair: tuple[int, int]) -> int:
-    """The value and its answer, as one number."""
-    return pair[0] * 10 + pair[1]
-
-
-@node(inline=True)
-def unspelled(pair: tuple[str, int]) -> int:
-    """What a long text and its answer come to."""
-    return read(pair[0]) + pair[1]
-
-
-@node(pure=True)
-def first_kept(pair: tuple[str, int]) -> int:
-    """The number that was read, of (text, number)."""
-    return pair[1]
-
-
-@node
-def counted(ends: tuple[Settled[int], ...]) -> int:
-    """The sum of what went well; a thousand for each that didn't."""
-    return sum(end.value if end.ok and end.value is not None else 1000 for end in ends)
-
-
-@node
-def spell(x: int) -> str:
-    """A text too long to be carried along by a reference."""
-    return f"{'so many: ' * 30}{x}"
-
-
-@node(inline=True)
-def read(text: str) -> int:
-    """The number at the text's end, and one more."""
-    return int(text.rpartition(" ")[2]) + 1
-
-
-@node
-def inquiring(x: int) -> int:
-    """Ask twice from inside; run again from the start for each answer."""
-    first: int = wait_for("inner", x)
-    second: int = wait_for("inner", first)
-    return x + first * 10 + second
-
-
-@node
-def ticking(x: int) -> int:
-    """Spend as many ticks as the remainder by three says."""
-    for _ in range(x % 3):
-        tick()
-    return x + 1
-
-
-@node(inline=True)
-def pardon(value: int | Failure) -> int:
-    """Fifty for a failure, one more for a number."""
-    return 50 if isinstance(value, Failure) else value + 1
-
-
-@node(inline=True)
-def remainder(x: int) -> int:
-    """The remainder by three."""
-    return x % 3
-
-
-@node(pure=True)
-def odd(x: int) -> bool:
-    """Whether it is odd."""
-    return x % 2 == 1
-
-
-@node
-def back(pair: tuple[int, int]) -> int:
-    """Undo what gave the second of the first."""
-    return pair[0]
-
-
-@node
-def shaky_back(pair: tuple[int, int], run: NodeRun) -> int:
-    """Raise but at the third attempt."""
-    if run.attempt < PATIENT:
-        raise ConnectionError(f"attempt {run.attempt} of {PATIENT}")
-    return pair[0]
-
-
-@node(inline=True)
-def broken_back(pair: tuple[int, int]) -> int:
-    """Raise."""
-    raise ValueError(f"{pair[0]} can't be undone")
-
-
-@node(inline=True)
-def hitch(x: int) -> int:
-    """Raise for odd numbers."""
-    if x % 2:
-        raise ValueError(f"{x} is odd")
-    return x
 
 
 def corpus(registry: Registry) -> list[Subject]:
@@ -228,9 +102,13 @@ def corpus(registry: Registry) -> list[Subject]:
         "ticking": (try_catch(timeout(3, sequence(ticking, ticking, ticking)), rescue) >> up, ()),
         "beside": (parallel(suspend("left", int) >> thrice, thrice >> away, thrice) >> total, ()),
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
+        **_going_back(),
+        **_joins(),
+        **_lists(),
+        **_graphs(),
     }
     made = []
-    for name, (body, early) in (flows | _going_back()).items():
+    for name, (body, early) in flows.items():
         named: Flow[Any, Any] = flow(name.replace(" ", "_"), body, registry=registry)
         made.append(_subject(named, early, reference=name not in BY_THEIR_OWN))
     return made
@@ -252,6 +130,87 @@ def _going_back() -> dict[str, tuple[Any, tuple[str, ...]]]:
             parallel(
                 saga((up, back), (thrice, retry(PATIENT, shaky_back, backoff=20)), suspend("go")),
                 saga((thrice, broken_back), timeout(minute, suspend("stay", int))),
+            ),
+            (),
+        ),
+    }
+
+
+def _joins() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Flows in which not all are waited for."""
+    return {
+        "race": (race(away >> thrice, up >> sleep(20), thrice >> broken) >> up, ()),
+        "named race": (
+            race(yes=suspend("yes", int), no=suspend("no", int), late=sleep(3600)) >> winner,
+            (),
+        ),
+        "caught race": (try_catch(race(broken, thrice >> away), rescue) >> up, ()),
+        "first": (parallel(broken, away >> thrice, thrice, join="first") >> up, ()),
+        "two of three": (
+            parallel(away, suspend("second", int), thrice >> sleep(20), join=at_least(2)) >> summed,
+            (),
+        ),
+        "out of reach": (
+            try_catch(parallel(broken, thrice >> broken, up, join=at_least(2)) >> summed, rescue),
+            (),
+        ),
+        "partial": (
+            parallel(
+                away, suspend("slow", int) >> broken, up, join=at_least(2, then=summed >> thrice)
+            )
+            >> up,
+            (),
+        ),
+        "tolerant": (parallel(broken, thrice, away, join=tolerate(1)) >> counted, ()),
+        "intolerant": (
+            try_catch(
+                parallel(broken, thrice, broken, join=tolerate(share=0.5)) >> counted, rescue
+            ),
+            (),
+        ),
+    }
+
+
+def _lists() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Flows over lists."""
+    return {
+        "each": (spread >> each(thrice >> up) >> summed >> up, ()),
+        "each in turn": (spread >> each(away, limit=1) >> summed, ()),
+        "each asked": (spread >> each(suspend("item", int).keep() >> total, limit=2) >> summed, ()),
+        "each long": (
+            texts >> each(sequence(parallel(read, read) >> total, sleep(20))) >> summed,
+            (),
+        ),
+        "each of each": (rows >> each(each(thrice, limit=1) >> summed) >> summed, ()),
+        "each settled": (spread >> each(odd_only, join="settled") >> settled_list, ()),
+        "each refused": (try_catch(spread >> each(odd_only) >> summed, rescue), ()),
+        "each tolerant": (
+            try_catch(spread >> each(odd_only, join=tolerate(2)) >> settled_list, rescue),
+            (),
+        ),
+        "each of none": (try_catch(up >> identity >> each(thrice) >> summed, rescue), ()),
+    }
+
+
+def _graphs() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Flows by named dependencies."""
+    return {
+        "diamond": (
+            dag(
+                top=thrice,
+                left=after("top", away),
+                right=after("top", up >> sleep(20)),
+                end=after("left", "right", "input", both),
+                give="end",
+            )
+            >> up,
+            (),
+        ),
+        "broken graph": (
+            try_catch(
+                dag(a=thrice, b=after("a", broken), c=after("a", suspend("c", int)), d=away)
+                >> both,
+                rescue,
             ),
             (),
         ),
@@ -317,6 +276,41 @@ class _Maker:
         self.wide = True
         return parallel(*self._parts(size), join="settled") >> counted
 
+    def _saga(self, size: int) -> Flow[Any, Any]:
+        first, second = self._parts(size, 2)
+        undo = self._dice.choice([back, back, sleep(20) >> back, broken_back])
+        return saga((first, undo), (second, back), self._dice.choice([up, hitch, broken]))
+
+    def _race(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        return race(*self._parts(size))
+
+    def _each(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        return spread >> each(self.flow(size - 1), limit=self._dice.randint(1, 3)) >> summed
+
+    def _dag(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        first, second, third = (self.flow(size // 3) for _ in range(3))
+        return dag(a=first, b=after("a", second), c=third, d=after("b", "c", both), give="d")
+
+    def _first(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        return parallel(*self._parts(size), join="first")
+
+    def _at_least(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        join = self._dice.choice([at_least(1), at_least(2)])
+        return parallel(*self._parts(size), join=join) >> summed
+
+    def _partial(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        return parallel(*self._parts(size - 1), join=at_least(1, then=summed >> self.flow(1)))
+
+    def _tolerant(self, size: int) -> Flow[Any, Any]:
+        self.wide = True
+        return parallel(*self._parts(size), join=tolerate(1)) >> counted
+
     def _loop(self, size: int) -> Flow[Any, Any]:
         return loop(sequence(self.flow(size - 1), more), until=enough)
 
@@ -333,11 +327,6 @@ class _Maker:
     def _timeout(self, size: int) -> Flow[Any, Any]:
         return timeout(timedelta(minutes=5), self.flow(size))
 
-    def _saga(self, size: int) -> Flow[Any, Any]:
-        first, second = self._parts(size, 2)
-        undo = self._dice.choice([back, back, sleep(20) >> back, broken_back])
-        return saga((first, undo), (second, back), self._dice.choice([up, hitch, broken]))
-
     def _branch(self, size: int) -> Flow[Any, Any]:
         return branch(odd, *self._parts(size, 2))
 
@@ -351,6 +340,7 @@ class _Maker:
     _SHAPES = (
         *(_sequence,) * 4,
         *(_parallel,) * 3,
+        *(_race, _each, _dag, _first, _at_least, _partial, _tolerant),
         *(
             _settled,
             _loop,
@@ -365,12 +355,6 @@ class _Maker:
             _keep,
         ),
     )
-
-
-@node
-def thrice_asked(question: Any) -> int:
-    """Notify somebody, who doesn't care."""
-    return 0
 
 
 def generated(registry: Registry, dice: Random, count: int, size: int = 7) -> list[Subject]:

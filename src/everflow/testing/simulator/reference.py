@@ -1,9 +1,9 @@
 """The reference: a flow read off directly, without machine, journal or store.
 
 It walks the flow with Python values and calls the nodes itself. From the journal it takes only what
-the world decided: which questions were answered with what, and which timers fired. What a run ended
-with must be what comes out here. Flows whose nodes count ticks, ``wait_for`` or tell one error
-from another aren't for it.
+the world decided: which questions were answered with what, which timers fired, and who was the
+first to settle. What a run ended with must be what comes out here. Flows whose nodes count ticks,
+``wait_for`` or tell one error from another aren't for it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from typing import Any, ClassVar
 
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Timeout, TryCatch
+from everflow.core.combine.dag import Dag
+from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.joins import GOES, LOST
 from everflow.core.combine.parallel import Parallel
+from everflow.core.combine.racing import Race
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sequence import Const, Identity, Keep
 from everflow.core.combine.sequence import Sequence as Steps
 from everflow.core.combine.signals import Receive
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
+from everflow.core.elements import elements
 from everflow.core.entries import Entry, Kind
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import Caught, ErrorData, Failure, Settled
@@ -29,7 +34,7 @@ from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.values import Reader, Types, decode, encode
 from everflow.engine.noderun import NodeRun
-from everflow.errors import WrongArgument
+from everflow.errors import NotAList, WrongArgument
 
 __all__ = ["Raised", "Undecided", "reference"]
 
@@ -52,6 +57,9 @@ class Walk:
         self._answers = {e.op: e.payload for e in journal if e.kind == Kind.ANSWER}
         self._fired = {e.op for e in journal if e.kind == Kind.FIRED}
         self._signals: dict[str, list[str]] = defaultdict(list)
+        self._ended = {e.op for e in journal if e.kind in {Kind.RESULT, Kind.ERROR}}
+        self._journal = journal
+        self._racing = 0  # how many races there are around
         self._early: dict[str, list[str]] = defaultdict(list)
         for entry in journal:
             if entry.kind == Kind.SIGNAL:
@@ -81,6 +89,7 @@ class Walk:
             )
         if isinstance(value, Failure) and not node.leaf.failure:
             raise Raised
+        self._need(path)
         arguments, keywords = [], dict[str, Any]()
         if signature.value:
             hint = node.leaf.hints.get(signature.value_name, Any)
@@ -95,8 +104,14 @@ class Walk:
             raise Raised from error
         return decode(encode(given, self._types), self._types)
 
+    def _need(self, op: str) -> None:
+        """A child in a race has settled only if all that it ran has ended."""
+        if self._racing and op not in self._ended:
+            raise Undecided(op)
+
     def _it(self, site: Site, path: str, value: Any) -> Any:
         flow: It = site.flow  # type: ignore[assignment]  # by the table
+        self._need(path)
         return evaluate(flow.data, value)
 
     def _same(self, site: Site, path: str, value: Any) -> Any:
@@ -216,26 +231,116 @@ class Walk:
 
     def _parallel(self, site: Site, path: str, value: Any) -> Any:
         flow: Parallel = site.flow  # type: ignore[assignment]  # by the table
-        results: list[Any] = []
+        names = [name for name, _ in flow.parts]
+        ends, undecided = self._ends(site, path, names, value, racing=flow.policy.early)
+        failed = sum(isinstance(end, Raised) for end in ends.values())
+        verdict = flow.policy.verdict(len(names), len(ends) - failed, failed)
+        if flow.policy.early:
+            verdict, ends = self._enough(flow, ends)
+        if verdict == LOST:
+            raise Raised
+        if verdict == GOES and undecided is not None:
+            raise undecided
+        given = {name: ends[name] for name in names if name in ends}
+        if flow.policy.settles:
+            given = {name: _settled(end) for name, end in given.items()}
+        joined = _joined(flow, given)
+        if flow.then is None:
+            return joined
+        followed = self._kid(site, path, "then", joined)
+        if undecided is not None:  # the whole ends once all have
+            raise undecided
+        return followed
+
+    def _ends(
+        self, site: Site, path: str, names: list[str], value: Any, *, racing: bool
+    ) -> tuple[dict[str, Any], Undecided | None]:
+        """How children ended, in the order in which they did where that matters."""
+        ends: dict[str, Any] = {}
+        undecided: Undecided | None = None
+        self._racing += racing
+        for name in names:
+            try:
+                ends[name] = self._kid(site, path, name, value)
+            except Undecided as error:
+                undecided = error
+            except Raised as error:
+                ends[name] = error
+        self._racing -= racing
+        if racing:
+            ends = dict(sorted(ends.items(), key=lambda end: self._last(f"{path}/{end[0]}")))
+        return ends, undecided
+
+    def _last(self, path: str) -> int:
+        """The last entry of what is at a path or under it: once it settled, there is no later."""
+        under = tuple(path + mark for mark in "/~!@")
+        found = (e.seq for e in self._journal if e.op == path or e.op.startswith(under))
+        return max(found, default=-1)
+
+    def _enough(self, flow: Parallel, ends: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The verdict on ends one after the other, and the values that were there by then."""
+        given: dict[str, Any] = {}
+        for count, (name, end) in enumerate(ends.items(), 1):
+            if not isinstance(end, Raised):
+                given[name] = end
+            verdict = flow.policy.verdict(len(flow.parts), len(given), count - len(given))
+            if verdict != GOES:
+                return verdict, given
+        return GOES, given
+
+    def _each(self, site: Site, path: str, value: Any) -> Any:
+        flow: Each = site.flow  # type: ignore[assignment]  # by the table
+        try:
+            items = elements(encode(value, self._types))
+        except NotAList as error:
+            raise Raised from error
+        inputs = [decode(item, self._types) for item in items]
+        ends: list[Any] = []
+        undecided: Undecided | None = None
+        for index, item in enumerate(inputs):
+            try:
+                ends.append(self._kid(site, f"{path}~{index}", "body", item))
+            except Undecided as error:
+                undecided = error
+            except Raised as error:
+                ends.append(error)
+        failed = sum(isinstance(end, Raised) for end in ends)
+        if flow.policy.verdict(len(inputs), len(ends) - failed, failed) == LOST:
+            raise Raised
+        if undecided is not None:
+            raise undecided
+        return [_settled(end) for end in ends] if flow.policy.settles else ends
+
+    def _dag(self, site: Site, path: str, value: Any) -> Any:
+        flow: Dag = site.flow  # type: ignore[assignment]  # by the table
+        given: dict[str, Any] = {"input": value}
         undecided: Undecided | None = None
         raised: Raised | None = None
-        for name, _ in site.order:
+        for name in flow.order:
+            needs = flow.needs.get(name, ()) or ("input",)
+            if name == "input" or any(need not in given for need in needs):
+                continue
+            several = {need: given[need] for need in needs}
             try:
-                result = self._kid(site, path, name, value)
+                one = several[needs[0]] if len(needs) == 1 else several
+                given[name] = self._kid(site, path, name, one)
             except Undecided as error:
                 undecided = error
             except Raised as error:
                 raised = error
-                results.append(Settled(ok=False, error=ERROR))
-            else:
-                results.append(Settled(ok=True, value=result))
-        if raised is not None and flow.join == "all":
-            raise raised
-        if undecided is not None:
+        if raised is not None or undecided is not None:
+            raise raised or undecided or Raised
+        return given[flow.give] if flow.give else {name: given[name] for name, _ in flow.parts}
+
+    def _race(self, site: Site, path: str, value: Any) -> Any:
+        flow: Race = site.flow  # type: ignore[assignment]  # by the table
+        ends, undecided = self._ends(site, path, list(site.kids), value, racing=True)
+        if not ends and undecided is not None:
             raise undecided
-        values = [end.value for end in results] if flow.join == "all" else results
-        names = [name for name, _ in site.order]
-        return dict(zip(names, values, strict=True)) if flow.form == "dict" else tuple(values)
+        name, end = next(iter(ends.items()))
+        if isinstance(end, Raised):
+            raise end
+        return (name, end) if flow.named_parts else end
 
     _RULES: ClassVar[Mapping[type[Any], Callable[[Walk, Site, str, Any], Any]]] = {
         Node: _node,
@@ -259,7 +364,24 @@ class Walk:
         Retry: _retry,
         Timeout: _timeout,
         Parallel: _parallel,
+        Race: _race,
+        Each: _each,
+        Dag: _dag,
     }
+
+
+def _settled(end: Any) -> Settled[Any]:
+    if isinstance(end, Raised):
+        return Settled(ok=False, error=ERROR)
+    return Settled(ok=True, value=end)
+
+
+def _joined(flow: Parallel, given: dict[str, Any]) -> Any:
+    if flow.policy.name == "first":
+        return next(iter(given.values()))
+    if flow.form == "dict":
+        return given
+    return list(given.values()) if flow.policy.early else tuple(given.values())
 
 
 def _awaited(coroutine: Any) -> Any:
