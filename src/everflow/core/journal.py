@@ -90,6 +90,8 @@ def take(machine: Machine, entry: Entry, program_of: ProgramOf | None = None) ->
     if program_of is None:
         raise UnresolvedName(f"the run moved to the definition {entry.note}, which isn't at hand")
     program = program_of(entry.note)
+    if entry.kind == Kind.MOVED:  # before anything changes; an upgrade moves positions first
+        _check_fit(program, machine.state)
     machine.tell(entry)
     _check_fit(program, machine.state)
     machine.move(program)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from everflow.clock import Clock, RunClock
@@ -78,7 +78,7 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
-            config, registry, self.pools, self._record_end, store.entries, progress
+            config, registry, self.pools, self._record_end, self._entries, progress
         )
         self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(
@@ -133,9 +133,10 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is going on: nothing to do, to commit, or begun."""
-        at_rest = not (self.busy or self._pending or self.adoption.restless)
-        return at_rest and not (len(self.dispatcher) or self.dispatcher.unrecorded)
+        """Whether nothing goes on: nothing to do, to commit, or begun, and the store is there."""
+        if self.trouble is not None or self.busy or self._pending or self.adoption.restless:
+            return False
+        return not (len(self.dispatcher) or self.dispatcher.unrecorded)
 
     @property
     def idle_pools(self) -> bool:
@@ -198,6 +199,9 @@ class Scheduler:
             except StoreError:
                 self._unreached.append((react, args))
                 raise
+
+    def _entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
+        return self.store.entries(no, seqs)
 
     # --- what the machine asks for
 
