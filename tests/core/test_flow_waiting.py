@@ -248,3 +248,18 @@ def test_tags_that_cannot_stand_in_a_path_are_refused(tag: Any) -> None:
     """An address stays one (B048)."""
     with pytest.raises(WrongArgument):
         suspend(tag)
+
+
+def test_an_escalation_leaves_the_question_open() -> None:
+    """When the time is up somebody else is told, and the first answer to come counts (B053)."""
+    flow = ask("ok", bool, escalate=second, within=timedelta(days=1))
+    driver = Driver(flow).start("draft").fire()
+    told = driver.input("second")
+    assert (told.value, told.token, told.deadline) == ("draft", "run.ok.1", None)
+    driver.restart().answer("ok", value=True).stopped("second")
+    assert driver.value() == ("draft", True)
+    driver = Driver(flow).start("draft").fire().result("second", None).answer("ok", value=False)
+    assert driver.value() == ("draft", False)
+    assert Driver(flow).start("draft").answer("ok", value=True).value() == ("draft", True)
+    with pytest.raises(WrongArgument, match="escalation"):
+        ask("ok", bool, escalate=second)

@@ -96,6 +96,7 @@ def ask(
     *,
     notify: FlowLike[Question[Any], Any] | None = ...,
     show: FlowLike[Any, Any] | None = ...,
+    escalate: FlowLike[Question[Any], Any] | None = ...,
     within: timedelta | None = ...,
     default: Any = ...,
 ) -> Keeping[T]: ...
@@ -106,6 +107,7 @@ def ask(
     *,
     notify: FlowLike[Question[Any], Any] | None = ...,
     show: FlowLike[Any, Any] | None = ...,
+    escalate: FlowLike[Question[Any], Any] | None = ...,
     within: timedelta | None = ...,
     default: Any = ...,
     value: Any,
@@ -117,6 +119,7 @@ def ask(
     *,
     notify: FlowLike[Question[Any], Any] | None = ...,
     show: FlowLike[Any, Any] | None = ...,
+    escalate: FlowLike[Question[Any], Any] | None = ...,
     within: timedelta | None = ...,
     default: Any = ...,
 ) -> Keeping[Any]: ...
@@ -126,6 +129,7 @@ def ask(
     *,
     notify: Any = None,
     show: Any = None,
+    escalate: Any = None,
     within: timedelta | None = None,
     default: Any = MISSING,
     value: Any = MISSING,
@@ -134,11 +138,20 @@ def ask(
 
     ``show`` makes the prompt from the value. ``notify`` gets ``Question(value, token, deadline)``
     once the question is open, so that a link can be mailed. ``within`` is the deadline; when it
-    passes, ``default`` is the answer, or ``DeadlineExpired`` is raised. In a body, ``value`` is
-    what is asked about, and the answer alone comes out.
+    passes, ``default`` is the answer, or ``DeadlineExpired`` is raised; with ``escalate``, a flow
+    that gets the ``Question`` then, the question stays open. In a body, ``value`` is what is asked
+    about, and the answer alone comes out.
     """
     given = None if default is MISSING else _payload(default)
-    made = make_ask(tag, _schema(kind), notify=notify, show=show, within=within, default=given)
+    made = make_ask(
+        tag,
+        _schema(kind),
+        notify=notify,
+        show=show,
+        escalate=escalate,
+        within=within,
+        default=given,
+    )
     made.answers = kind
     return made if value is MISSING else Step(made.answer_only(), value)
 

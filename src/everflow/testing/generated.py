@@ -87,6 +87,7 @@ def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
         ask(TAGS[0], bool),
         ask(TAGS[1], int, within=timedelta(days=1)),
         ask(TAGS[0], int, notify=wrap, show=kind_of, within=timedelta(hours=1), default=3),
+        ask(TAGS[1], bool, escalate=wrap, within=timedelta(hours=1)),
         sleep(60),
         receive(TAGS[0]),
         receive(TAGS[1], int, within=timedelta(hours=2), default=5),

@@ -127,6 +127,7 @@ class Ask(Keeping[T]):
     def _open(self, m: Moves, frame: AskFrame, prompt: Ref) -> None:
         path, site = frame.path, m.sites[frame.position]
         number = m.occurrence(self.tag)
+        escalates = "escalate" in site.kids
         due = None if self.within is None else m.now + self.within
         op = QuestionOp(
             f"{path}/@question",
@@ -138,7 +139,7 @@ class Ask(Keeping[T]):
             self.tag,
             number,
             m.now,
-            due,
+            None if escalates else due,
         )
         kept = m.early(op)
         if kept is not None:
@@ -146,17 +147,21 @@ class Ask(Keeping[T]):
             return
         m.open(op)
         if due is not None:
-            timer = f"{path}/@deadline"
-            m.open(TimerOp(timer, site.position, path, "@deadline", _NULL, m.seq, due))
-        notify = site.kids.get("notify")
-        if notify is not None:
-            moment = _NULL if due is None else Literal(moment_payload(due))
-            token = Literal(f'"{token_of(m.run, self.tag, number)}"')
-            question = record_of("Question", value=frame.input, token=token, deadline=moment)
-            m.enter(notify, f"{path}/notify", path, "notify", question)
+            name = "@escalation" if escalates else "@deadline"
+            m.open(TimerOp(f"{path}/{name}", site.position, path, name, _NULL, m.seq, due))
+        if "notify" in site.kids:
+            self._tell(m, frame, "notify", op)
+
+    def _tell(self, m: Moves, frame: AskFrame, who: str, op: QuestionOp) -> None:
+        """Begin the flow that is told of the open question."""
+        moment = _NULL if op.due is None else Literal(moment_payload(op.due))
+        token = Literal(f'"{token_of(m.run, self.tag, op.occurrence)}"')
+        question = record_of("Question", value=frame.input, token=token, deadline=moment)
+        m.enter(m.sites[frame.position].kids[who], f"{frame.path}/{who}", frame.path, who, question)
 
     def going(self, frame: AskFrame, site: Site) -> Iterable[tuple[str, str]]:
-        return [(key, f"{frame.path}/{key}") for key in ("@question", "@deadline", *site.kids)]
+        own = ("@question", "@deadline", "@escalation")
+        return [(key, f"{frame.path}/{key}") for key in (*own, *site.kids)]
 
     def child_done(self, m: Moves, frame: AskFrame, key: str, value: Ref) -> None:
         if key == "show":
@@ -164,6 +169,9 @@ class Ask(Keeping[T]):
         elif key == "@question":
             frame.answer = value
             self._decide(m, frame)
+        elif key == "@escalation":
+            question: Any = m.state.ops[f"{frame.path}/@question"]
+            self._tell(m, frame, "escalate", question)
         elif key == "@deadline":
             if self.default is not None:
                 frame.answer = Literal(self.default)
@@ -260,7 +268,14 @@ def make_suspend(tag: str, schema: Any) -> Suspend:
 
 
 def make_ask(
-    tag: str, schema: Any, *, notify: Any, show: Any, within: timedelta | None, default: str | None
+    tag: str,
+    schema: Any,
+    *,
+    notify: Any,
+    show: Any,
+    escalate: Any,
+    within: timedelta | None,
+    default: str | None,
 ) -> Ask[Any]:
     """The flow behind ``ask``; ``default`` is a payload."""
     if default is not None and within is None:
@@ -270,5 +285,9 @@ def make_ask(
         parts.append(("show", lift(show, "ask")))
     if notify is not None:
         parts.append(("notify", lift(notify, "ask")))
+    if escalate is not None:
+        if within is None or default is not None:
+            raise WrongArgument("an escalation needs within=... and has no default")
+        parts.append(("escalate", lift(escalate, "ask")))
     span = None if within is None else micros(within, "within")
     return Ask(check_label(tag, "tag"), schema, parts, span, default)

@@ -189,8 +189,9 @@ def _ask(sketch: Sketch, site: Site, ins: Loose) -> Part:
     if "show" in site.kids:
         ins = yield site.kids["show"], ins
     question = sketch.step(Look.QUESTION, site, ins)
-    if "notify" in site.kids:
-        yield site.kids["notify"], (question[0]._replace(label="notify", stroke=Stroke.ASIDE),)
+    for name in ("notify", "escalate"):
+        if name in site.kids:
+            yield site.kids[name], (question[0]._replace(label=name, stroke=Stroke.ASIDE),)
     sketch.group = outer
     return question
 

@@ -34,7 +34,8 @@ from everflow.core.state import Cancelled, Done, Failed, State
 
 __all__ = ["LIVE", "Mark", "Standing", "stand"]
 
-LIMITS = frozenset({"@within", "@deadline"})  # timers that bound something else that goes on
+# Timers that bound something else that goes on.
+LIMITS = frozenset({"@within", "@deadline", "@escalation"})
 
 
 class Mark(StrEnum):
