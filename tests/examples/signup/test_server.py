@@ -149,7 +149,7 @@ def test_pages_are_safe(tmp_path: Path, mails: tuple[Mails, int]) -> None:
         assert "<b>" not in page
         assert send(port, "/", name=evil, address="ann'or@example.org")[0] == 202
         assert "&#39;or" in send(port, "/", name="b", address="b'or@example.org")[1]
-        assert evil in kept.next()
+        assert any(evil in mail for mail in (kept.next(), kept.next()))
         fields = {"name": "Eve", "address": "eve@example.org"}
         assert ask(port, "/", fields)[0] == 403
         assert ask(port, "/", {**fields, "form": "a"}, "form=b")[0] == 403
