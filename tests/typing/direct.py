@@ -66,7 +66,7 @@ async def deliver(order: Order) -> str:
     assert_type(await now(), datetime)
     assert_type(await random(), float)
     assert_type(await uuid(), UUID)
-    await step(pack, parcel)  # type: ignore[call-overload]  # no order
+    await step(pack, parcel)  # type: ignore[call-overload]  # a parcel is no order
     await step(pack, order, weight=3)  # type: ignore[call-arg,arg-type]  # no such parameter
     return await step(send, parcel)
 

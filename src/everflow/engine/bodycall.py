@@ -54,9 +54,9 @@ class BodyCallee(Callee):
         self._readers: dict[str, Reader] = {}
         self.verify = verify
         self.place = Place.INLINE if self.place == Place.LOOP else Place.THREAD
-        self.pure = True  # nothing that it does counts before its awaits are on disk
         self.light = False
         self.inline = self.place == Place.INLINE
+        self.pure = self.inline  # nothing that it does counts before its awaits are on disk
 
     def begin(self, payload: str) -> Any:
         """The body's coroutine, or the result of a plain def. ValueMismatch for a misfit."""

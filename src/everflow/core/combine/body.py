@@ -60,6 +60,7 @@ class Body(Node[In, Out]):
         value = stored(entry.seq, entry.payload)
         if entry.kind == Kind.CONTINUED:
             frame.input, frame.log = value, []
+            frame.count += 1  # so that no op has the id of the one that this ended
             self._advance(m, frame)
             return
         mount = m.mount(frame.position, entry.note)

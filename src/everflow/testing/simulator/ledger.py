@@ -35,8 +35,9 @@ from everflow.stores.memory import MemoryStore
 
 __all__ = ["Ledger", "Untrue", "claim"]
 
-CLOSING = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.FIRED, Kind.ANSWER})
-RECORDED = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.WANTED})
+SAID = {Kind.AWAITED, Kind.CONTINUED}  # by bodies
+CLOSING = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.FIRED, Kind.ANSWER, *SAID})
+RECORDED = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.WANTED, *SAID})
 Op = tuple[int, str]  # run number, op id
 
 
