@@ -87,7 +87,11 @@ def fill(store: SealedStore) -> Any:
     signal = Signal(no=row.no, name="s", payload=f'"{SECRET}"', key="k", at=START)
     store.accept([said, soon, signal])
     store.write([], at=START, letters=[Letter(run="a", message=replace(signal, key="2"))])
-    store.write([Put(kind="cache", key="c", body=f'"{SECRET}"', due=1)], at=START)
+    values = [
+        Put(kind=kind, key="c", body=f'"{SECRET}"', due=1)
+        for kind in ("cache", "debounce", "schedule")
+    ]
+    store.write(values, at=START)
     change = standing(row, Status.BLOCKED, until="code", reason=f"misfit: {SECRET}")
     scribe.write(changes=[replace(change, outcome=f'{{"kind":"done","value":"{SECRET}"}}')])
     return row
