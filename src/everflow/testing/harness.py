@@ -223,6 +223,19 @@ class Harness(Generic[In, Out]):
         self.settle()
         return reply
 
+    def signal(
+        self,
+        run: HarnessRun[Any],
+        name: str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        by: str = "",
+    ) -> None:
+        """Send the run a signal."""
+        self.client.signal(run.id, name, value, key=key, by=by)
+        self.settle()
+
     def cancel(self, run: HarnessRun[Any]) -> None:
         """Cancel a run."""
         self.client.cancel(run.id)
