@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow import NodeRun, Registry, ask, branch, flow, it, need, node
+from everflow import NodeRun, Registry, ask, branch, flow, it, need, node, step
 from everflow.core.schemas import check, schema_of
 from everflow.errors import WrongArgument
 from everflow.testing.simulator import (
@@ -21,6 +21,7 @@ from everflow.testing.simulator import (
 from everflow.testing.simulator.drawn import drawn
 from everflow.testing.simulator.everywrite import WAYS, faulted
 from everflow.testing.simulator.guessing import guessed
+from everflow.testing.simulator.leading import is_pure
 from everflow.testing.simulator.plan import Fault, Step
 from everflow.testing.simulator.stubs import staged
 
@@ -147,6 +148,28 @@ def test_a_stand_in_for_nobody_is_refused(inviting: Any, registry: Registry) -> 
     subject = Subject(inviting, replace={"nobody": lambda x: x})
     with pytest.raises(WrongArgument, match="no flow here has a node 'nobody'"):
         staged([subject], registry, real=lambda _: True)
+
+
+@node(name="tests:counted")
+def counted(value: int) -> int:
+    """Have an effect in a body."""
+    raise AssertionError("this is to be a stub")
+
+
+def test_a_body_stays_itself_and_awaits_stubs(registry: Registry) -> None:
+    """Its code runs; what it awaits doesn't."""
+
+    @flow("counting_body", registry=registry)
+    async def counting(value: int) -> list[int]:
+        return [await step(counted, value), await step(counted, value + 1)]
+
+    looked: list[Seen] = []
+    subject = Subject(counting, [1], invariants=[invariant(looked.append)])
+    simulation: dict[str, Any] = {"registry": registry, "real": is_pure}
+    simulate(3, [subject], **simulation).check()
+    done = [life.result for life in looked[-1].runs if life.status == "done"]
+    assert done
+    assert all(len(result) == 2 for result in done)
 
 
 def test_what_is_staged_keeps_its_definition(inviting: Any, registry: Registry) -> None:

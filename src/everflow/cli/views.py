@@ -34,7 +34,7 @@ __all__ = [
     "question_view",
     "run_view",
     "schedule_view",
-    "schema_at",
+    "schema_of",
     "token_of",
     "trouble_view",
     "why",
@@ -126,6 +126,13 @@ def schema_at(store: Store, definition: str, position: str) -> Any:
     return None if place is None else place[3].get("schema")
 
 
+def schema_of(store: Store, question: QuestionRow) -> Any:
+    """The JSON Schema of a question's answers; None for any answer."""
+    if question.schema:
+        return msgspec.json.decode(question.schema)
+    return schema_at(store, question.definition, question.position)
+
+
 def question_view(store: Store, question: QuestionRow) -> View:
     """A question with its prompt and what an answer must fit."""
     return {
@@ -139,7 +146,7 @@ def question_view(store: Store, question: QuestionRow) -> View:
         "asked": instant(question.at),
         "due": _time(question.due),
         "prompt": plain_value(prompt_text(store, question)),
-        "schema": schema_at(store, question.definition, question.position),
+        "schema": schema_of(store, question),
     }
 
 

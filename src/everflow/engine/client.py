@@ -280,7 +280,7 @@ class Client(Operator):
         return Early(
             no=row.no,
             tag=seen.tag if seen else tag,
-            payload=self._fitting(row, seen.position if seen else tag, value),
+            payload=self._fitting(row, seen.position if seen else tag, value, seen),
             key=self._key(key),
             at=self.clock.wall(),
             by=by,
@@ -332,7 +332,7 @@ class Client(Operator):
             no=row.no,
             tag=question.tag,
             occurrence=question.occurrence,
-            payload=self._fitting(row, question.position, value),
+            payload=self._fitting(row, question.position, value, question),
             key=self._key(key),
             at=self.clock.wall(),
             by=by,
@@ -361,10 +361,12 @@ class Client(Operator):
             self._nudge()
         return verdicts
 
-    def _fitting(self, row: RunRow, place: str, value: Any) -> str:
+    def _fitting(
+        self, row: RunRow, place: str, value: Any, question: QuestionRow | None = None
+    ) -> str:
         """The payload of an answer that fits the question's schema; ``place``: position or tag."""
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
-        schema = self._taken.table(row.definition).get(place)
+        schema = self._taken.schema(row.definition, place, question)
         problem = check(untagged(parse(payload)), schema) if schema else None
         today = self.definitions.today(row.flow) if problem is not None else None
         if problem is not None and not read_today(today, place, payload, self.registry.types):

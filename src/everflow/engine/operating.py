@@ -19,6 +19,7 @@ from everflow.core.forking import forked_entries
 from everflow.core.generations import reopened_state
 from everflow.core.journal import BASES, state_text
 from everflow.core.machine import Machine
+from everflow.core.mounting import sites_of
 from everflow.core.ops import QuestionOp
 from everflow.core.registry import Registry
 from everflow.core.values import encode
@@ -27,6 +28,7 @@ from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
+from everflow.engine.questions import opened
 from everflow.errors import (
     AlreadyDone,
     NotRetryable,
@@ -55,7 +57,6 @@ __all__ = ["FORKED_FROM", "SAME", "Operator", "Same", "pause_key"]
 
 FORKED_FROM = "forked_from"  # the label of a fork: RUN@N
 LONGEST_LABEL = 200
-_ref = msgspec.json.Encoder()
 
 
 class Same:
@@ -87,7 +88,7 @@ class Operator(Keeper):
         super().__init__(store, nudge, clock, random)
         self.registry = registry
         self._config = config
-        self._accept: Group[Message, Verdict]
+        self.accept: Group[Message, Verdict]
 
     # --- one run
 
@@ -102,12 +103,15 @@ class Operator(Keeper):
         at = self.clock.wall()
         history = History(self.store, row)
         bodies = history.bodies()
-        state = reopened_state(history.program(bodies), bodies, history.program_of, now=at)
+        program = history.program(bodies)
+        state = reopened_state(program, bodies, history.program_of, now=at)
         hash_ = row.definition
         entry = Entry(
             history.last + 1, at, Kind.RETRIED, payload=state_text(state), node=hash_, note=by
         )
-        questions = [_opened(row.no, op) for op in state.ops.values() if isinstance(op, QuestionOp)]
+        sites = sites_of(program, state)
+        asked = (op for op in state.ops.values() if isinstance(op, QuestionOp))
+        questions = [opened(row.no, op, program, sites) for op in asked]
         line = self._line("retry", row, by, generation=state.generation)
         given = Reopened(
             no=row.no,
@@ -185,7 +189,7 @@ class Operator(Keeper):
     def _questions_of(self, row: RunRow, machine: Machine) -> list[QuestionRow]:
         """The open questions of a fork, and the places of the answers that are kept in it."""
         found = [
-            _listed(row, _opened(0, op), "open", None)
+            _listed(row, opened(0, op, machine.program, machine.sites), "open", None)
             for op in machine.commands()
             if isinstance(op, QuestionOp)
         ]
@@ -226,7 +230,7 @@ class Operator(Keeper):
             self.record("unpause", row, by)
 
     def _say(self, row: RunRow, message: Pause | Unpause) -> Verdict:
-        verdict = self._accept(message)
+        verdict = self.accept(message)
         if verdict is Verdict.NOT_WAITING:
             raise NotWaiting(
                 "the run isn't paused: it waits for an operator",
@@ -267,26 +271,22 @@ class Operator(Keeper):
         return [record.key for record in self.store.records("pause")]
 
 
-def _opened(no: int, op: QuestionOp) -> QuestionOpened:
-    prompt = _ref.encode(op.prompt).decode()
-    return QuestionOpened(no, op.tag, op.occurrence, op.id, op.position, op.at, op.due, prompt)
-
-
-def _listed(row: RunRow, opened: QuestionOpened, state: Any, key: str | None) -> QuestionRow:
+def _listed(row: RunRow, asked: QuestionOpened, state: Any, key: str | None) -> QuestionRow:
     return QuestionRow(
         no=0,
         run=row.id,
         flow=row.flow,
         definition=row.definition,
-        tag=opened.tag,
-        occurrence=opened.occurrence,
-        op=opened.op,
-        position=opened.position,
-        at=opened.at,
-        due=opened.due,
-        prompt=opened.prompt,
+        tag=asked.tag,
+        occurrence=asked.occurrence,
+        op=asked.op,
+        position=asked.position,
+        at=asked.at,
+        due=asked.due,
+        prompt=asked.prompt,
         state=state,
         key=key,
+        schema=asked.schema,
     )
 
 

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
-
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.journal import base_entry, outcome_text
 from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
 from everflow.engine.cell import Cell
+from everflow.engine.questions import opened as row_of_question
 from everflow.store import (
     OUTCOMES,
     Batch,
@@ -33,8 +32,6 @@ from everflow.store import (
 __all__ = ["Draft", "Recorder", "change_of"]
 
 RUNNING_FLOOR = 16  # times as much must have come while a run is running: it may rest soon
-
-_ref = msgspec.json.Encoder()
 
 
 @dataclass(slots=True)
@@ -191,9 +188,9 @@ class Recorder:
         self._list(cell, op, early=False)
 
     def _list(self, cell: Cell, op: QuestionOp, *, early: bool) -> None:
-        no, prompt = cell.row.no, _ref.encode(op.prompt).decode()
-        place = op.tag, op.occurrence, op.id, op.position, op.at, op.due
-        self.draft.opened.append(QuestionOpened(no, *place, prompt, early))
+        machine = cell.machine
+        row = row_of_question(cell.row.no, op, machine.program, machine.sites, early=early)
+        self.draft.opened.append(row)
 
     def _stand(self, draft: Draft, cell: Cell) -> None:
         """Add the change of a run's row if it stands elsewhere than the store knows."""

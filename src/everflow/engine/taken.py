@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
-from everflow.store import Store
+from everflow.store import QuestionRow, Store
 
 __all__ = ["Taken"]
 
@@ -22,6 +22,12 @@ class Taken:
     def tags(self, definition: str) -> set[str]:
         """The tags that a definition names."""
         return {name[1:] for name in self.table(definition) if name.startswith("#")}
+
+    def schema(self, definition: str, place: str, question: QuestionRow | None) -> Any:
+        """What an answer at a place must fit: as its question says, else as the definition does."""
+        if question is not None and question.schema:
+            return msgspec.json.decode(question.schema)
+        return self.table(definition).get(place)
 
     def table(self, definition: str) -> dict[str, Any]:
         """Schemas by position, by tag and by "!" and a signal's name; "#tag" for each tag."""

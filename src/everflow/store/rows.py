@@ -123,6 +123,8 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     """A suspension that waits for its answer, addressed by (run, tag, occurrence).
 
     ``early``: it is answered already, by the early answer that its run's journal kept for it.
+    ``schema``: what answers must fit, as JSON, where the run's definition doesn't say so because
+    a body asks.
     """
 
     no: int
@@ -134,6 +136,7 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     due: int | None
     prompt: str  # a ref into the journal, as JSON
     early: bool = False
+    schema: str = ""
 
 
 class Reopened(msgspec.Struct, kw_only=True):
@@ -184,6 +187,7 @@ class QuestionRow(msgspec.Struct, kw_only=True):
     prompt: str
     state: Literal["open", "answered", "expired", "cancelled", "kept"]
     key: str | None  # the idempotency key of the accepted answer
+    schema: str = ""
 
 
 class WorkerRow(msgspec.Struct, kw_only=True):

@@ -15,7 +15,7 @@ from everflow.cli.painting import paint_questions
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
-from everflow.cli.views import question_view, run_view, schema_at
+from everflow.cli.views import question_view, run_view, schema_of
 from everflow.engine.bulk import cancel_all, resume_all
 from everflow.engine.connect import Connection
 from everflow.engine.replies import Reply, split_token
@@ -91,7 +91,7 @@ def answer(
     with connected(here) as flows:
         found = _question(flows, question, tag)
         one = found[0] if len(found) == 1 else None
-        schema = schema_at(flows.store, one.definition, one.position) if one else None
+        schema = schema_of(flows.store, one) if one else None
         given = answer_value(value, schema)
         if "." in question:
             reply = flows.answer(question, given, key=key, by=who)

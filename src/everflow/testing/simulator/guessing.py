@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -37,7 +37,8 @@ def guessed(
     return Subject(
         flow,
         inputs=inputs or _inputs(Definition(program), registry),
-        answers=_answering(program, answers or {}),
+        answers=dict(answers or {}),
+        drawn=True,
         invariants=tuple(invariants),
     )
 
@@ -49,19 +50,3 @@ def _inputs(definition: Definition, registry: Registry) -> Sequence[Any]:
         return (None,)
     dice = Random(definition.program.name)
     return [drawn(schemas[0], dice) for _ in range(SAMPLES)]
-
-
-def _answering(
-    program: Program, given: Mapping[str, Sequence[Any]]
-) -> Callable[[str, Random], Any]:
-    schemas = {
-        site.flow.tag: site.flow.schema
-        for site in program.sites.values()
-        if hasattr(site.flow, "tag") and hasattr(site.flow, "schema")
-    }
-
-    def answer(tag: str, dice: Random) -> Any:
-        known = given.get(tag)
-        return dice.choice(list(known)) if known else drawn(schemas.get(tag) or {}, dice)
-
-    return answer

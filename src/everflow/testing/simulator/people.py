@@ -13,6 +13,7 @@ from random import Random
 from everflow.core.values import encode
 from everflow.engine.client import Client
 from everflow.engine.replies import Reply
+from everflow.engine.taken import Taken
 from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
 from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore
@@ -53,6 +54,7 @@ class People:
         self.tagged: dict[tuple[int, str], Told] = defaultdict(Told)
         self.calls = 0
         self._base = base
+        self._taken = Taken(base)
         self._ledger = ledger
         self._subjects = {s.flow.name_of_flow: s for s in subjects}
         self._names = list(self._subjects)
@@ -108,7 +110,8 @@ class People:
 
     def answer_to(self, client: Client, question: QuestionRow, key: str, dice: Random) -> str:
         """Answer that question, and hold the reply against the facts."""
-        value = self._subjects[question.flow].answer(question.tag, dice)
+        schema = self._taken.schema(question.definition, question.position, question)
+        value = self._subjects[question.flow].answer(question.tag, dice, schema)
         payload = encode(value, client.registry.types)
         token = f"{question.run}.{question.tag}.{question.occurrence}"
         told = self.told[question.no, question.tag, question.occurrence]
@@ -161,7 +164,7 @@ class People:
         run = rows[pick % len(rows)]
         subject = self._subjects[run.flow]
         tag = dice.choice(list(subject.early))
-        value = subject.answer(tag, dice)
+        value = subject.answer(tag, dice, self._taken.table(run.definition).get(tag))
         key = f"early {dice.randrange(KEYS)}"
         told = self.tagged[run.no, tag]
         before = set(told.sent)

@@ -10,6 +10,7 @@ from typing import Any
 from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.core.flow import Flow
 from everflow.errors import WrongArgument
+from everflow.testing.simulator.drawn import drawn
 from everflow.testing.simulator.seen import Invariant
 
 __all__ = ["Subject"]
@@ -26,7 +27,8 @@ class Subject:
     ``reference``: the flow's nodes are functions of input and attempt alone and its ``parallel``
     handlers don't tell one error from another, so that its value can be computed directly and
     compared. ``replace``: stand-ins for nodes, by node or canonical name. ``invariants``: what
-    must be true at every moment, see ``invariant``.
+    must be true at every moment, see ``invariant``. ``drawn``: answers that nobody gave are drawn
+    by their questions' schemas.
     """
 
     flow: Flow[Any, Any]
@@ -36,14 +38,17 @@ class Subject:
     reference: bool = False
     replace: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     invariants: Sequence[Invariant] = ()
+    drawn: bool = False
 
-    def answer(self, tag: str, dice: Random) -> Any:
-        """What somebody answers to a question of that tag."""
+    def answer(self, tag: str, dice: Random, schema: Any = None) -> Any:
+        """What somebody answers to a question of that tag, and of that JSON Schema."""
         if tag == UNDO_TAG:
             return dice.choice(UNDO_ANSWERS["enum"])
         if callable(self.answers):
             return self.answers(tag, dice)
         known = self.answers.get(tag)
+        if not known and self.drawn:
+            return drawn(schema or {}, dice)
         if not known:
             raise WrongArgument(
                 f"nobody knows what to answer to {tag!r} in {self.flow.name_of_flow!r}",

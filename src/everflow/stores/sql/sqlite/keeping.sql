@@ -81,10 +81,11 @@ INSERT INTO entry (run, seq, body, sum)
 SELECT :no, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:entries)
 
 -- name: install_questions
-INSERT INTO question (run, tag, occurrence, op, position, at, due, prompt, state, key)
+INSERT INTO question (run, tag, occurrence, op, position, at, due, prompt, state, key, schema)
 SELECT
     :no, value ->> 'tag', value ->> 'occurrence', value ->> 'op', value ->> 'position',
-    value ->> 'at', value ->> 'due', value ->> 'prompt', value ->> 'state', value ->> 'key'
+    value ->> 'at', value ->> 'due', value ->> 'prompt', value ->> 'state', value ->> 'key',
+    coalesce(value ->> 'schema', '')
 FROM json_each(:questions)
 
 -- name: install_inbox

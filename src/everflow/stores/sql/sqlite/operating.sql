@@ -21,14 +21,14 @@ INSERT INTO entry (run, seq, body, sum)
 SELECT value ->> 0, value ->> 2, value ->> 3, value ->> 4 FROM json_each(:runs)
 
 -- name: reopen_questions
-INSERT INTO question (run, tag, occurrence, op, position, at, due, prompt)
+INSERT INTO question (run, tag, occurrence, op, position, at, due, prompt, schema)
 SELECT
     value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-    value ->> 7
+    value ->> 7, value ->> 9
 FROM json_each(:questions) WHERE TRUE
 ON CONFLICT (run, tag, occurrence) DO UPDATE SET
     op = excluded.op, position = excluded.position, at = excluded.at, due = excluded.due,
-    prompt = excluded.prompt, state = 'open', key = NULL
+    prompt = excluded.prompt, schema = excluded.schema, state = 'open', key = NULL
 
 -- name: relabel
 UPDATE run SET labels = json_patch(labels, :labels)

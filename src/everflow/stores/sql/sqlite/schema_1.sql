@@ -101,7 +101,8 @@ CREATE TABLE question (
     due INTEGER,
     prompt TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'open',
-    key TEXT
+    key TEXT,
+    schema TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX question_place ON question (run, tag, occurrence);
 CREATE INDEX question_open ON question (id) WHERE state = 'open';

@@ -28,7 +28,8 @@ SELECT
     json_object(
         'no', question.run, 'run', run.id, 'flow', run.flow, 'definition', run.definition,
         'tag', tag, 'occurrence', occurrence, 'op', op, 'position', position, 'at', at,
-        'due', question.due, 'prompt', prompt, 'state', state, 'key', question.key
+        'due', question.due, 'prompt', prompt, 'state', state, 'key', question.key,
+        'schema', schema
     ) AS doc
 FROM question JOIN run ON run.no = question.run;
 
@@ -195,10 +196,12 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     INSERT INTO entry (run, seq, body, sum)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM jsonb_each(NEW.entries);
 
-    INSERT OR IGNORE INTO question (run, tag, occurrence, op, position, at, due, prompt, state)
+    INSERT OR IGNORE INTO question (
+        run, tag, occurrence, op, position, at, due, prompt, state, schema
+    )
     SELECT
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-        value ->> 7, iif(value ->> 8, 'answered', 'open')
+        value ->> 7, iif(value ->> 8, 'answered', 'open'), value ->> 9
     FROM jsonb_each(NEW.opened) WHERE value ->> 0 IN (SELECT no FROM main.run);
 
     -- An answer that was accepted stays accepted, whatever its run makes of it.
