@@ -1,7 +1,7 @@
 """Durable workflows as plain data: flows that survive crashes, deploys and restarts."""
 
 from everflow.config import Config
-from everflow.core.algebra import ask, const, fail, flow, receive, suspend, upcast, value
+from everflow.core.algebra import ask, call, const, fail, flow, receive, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import (
     Backoff,
@@ -71,6 +71,7 @@ __all__ = [
     "at_least",
     "bind",
     "branch",
+    "call",
     "choose",
     "connect",
     "const",

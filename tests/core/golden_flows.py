@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from everflow.core.algebra import ask, const, fail, receive, suspend
+from everflow.core.algebra import ask, call, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -172,6 +172,20 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
             .signal("c", "nobody's")
             .fire()
         ),
+    ),
+    "calls": (
+        parallel(call("a"), try_catch(call("b"), first), call("c", detached=True)),
+        lambda d: (
+            d.start(LONG)
+            .child("c", "a run's id")
+            .child_failed("b")
+            .child("a", LONG)
+            .result("first", 2)
+        ),
+    ),
+    "call_cancelled": (
+        timeout(timedelta(minutes=1), call("a")),
+        lambda d: d.start(1).fire().child_cancelled("a"),
     ),
     "race": (
         race(yes=suspend("yes"), no=sequence(first, second), late=sleep(60)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from everflow.core.algebra import ask, const, flow, receive, suspend, upcast, value
+from everflow.core.algebra import ask, call, const, flow, receive, suspend, upcast, value
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import After, after, dag
@@ -224,6 +224,10 @@ timeout(1.5, count)  # type: ignore[arg-type]  # seconds or ticks?
 
 assert_type(suspend("x"), Flow[Any, Any])
 assert_type(suspend("x", int), Flow[Any, int])
+assert_type(call("other"), Flow[Any, Any])
+assert_type(call(flow("other", count)), Flow[Draft, int])
+assert_type(call(flow("other", count), detached=True), Flow[Draft, str])
+node(count) >> call(flow("other", count))  # type: ignore[arg-type]  # it takes a Draft
 assert_type(receive("x"), Flow[Any, Any])
 assert_type(receive("x", int, within=timedelta(days=1), default=3), Flow[Any, int])
 assert_type(node(write) >> ask("ok", bool, notify=mail), Flow[Brief, tuple[Draft, bool]])

@@ -37,6 +37,8 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("ended", f"{local(row.ended)} ({ago(row.ended, now)})" if row.ended else ""),
             ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
             ("queue", _queued(row)),
+            ("called by", row.parent or ""),
+            ("called", _children(view.get("children") or {})),
             ("key", row.key or ""),
             ("labels", ", ".join(f"{name}={value}" for name, value in row.labels.items())),
             ("from", f"store {row.origin}" if row.origin else ""),
@@ -50,6 +52,12 @@ def _result(view: View) -> str:
     if view["status"] != "done" or view.get("erased"):
         return ""
     return "(sealed: its key isn't here)" if "erased" in view else pretty(view["result"])
+
+
+def _children(counted: Mapping[str, int]) -> str:
+    """How many runs a run called, by status, and where they are listed."""
+    words = ", ".join(f"{count:,} {status}" for status, count in sorted(counted.items()))
+    return f"{words} (everflow list --parent)" if words else ""
 
 
 def _queued(row: RunRow) -> str:
@@ -108,6 +116,7 @@ def _node(view: View) -> str:
     return str(view["node"]).rpartition(":")[2]
 
 
+_ENDED = {"error": "its run failed", "cancelled": "its run was cancelled"}
 _TOLD: dict[str, Callable[[View], str]] = {
     Kind.START: lambda _: "started",
     Kind.RESULT: _node,
@@ -116,6 +125,7 @@ _TOLD: dict[str, Callable[[View], str]] = {
     Kind.FIRED: lambda _: "time came",
     Kind.ANSWER: lambda view: f"answered{_by(view)}",
     Kind.EARLY: lambda view: f"answered {view['tag']} early{_by(view)}",
+    Kind.CHILD: lambda view: _ENDED.get(view["note"], "its run is done"),
     Kind.SIGNAL: lambda view: f"signal {view['tag']}{_by(view)}",
     Kind.WANTED: lambda view: f"asked {view['tag']}",
     Kind.CANCEL: lambda view: f"cancel{_by(view)}",

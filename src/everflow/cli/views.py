@@ -24,9 +24,10 @@ from everflow.engine.erasing import erasure_of
 from everflow.engine.runs import payload_of, prompt_text
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.errors import EverflowError
-from everflow.store import QuestionRow, RunRow, Store
+from everflow.store import QuestionRow, RunQuery, RunRow, Store
 
 __all__ = [
+    "children_view",
     "entry_view",
     "error_view",
     "outcome_view",
@@ -73,6 +74,7 @@ def run_view(row: RunRow) -> View:
         "priority": row.priority,
         "admitted": _time(row.admitted),
         "key": row.key,
+        "parent": row.parent,
         "labels": row.labels,
         "origin": row.origin,
         "cancelling": row.cancel,
@@ -82,6 +84,11 @@ def run_view(row: RunRow) -> View:
         "due": _time(row.due),
         "definition": row.definition,
     }
+
+
+def children_view(store: Store, row: RunRow) -> dict[str, int]:
+    """How many runs a run called, by their status."""
+    return {str(status): count for status, count in store.count(RunQuery(parent=row.id)).items()}
 
 
 def outcome_view(store: Store, row: RunRow) -> View:
@@ -153,7 +160,7 @@ def question_view(store: Store, question: QuestionRow) -> View:
 def entry_view(entry: Entry) -> View:
     """An entry of a journal. ``value`` is null where the payload is the engine's own: a state."""
     tagged = entry.kind in {Kind.EARLY, Kind.SIGNAL}
-    failed = entry.kind == Kind.ERROR
+    failed = entry.kind == Kind.ERROR or (entry.kind == Kind.CHILD and entry.note == "error")
     return {
         "seq": entry.seq,
         "at": instant(entry.at),

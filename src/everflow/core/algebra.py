@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from everflow.core.combine import sequence as sequences
 from everflow.core.combine.body import Step, body_of
+from everflow.core.combine.call import make_call
 from everflow.core.combine.control import retry, timeout
 from everflow.core.combine.failure import make_fail
 from everflow.core.combine.sequence import keep, sequence
@@ -28,7 +29,7 @@ from everflow.core.schemas import schema_of
 from everflow.core.upcasts import FIRST, add_step, declare
 from everflow.errors import NotAFlow
 
-__all__ = ["ask", "const", "fail", "flow", "receive", "suspend", "value"]
+__all__ = ["ask", "call", "const", "fail", "flow", "receive", "suspend", "value"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -177,6 +178,26 @@ def receive(
     made = make_receive(name, _schema(kind), within, given)
     made.answers = kind
     return made
+
+
+@overload
+def call(flow: Flow[In, Out]) -> Flow[In, Out]: ...
+@overload
+def call(flow: str, *, detached: Literal[False] = ...) -> Flow[Any, Any]: ...
+@overload
+def call(flow: Flow[In, Any], *, detached: Literal[True]) -> Flow[In, str]: ...
+@overload
+def call(flow: str, *, detached: Literal[True]) -> Flow[Any, str]: ...
+def call(flow: Any, *, detached: bool = False) -> Flow[Any, Any]:
+    """Start a run of another flow, which gets the value, and wait for its result.
+
+    The flow is named (so one may call itself) and is today's of that name when it is called; the
+    run waits until there is one. A child that fails or is cancelled raises ``ChildFailed`` or
+    ``ChildCancelled`` here. A cancel here cancels it, and waits for its end. At most 100 such runs
+    wait for one another, else ``CallTooDeep`` is raised. A ``detached`` child goes on by itself,
+    and its id is given as soon as it is started. Twin: a "child workflow" (Temporal).
+    """
+    return make_call(flow, detached=detached)
 
 
 def _schema(kind: Any) -> Any:

@@ -22,7 +22,7 @@ FORMAT = 1
 class Kind(StrEnum):
     """What an entry tells. Each op has one closing entry, or is closed by a consequence."""
 
-    START = "start"  # the run begins; the payload is its input, note its id
+    START = "start"  # the run begins; the payload is its input, note its id, op its caller's
     RESULT = "result"  # closes a node's op
     ERROR = "error"  # closes a node's op
     STOPPED = "stopped"  # closes a node's op that was cancelled
@@ -32,6 +32,7 @@ class Kind(StrEnum):
     WANTED = "wanted"  # a sync node called wait_for; note is the tag, the payload its prompt
     AWAITED = "awaited"  # a body awaits a flow: note says which, the payload is what it is given
     CONTINUED = "continued"  # a body begins anew; the payload is the state that it goes on with
+    CHILD = "child"  # closes a call; note says how the child ended, the payload is value or error
     SIGNAL = "signal"  # a message came; op is its name, note by whom
     CANCEL = "cancel"  # the run is to end; note says by whom
     MOVED = "moved"  # the run goes on under other settings; note is the definition's hash

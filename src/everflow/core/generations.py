@@ -23,7 +23,7 @@ from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.frames import AnyFrame
 from everflow.core.journal import BASES, ProgramOf, in_force, restore, snapshot, take
 from everflow.core.machine import Machine
-from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
 from everflow.core.state import Failed, State, state_of
 from everflow.errors import JournalMismatch, NotRetryable
@@ -92,8 +92,16 @@ def _undone() -> NotRetryable:
     )
 
 
+def _stopped(op: Any, machine: Machine) -> Entry:
+    """The entry that closes what is being stopped."""
+    seq, source = machine.seq + 1, input_of(op.input)
+    if type(op) is CallOp:
+        return Entry(seq, machine.now, Kind.CHILD, op.id, note="cancelled")
+    return Entry(seq, machine.now, Kind.STOPPED, op.id, node=op.node, input=source)
+
+
 def _is_stopping(op: Op | None) -> bool:
-    return type(op) is NodeOp and op.stopping
+    return isinstance(op, NodeOp | CallOp) and op.stopping
 
 
 class _Tracing(Machine):
@@ -177,7 +185,8 @@ class _Story:
         """Note what had the op of an entry cancelled, if anything had; else it is itself."""
         if _is_stopping(machine.state.ops.get(entry.op)):
             self._causes[entry.seq] = machine.cancelled_by.get(entry.op)
-            if entry.kind in _ENDS and not self.left_out:
+            failed = entry.kind in _ENDS or (entry.kind == Kind.CHILD and entry.note != "result")
+            if failed and not self.left_out:
                 self._swept.add(entry.seq)
         else:
             self._causes[entry.seq] = entry.seq
@@ -187,8 +196,7 @@ class _Story:
         stopping = deque(op for op in machine.commands() if _is_stopping(op))
         while stopping:
             op: Any = stopping.popleft()
-            seq, source = machine.seq + 1, input_of(op.input)
-            end = Entry(seq, machine.now, Kind.STOPPED, op.id, node=op.node, input=source)
+            end = _stopped(op, machine)
             self._note(machine, end)
             machine.tell(end)
             stopping.extend(op for op in machine.opened if _is_stopping(op))

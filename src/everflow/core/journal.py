@@ -18,7 +18,7 @@ import msgspec
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.machine import Machine
 from everflow.core.mounting import sites_of
-from everflow.core.ops import NodeOp
+from everflow.core.ops import CallOp, NodeOp
 from everflow.core.program import Program
 from everflow.core.state import Outcome, State, state_of
 from everflow.errors import JournalMismatch, StoreDamaged, UnresolvedName
@@ -147,7 +147,7 @@ def _check_fit(program: Program, state: State) -> None:
                 position=frame.position,
             )
     for op in state.ops.values():
-        stops = type(op) is NodeOp and op.stopping and program.bodies
+        stops = isinstance(op, NodeOp | CallOp) and op.stopping and program.bodies
         if op.position not in sites and not stops:
             raise _no_position(op.position)
 

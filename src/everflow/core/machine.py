@@ -14,14 +14,15 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from everflow.core.combine.body import ADVANCE
+from everflow.core.combine.call import child_error, child_run
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import decode_error
 from everflow.core.mismatch import mismatch
 from everflow.core.mounting import mount, sites_of
-from everflow.core.ops import ROOT, NodeOp, Op, QuestionOp, ReceiveOp, TimerOp, question_of
+from everflow.core.ops import ROOT, CallOp, NodeOp, Op, QuestionOp, ReceiveOp, TimerOp, question_of
 from everflow.core.program import Program
 from everflow.core.refs import Ref, Stored, stored
-from everflow.core.state import Cancelled, Failed, Outcome, state_of
+from everflow.core.state import Called, Cancelled, Failed, Outcome, state_of
 from everflow.core.stepping import CLOSED, FAILED, Stepper
 from everflow.core.upgrade import apply, read_upgrade
 from everflow.errors import JournalMismatch
@@ -101,6 +102,8 @@ class Machine(Stepper):
             raise self._mismatch(entry, "anything but a second start")
         self._begin(entry)
         self.run = self.state.run = entry.note
+        if entry.op:
+            self.state.called = Called(entry.op, entry.ticks)
         self.enter(self.program.root, ROOT, "", "", stored(entry.seq, entry.payload))
 
     def _close_node(self, entry: Entry) -> NodeOp | None:
@@ -149,6 +152,29 @@ class Machine(Stepper):
         op = self._close_node(entry)
         if op is not None:
             self._work.append((CLOSED, op.parent, op.id, None))
+
+    def _child(self, entry: Entry) -> None:
+        """A child run ended, or a detached one has begun."""
+        op = self.state.ops.get(entry.op)
+        if type(op) is not CallOp:
+            raise self._mismatch(entry, "the end of a run that was called")
+        error = None
+        if entry.note != "result":
+            child = child_run(self.run, self.state.generation, op.id)
+            try:
+                error = child_error(op, child, entry.note, entry.payload)
+            except ValueError:
+                raise self._mismatch(entry, "an error as payload") from None
+        self._begin(entry)
+        del self.state.ops[op.id]
+        self.closed.append(op)
+        if op.stopping:
+            own = None if op.guarded or entry.note == "cancelled" else error
+            self._work.append((CLOSED, op.parent, op.id, own))
+        elif error is not None:
+            self._work.append((FAILED, op.parent, op.key, error))
+        else:
+            self._tell_done(op.parent, op.key, stored(entry.seq, entry.payload))
 
     def _fired(self, entry: Entry) -> None:
         op = self.state.ops.get(entry.op)
@@ -297,6 +323,7 @@ class Machine(Stepper):
         Kind.WANTED: _wanted,
         Kind.AWAITED: _said,
         Kind.CONTINUED: _said,
+        Kind.CHILD: _child,
         Kind.SIGNAL: _signal,
         Kind.CANCEL: _cancel,
         Kind.MOVED: _after_start,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from everflow.core.entries import Entry
-from everflow.core.ops import NodeOp, QuestionOp, position_of
+from everflow.core.ops import CallOp, NodeOp, QuestionOp, position_of
 from everflow.core.state import State
 from everflow.errors import JournalMismatch
 
@@ -36,4 +36,6 @@ def _asks(op: object) -> str:
         return f"node {op.node} {op.id}{' (stopping)' if op.stopping else ''}"
     if isinstance(op, QuestionOp):
         return f"question {op.tag!r} ({op.occurrence}) {op.id}"
+    if isinstance(op, CallOp):
+        return f"call of {op.flow} {op.id}{' (stopping)' if op.stopping else ''}"
     return f"timer {getattr(op, 'id', '')}"

@@ -16,6 +16,7 @@ from everflow.core.refs import Built, Item, Literal, Ref, Stored
 
 __all__ = [
     "ROOT",
+    "CallOp",
     "NodeOp",
     "Op",
     "QuestionOp",
@@ -100,7 +101,25 @@ class ReceiveOp(msgspec.Struct, tag="receive", omit_defaults=True, gc=False):
     due: int | None = None
 
 
-Op = NodeOp | TimerOp | QuestionOp | ReceiveOp
+class CallOp(msgspec.Struct, tag="call", omit_defaults=True, gc=False):
+    """Start a run of ``flow``, and wait for its end; a ``detached`` one has begun, and that's it.
+
+    It is to be closed by the world, as a node's is: ``stopping`` says that the child is cancelled.
+    """
+
+    id: str
+    position: str
+    parent: str
+    key: str
+    input: AnyRef
+    since: int
+    flow: str
+    detached: bool = False
+    stopping: bool = False
+    guarded: bool = False  # stopping where something would have caught its error
+
+
+Op = CallOp | NodeOp | TimerOp | QuestionOp | ReceiveOp
 
 
 def position_of(op: str) -> str:

@@ -10,12 +10,13 @@ import msgspec
 
 from everflow.core.faults import ErrorData
 from everflow.core.frames import AnyFrame
-from everflow.core.ops import AnyRef, NodeOp, QuestionOp, ReceiveOp, TimerOp
+from everflow.core.ops import AnyRef, CallOp, NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.refs import seqs
 from everflow.errors import StoreDamaged, UnknownFrame
 
 __all__ = [
     "VERSION",
+    "Called",
     "Cancelled",
     "Done",
     "Failed",
@@ -57,6 +58,13 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     given: tuple[AnyRef, ...] = ()
 
 
+class Called(msgspec.Struct, frozen=True, gc=False):
+    """Who waits for the run: its caller's op; and how many callers are above it."""
+
+    op: str
+    depth: int
+
+
 class State(msgspec.Struct, gc=False):
     """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen.
 
@@ -68,7 +76,7 @@ class State(msgspec.Struct, gc=False):
     seq: int = -1
     at: int = 0
     frames: dict[str, AnyFrame] = {}
-    ops: dict[str, NodeOp | TimerOp | QuestionOp | ReceiveOp] = {}
+    ops: dict[str, CallOp | NodeOp | TimerOp | QuestionOp | ReceiveOp] = {}
     asked: dict[str, int] = {}
     early: dict[str, list[AnyRef]] = {}
     signals: dict[str, list[AnyRef]] = {}
@@ -77,6 +85,12 @@ class State(msgspec.Struct, gc=False):
     kept: dict[str, Kept] | msgspec.UnsetType = msgspec.UNSET  # left out while there is none
     outcome: Done | Failed | Cancelled | None = None
     generation: int = 0
+    called: Called | msgspec.UnsetType = msgspec.UNSET  # left out where nobody waits
+
+    @property
+    def depth(self) -> int:
+        """How many runs wait for this one, each for the next."""
+        return self.called.depth if self.called else 0
 
 
 class _Version(msgspec.Struct):

@@ -16,7 +16,7 @@ from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
 from everflow.core.frames import AnyFrame, BodyFrame, holds_budget, shields
 from everflow.core.mounting import Mount, mount, sites_of
-from everflow.core.ops import NodeOp, Op, QuestionOp, child_of
+from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, child_of
 from everflow.core.program import Program
 from everflow.core.refs import Built, Ref, oversize
 from everflow.core.state import Cancelled, Done, Failed, Kept, State
@@ -233,9 +233,10 @@ class Stepper:
     def _flow_of(self, frame: AnyFrame) -> Flow[Any, Any]:
         return self.sites[frame.position].flow
 
-    def _stop(self, op: Op) -> TypeGuard[NodeOp]:
+    def _stop(self, op: Op) -> TypeGuard[NodeOp | CallOp]:
         """Cancel an op. True when the world must close it, False when that closes it."""
-        if type(op) is NodeOp and not op.asking and op.since != self.seq:
+        asks = type(op) is NodeOp and op.asking
+        if isinstance(op, NodeOp | CallOp) and not asks and op.since != self.seq:
             if not op.stopping:
                 op.stopping = True
                 self.opened.append(op)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from everflow.core.frames import AnyFrame
-from everflow.core.ops import NodeOp, QuestionOp, TimerOp
+from everflow.core.ops import CallOp, NodeOp, QuestionOp, TimerOp
 from everflow.core.state import State
 
 __all__ = ["Upgrade", "apply", "read_upgrade", "upgrade_text"]
@@ -23,7 +23,7 @@ class Upgrade(msgspec.Struct, omit_defaults=True):
     """
 
     frames: list[AnyFrame] = []
-    ops: list[NodeOp | TimerOp | QuestionOp] = []
+    ops: list[CallOp | NodeOp | TimerOp | QuestionOp] = []
     positions: dict[str, str] = {}
     by: str = ""
 

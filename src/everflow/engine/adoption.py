@@ -19,6 +19,7 @@ from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
 from everflow.engine.admissions import Admissions
+from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader, lacks
@@ -48,6 +49,7 @@ class Adoption:
         self._parking = Parking(parts)
         self.block = self._parking.block
         self._pausing = Pausing(parts, self.claim_soon)
+        self.calls = Calls(parts, self.block, self.nudge)
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._inbox = Inbox(
             parts.recorder,
@@ -66,8 +68,7 @@ class Adoption:
         )
         self._after = 0
         self._version = -1
-        self._next_look = 0
-        self._next_claim = 0
+        self._next_look = self._next_claim = 0
         self._row_due: int | None = None
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
@@ -298,7 +299,7 @@ class Adoption:
         fresh = cell.machine.seq == 0 and cell.row.status in ACTIVE
         if moved is not None:
             parts.recorder.move(cell, Kind.MOVED, moved)
-        parts.recorder.touch(cell)
+        parts.recorder.take_up(cell)
         known = cell.machine.seq
         for arrival in arrivals:  # first of all: the code may be missing
             if isinstance(arrival.message, FIRST):

@@ -29,9 +29,9 @@ class Cell:
     """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
 
     __slots__ = (
-        "asked", "base_size", "bodies", "changed", "definition", "dropped", "grown", "held", "kept",
-        "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions", "row",
-        "running", "timers", "touched",
+        "asked", "base_size", "bodies", "called", "changed", "definition", "dropped", "grown",
+        "held", "kept", "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions",
+        "row", "running", "timers", "touched",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
@@ -52,6 +52,7 @@ class Cell:
         self.held = 0  # reactions to come that need it in memory
         self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops
         self.bodies: dict[str, Any] = {}  # direct-style code, by the path of its frame
+        self.called: set[str] = set()  # calls that are started, or will be by this draft
         self.nodes = self.questions = self.timers = 0
         self.count()
 

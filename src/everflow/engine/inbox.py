@@ -15,13 +15,14 @@ from msgspec.structs import replace
 
 from everflow.core.entries import Kind
 from everflow.core.matching import Fit
+from everflow.core.ops import CallOp
 from everflow.core.upgrade import upgrade_text
 from everflow.engine.answers import as_asked, position_of_name, position_of_tag
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.loader import Definitions
 from everflow.engine.recorder import Recorder
 from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, Early, Signal, UpgradeTo
+from everflow.store import Answer, Arrival, Cancel, ChildEnded, Early, Signal, UpgradeTo
 
 __all__ = ["Inbox"]
 
@@ -101,6 +102,10 @@ class Inbox:
                 self._kept(cell, message)
             elif isinstance(message, Signal):
                 self._signalled(cell, message)
+            elif isinstance(message, ChildEnded):
+                if type(cell.machine.state.ops.get(message.op)) is CallOp:
+                    payload, note = message.payload, message.kind
+                    recorder.record(cell, Kind.CHILD, message.op, payload, note=note)
             elif isinstance(message, UpgradeTo):
                 self._upgraded(cell, arrival.id, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:

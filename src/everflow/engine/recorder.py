@@ -7,21 +7,26 @@ only after the draft is committed, which is why the draft keeps what it releases
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.journal import base_entry, outcome_text
-from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp
+from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
+from everflow.core.state import Outcome
 from everflow.engine.cell import Cell
 from everflow.engine.questions import opened as row_of_question
 from everflow.store import (
     OUTCOMES,
     Batch,
+    ChildEnded,
     EntryRow,
+    Letter,
+    NewRun,
     QuestionClosed,
     QuestionOpened,
     RunChange,
@@ -29,14 +34,26 @@ from everflow.store import (
     Status,
 )
 
-__all__ = ["Draft", "Recorder", "change_of"]
+__all__ = ["Draft", "Ending", "Recorder", "change_of"]
 
+RESTING = frozenset({Status.WAITING, Status.SUSPENDED})
 RUNNING_FLOOR = 16  # times as much must have come while a run is running: it may rest soon
+
+
+class Ending(NamedTuple):
+    """How a run that was called ended, as its caller is told."""
+
+    outcome: Outcome
+    kind: Literal["result", "error", "cancelled"]
+    payload: str
 
 
 @dataclass(slots=True)
 class Draft:
-    """A batch in the making. ``releases``: ops that may begin once it is committed."""
+    """A batch in the making. ``releases``: ops that may begin once it is committed.
+
+    ``calls`` are to be seen to before it is closed, ``called`` the touched runs that have a caller.
+    """
 
     entries: list[EntryRow] = field(default_factory=list)
     changes: list[RunChange] = field(default_factory=list)
@@ -44,6 +61,11 @@ class Draft:
     closed: list[QuestionClosed] = field(default_factory=list)
     arrivals: list[int] = field(default_factory=list)
     definitions: list[tuple[str, str]] = field(default_factory=list)
+    starts: list[NewRun] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    calls: deque[tuple[Cell, CallOp]] = field(default_factory=deque)
+    called: list[Cell] = field(default_factory=list)
+    endings: dict[int, Ending] = field(default_factory=dict)
     releases: list[tuple[Cell, NodeOp]] = field(default_factory=list)
     touched: dict[int, Cell] = field(default_factory=dict)
     recorded: int = 0  # results of nodes that were counted as unrecorded
@@ -74,6 +96,8 @@ class Draft:
             closed=self.closed,
             arrivals=self.arrivals,
             definitions=self.definitions,
+            starts=self.starts,
+            letters=self.letters,
         )
 
 
@@ -102,6 +126,18 @@ class Recorder:
         if not cell.touched:
             cell.touched = True
             self.draft.touched[cell.row.no] = cell
+            if cell.machine.state.called:
+                self.draft.called.append(cell)
+
+    def take_up(self, cell: Cell) -> None:
+        """A run came into memory. One that rests has its calls in the store with what it rests by.
+
+        All others' are sent again.
+        """
+        self.touch(cell)
+        if cell.row.status not in RESTING:
+            ops = cell.machine.state.ops.values()
+            self.draft.calls += [(cell, op) for op in ops if type(op) is CallOp]
 
     def record(
         self,
@@ -158,6 +194,8 @@ class Recorder:
                 self._note_opened(cell, op)
             elif not op.stopping:
                 cell.nodes += 1
+            if type(op) is CallOp:
+                self.draft.calls.append((cell, op))
         for op in ops:  # now that the counts are right: what was opened may be stopped at once
             self._opened(cell, op)
 
@@ -209,7 +247,16 @@ class Recorder:
         outcome = machine.outcome
         if outcome is not None and ended:
             row.ended, row.outcome = self.now, outcome_text(outcome)
+            if row.no in draft.endings and row.parent is not None:
+                draft.letters.append(self._news(cell, row.parent, draft.endings[row.no]))
         draft.changes.append(change_of(row))
+
+    def _news(self, cell: Cell, parent: str, ending: Ending) -> Letter:
+        """What a caller is told, provided that the store takes the outcome."""
+        op = cell.machine.state.called.op  # type: ignore[union-attr]  # it has an ending
+        _, kind, payload = ending
+        told = ChildEnded(no=0, op=op, kind=kind, payload=payload, at=self.now)
+        return Letter(run=parent, message=told, of=cell.row.no)
 
     def _rebase(self, draft: Draft, cell: Cell) -> None:
         """Write a snapshot: the fold begins at it from now on."""

@@ -180,10 +180,10 @@ class Scheduler:
         try:
             most = self.config.batch * (1 if self._pending is None else 2)
             room = most - len(self.recorder.draft.entries)
-            if room > 0 and not self.draining:
-                self.dispatcher.run_inline(room)
             if not self.draining:
+                self.dispatcher.run_inline(max(room, 0))
                 self.dispatcher.begin_pooled()
+            self.adoption.calls.look()
         except StoreError as error:
             self._in_trouble(error)
             return

@@ -10,6 +10,9 @@ __all__ = [
     "BodyContinued",
     "BodyMisuse",
     "BodySuspended",
+    "CallTooDeep",
+    "ChildCancelled",
+    "ChildFailed",
     "DeadlineExpired",
     "FlowError",
     "FlowTimeout",
@@ -123,6 +126,24 @@ class DeadlineExpired(FlowError):
     """A question's deadline passed and it has no default."""
 
     code = "deadline_expired"
+
+
+class ChildFailed(FlowError):
+    """A run that was called failed: ``data`` says which, ``others`` begins with its own error."""
+
+    code = "child_failed"
+
+
+class ChildCancelled(FlowError):
+    """A run that was called was cancelled, and not by its caller."""
+
+    code = "child_cancelled"
+
+
+class CallTooDeep(FlowError):
+    """So many runs wait for one another already that another call would be one too many."""
+
+    code = "call_too_deep"
 
 
 class UnhandledFailure(FlowError):

@@ -21,7 +21,7 @@ from everflow.core.journal import fold, state_text, take
 from everflow.core.machine import Machine
 from everflow.core.matching import Matching
 from everflow.core.node import Node
-from everflow.core.ops import NodeOp, Op, QuestionOp, TimerOp, input_of
+from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
 from everflow.core.refs import FAILURE_PREFIX, SMALL, Ref, compose
 from everflow.core.registry import Registry, default_registry
@@ -117,6 +117,23 @@ class Driver:
         """A signal comes."""
         return self.tell(Kind.SIGNAL, name, self.encode(value))
 
+    def child(self, which: str, value: object) -> Self:
+        """A run that was called gave its value."""
+        return self._ended(which, "result", self.encode(value))
+
+    def child_failed(self, which: str, error: BaseException | str = "boom") -> Self:
+        """A run that was called failed."""
+        raised = RuntimeError(error) if isinstance(error, str) else error
+        return self._ended(which, "error", encode_error(reify(raised, self.registry.types, ".")))
+
+    def child_cancelled(self, which: str) -> Self:
+        """A run that was called is cancelled."""
+        return self._ended(which, "cancelled", "null")
+
+    def _ended(self, which: str, how: str, payload: str) -> Self:
+        found = [op.id for op in self.calls() if which in {op.id, op.position, op.flow}]
+        return self.tell(Kind.CHILD, self._only(found, which), payload, note=how)
+
     def fire(self, which: str | None = None) -> Self:
         """A timer is due: the one named, or the earliest. The clock jumps there."""
         timers = [op for op in self.commands() if isinstance(op, TimerOp)]
@@ -178,6 +195,10 @@ class Driver:
     def stopping(self) -> list[str]:
         """The ids of nodes that are to be stopped."""
         return [op.id for op in self.commands() if isinstance(op, NodeOp) and op.stopping]
+
+    def calls(self) -> list[CallOp]:
+        """The runs that were called and haven't ended."""
+        return [op for op in self.commands() if isinstance(op, CallOp)]
 
     def questions(self) -> list[QuestionOp]:
         """The open questions."""

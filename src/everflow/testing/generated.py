@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from everflow.core.algebra import ask, const, fail, receive, suspend
+from everflow.core.algebra import ask, call, const, fail, receive, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -30,7 +30,7 @@ from everflow.core.expressions import it
 from everflow.core.faults import Failure
 from everflow.core.flow import Flow
 from everflow.core.node import node
-from everflow.core.ops import NodeOp, QuestionOp, ReceiveOp, TimerOp
+from everflow.core.ops import CallOp, NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.errors import WrongArgument
 from everflow.testing.driver import Driver
@@ -89,6 +89,8 @@ def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
         ask(TAGS[0], int, notify=wrap, show=kind_of, within=timedelta(hours=1), default=3),
         ask(TAGS[1], bool, escalate=wrap, within=timedelta(hours=1)),
         sleep(60),
+        call(TAGS[0]),
+        call(TAGS[1], detached=True),
         receive(TAGS[0]),
         receive(TAGS[1], int, within=timedelta(hours=2), default=5),
     ]
@@ -185,6 +187,8 @@ def close(driver: Driver) -> None:
             driver.answer(op.tag, "skip", op.occurrence)
         elif isinstance(op, ReceiveOp):
             driver.signal(op.name, None)
+        elif isinstance(op, CallOp):
+            driver.child_cancelled(op.id)
         elif op.stopping:
             driver.stopped(op.id)
         else:
@@ -197,6 +201,10 @@ def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
     for op in driver.commands():
         if isinstance(op, TimerOp):
             yield partial(driver.fire, op.id)
+        elif isinstance(op, CallOp):
+            yield partial(driver.child, op.id, value)
+            yield partial(driver.child_failed, op.id)
+            yield partial(driver.child_cancelled, op.id)
         elif isinstance(op, QuestionOp):
             yield partial(driver.answer, op.tag, value, op.occurrence)
         elif (
@@ -206,13 +214,17 @@ def _possible(data: st.DataObject, driver: Driver) -> Iterator[Tell]:
             if op.stopping:
                 yield partial(driver.stopped, op.id)
         elif isinstance(op, NodeOp) and not op.asking:
-            yield partial(driver.result, op.id, value, ticks=ticks)
-            yield partial(driver.error, op.id, ticks=ticks)
-            if op.stopping:
-                yield partial(driver.stopped, op.id, ticks=ticks)
+            yield from _ends(driver, op, value, ticks)
             if len(op.answers) < len(TAGS):
                 yield partial(driver.wanted, op.id, tag)
     yield partial(driver.early, tag, value)
     yield partial(driver.signal, tag, value)
     if data.draw(st.integers(0, 19)) == 0:
         yield driver.cancel
+
+
+def _ends(driver: Driver, op: NodeOp, value: Any, ticks: int) -> Iterator[Tell]:
+    yield partial(driver.result, op.id, value, ticks=ticks)
+    yield partial(driver.error, op.id, ticks=ticks)
+    if op.stopping:
+        yield partial(driver.stopped, op.id, ticks=ticks)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from everflow.core.frames import AnyFrame, holds_budget, owes_undo
 from everflow.core.journal import fold, restore, snapshot
 from everflow.core.machine import Machine
-from everflow.core.ops import NodeOp, Op, QuestionOp, position_of
+from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, position_of
 from everflow.core.program import Program
 from everflow.core.state import State, live_seqs
 
@@ -59,7 +59,7 @@ def _check_frames(machine: Machine) -> None:
 def _check_closing(state: State, frame: AnyFrame) -> None:
     for name in getattr(frame, "closing", ()):
         op, saga = state.ops.get(name), state.frames.get(name)
-        stops = isinstance(op, NodeOp) and op.stopping and op.parent == frame.path
+        stops = isinstance(op, NodeOp | CallOp) and op.stopping and op.parent == frame.path
         undoes = saga is not None and owes_undo(saga) and saga.parent == frame.path
         _claim(stops or undoes, "what a frame waits for is being closed, and told to it", name)
     if owes_undo(frame) and frame.cancelled and frame.parent:
@@ -78,10 +78,9 @@ def _check_op(machine: Machine, op: Op) -> None:
     _claim(op.since <= state.seq, "an op waits for a seq that was told", op)
     parent = state.frames.get(op.parent)
     _claim(not op.parent or parent is not None, "an op's parent exists", op)
+    if isinstance(op, NodeOp | CallOp) and op.stopping and parent is not None:
+        _claim(op.id in getattr(parent, "closing", ()), "a frame waits for what it stops", op)
     if isinstance(op, NodeOp):
-        if op.stopping and parent is not None:
-            closing = getattr(parent, "closing", ())
-            _claim(op.id in closing, "a frame waits for what it stops", op)
         asks = [o for o in state.ops.values() if isinstance(o, QuestionOp) and o.asker == op.id]
         _claim(len(asks) == int(op.asking), "a node that asks has one question", op)
     elif isinstance(op, QuestionOp) and op.asker:
@@ -91,7 +90,7 @@ def _check_op(machine: Machine, op: Op) -> None:
 
 def _left(machine: Machine, op: Op) -> bool:
     """Whether the op was awaited by a body that is gone, and is still to be stopped."""
-    return machine.program.bodies and isinstance(op, NodeOp) and op.stopping
+    return machine.program.bodies and isinstance(op, NodeOp | CallOp) and op.stopping
 
 
 def _check_ends(state: State) -> None:

@@ -13,7 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.views import outcome_view, question_view, run_view, token_of, why
+from everflow.cli.views import children_view, outcome_view, question_view, run_view, token_of, why
 from everflow.cli.words import ago
 from everflow.engine.connect import Connection
 from everflow.engine.replies import split_token
@@ -51,6 +51,7 @@ def status(here: Here, *, run: str, length: float | None) -> None:
         row = handle.row()
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
         found = flows.questions(run)
+        view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in found]
         now = flows.client.clock.wall()
     if here.json:
@@ -80,6 +81,7 @@ def status(here: Here, *, run: str, length: float | None) -> None:
     help="Only runs of that status; may be repeated.",
 )
 @click.option("--flow", metavar="NAME", help="Only runs of that flow.")
+@click.option("--parent", metavar="RUN", help="Only runs that this run called.")
 @click.option("--tag", metavar="TAG", help="Only what has an open question of that tag.")
 @click.option("--label", "pairs", metavar="NAME=VALUE", multiple=True, help="Only with that label.")
 @click.option(
@@ -126,6 +128,7 @@ def _query(flows: Connection, given: dict[str, Any]) -> RunQuery:
     return RunQuery(
         status=tuple(Status(name) for name in given["statuses"]),
         flow=given["flow"],
+        parent=given["parent"],
         tag=given["tag"],
         labels=tuple(labels(given["pairs"]).items()),
         since=given["since"],

@@ -27,7 +27,7 @@ from everflow.core.frames import (
     SagaFrame,
     TicksFrame,
 )
-from everflow.core.ops import NodeOp, QuestionOp, ReceiveOp, TimerOp
+from everflow.core.ops import CallOp, NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.core.refs import Built, Literal, Ref
 from everflow.core.state import Cancelled, Done, Failed, State
@@ -193,10 +193,15 @@ def _receive_op(op: ReceiveOp) -> tuple[Mark, list[str]]:
     return Mark.WAITING, words if op.due is None else [*words, f"until {moment(op.due)}"]
 
 
+def _call_op(op: CallOp) -> tuple[Mark, list[str]]:
+    return (Mark.STOPPING if op.stopping else Mark.WAITING), [f"for its run of {literal(op.flow)}"]
+
+
 _OPS: dict[type, Callable[[Any], tuple[Mark, list[str]]]] = {
     NodeOp: _node_op,
     QuestionOp: _question_op,
     ReceiveOp: _receive_op,
+    CallOp: _call_op,
     TimerOp: _timer_op,
 }
 _FRAMES: dict[type, Callable[[Site, Any], str]] = {

@@ -249,6 +249,11 @@ def _ask(data: Data) -> Words:
     return Words(title, title, tuple(details))
 
 
+def _call(data: Data) -> Words:
+    title = f"call {literal(data['flow'])}"
+    return Words(title, title, ("detached",) if data.get("detached") else ())
+
+
 def _receive(data: Data) -> Words:
     title = f"receive {literal(data['name'])}"
     details = [f"within {span(data['within'])}"] if "within" in data else []
@@ -280,6 +285,7 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "ambient": _ambient,
     "ask": _ask,
     "body": _body,
+    "call": _call,
     "const": _const,
     "dag": _dag,
     "each": _each,
