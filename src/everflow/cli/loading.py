@@ -23,7 +23,15 @@ from everflow.core.registry import default_registry
 from everflow.engine.schedules.spec import Schedule
 from everflow.errors import ConfigurationError, EverflowError, FlowError, NoSuchFlow
 
-__all__ = ["find_flow", "is_flow_name", "load", "load_all", "provided", "schedules_of"]
+__all__ = [
+    "find_flow",
+    "is_flow_name",
+    "load",
+    "load_all",
+    "provided",
+    "schedules_of",
+    "to_start",
+]
 
 _PLAIN_SHIFT = re.compile(r"unsupported operand type\(s\) for >>: '(\w+)' and '(\w+)'")
 _FUNCTIONS = frozenset({"function", "builtin_function_or_method", "type", "method"})
@@ -134,6 +142,14 @@ def find_flow(name: str, here: Here) -> tuple[Flow[Any, Any], list[ModuleType]]:
     place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
     module = load(place)
     return _flow_in(module, place, attribute), [*modules, module]
+
+
+def to_start(name: str, here: Here) -> Flow[Any, Any] | str:
+    """The flow of such a name; the name itself where it is registered nowhere here."""
+    if is_flow_name(name):
+        return find_flow(name, here)[0]
+    load_all(here)
+    return default_registry().flows.get(name, name)
 
 
 def _flow_in(module: ModuleType, place: str, attribute: str) -> Flow[Any, Any]:

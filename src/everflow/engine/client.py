@@ -18,7 +18,8 @@ from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
-from everflow.core.values import Reader, encode, parse, untagged
+from everflow.core.values import encode, parse, untagged
+from everflow.engine.currents import input_checks, require_current
 from everflow.engine.debounce import dropped
 from everflow.engine.erasing import erase
 from everflow.engine.ids import Random, new_key, new_run_id
@@ -90,7 +91,7 @@ class Client(Operator):
         self._unclear = unclear
         self.queues = Queues(store, clock, nudge)
         self._known: set[str] = set()  # definitions that this client wrote
-        self._checked: dict[str, list[Reader]] = {}  # definitions that may be started
+        self._checked: dict[str, Sequence[Callable[[str], object]]] = {}  # what may be started
         self._taken = Taken(store)
         self._start = Group(self._send_starts)
         self.accept = Group[Message, Verdict](self._send_messages, config.batch)
@@ -109,14 +110,17 @@ class Client(Operator):
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
         debounce = place.pop("debounce", None)
-        prepared = self._prepare(flow, value, key, labels, place)
+        prepared = self._prepare(self.definition(flow), value, key, labels, place)
         return self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
 
     def start_all(
         self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
     ) -> list[RunRow]:
         """Start a run for each value, in few transactions."""
-        prepared = [self._prepare(flow, value, None, None, place) for value in values]
+        if not values:
+            return []
+        definition = self.definition(flow)
+        prepared = [self._prepare(definition, value, None, None, place) for value in values]
         size = self._config.batch
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
@@ -124,7 +128,12 @@ class Client(Operator):
         return rows
 
     def definition(self, flow: Flow[Any, Any] | str) -> Definition:
-        """The definition that a start takes; checks that another process could run it."""
+        """The definition that a start takes; checks that another process could run it.
+
+        By a name that isn't known here: the one that a worker last had for it.
+        """
+        if isinstance(flow, str) and flow not in self.registry.flows:
+            return self._recorded(flow)
         if isinstance(flow, str):
             name, given = flow, self.registry.flow(flow)
         elif isinstance(flow, Flow):
@@ -144,15 +153,22 @@ class Client(Operator):
             self._checked[definition.hash] = input_readers(definition, self.registry.types)
         return definition
 
+    def _recorded(self, name: str) -> Definition:
+        current = require_current(self.store, name, self.registry.flows)
+        definition = self.definitions.pinned(current.definition)
+        if not definition.missing:
+            self._admit(definition)
+        self._checked[definition.hash] = input_checks(current)
+        return definition
+
     def _prepare(
         self,
-        flow: Flow[Any, Any] | str,
+        definition: Definition,
         value: Any,
         key: str | None,
         labels: Mapping[str, str] | None,
         place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
-        definition = self.definition(flow)
         if key is not None and not 0 < len(key) <= LONGEST_KEY:
             raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
@@ -190,8 +206,8 @@ class Client(Operator):
 
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
-        for new, _, _ in items:
-            if not new.no and not new.queue:
+        for new, definition, _ in items:
+            if not new.no and not new.queue and not definition.missing:
                 new.owner, new.no = self._owner()
                 new.status = Status.RUNNING if new.owner else Status.QUEUED
             owned.append(new)

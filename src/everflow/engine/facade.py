@@ -22,6 +22,7 @@ from everflow.core.node import Place
 from everflow.core.registry import Registry, default_registry
 from everflow.engine.aio import AsyncEngine
 from everflow.engine.client import Client, Started
+from everflow.engine.currents import write_currents
 from everflow.engine.dependencies import check_needs, open_all
 from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
@@ -132,6 +133,9 @@ class Engine(Upkeep, Operating[Run[Any]]):
             self._begin(store, given, loop, stack)
             self._stack = stack.pop_all()
         try:
+            if not self._guest:
+                client = self._alive()
+                write_currents(client.store, client.definitions, at=client.clock.wall())
             self._book().declare(self._declared)
         except BaseException:
             self.close()

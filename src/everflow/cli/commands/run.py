@@ -8,7 +8,7 @@ import click
 
 from everflow.cli.exits import of_status
 from everflow.cli.inputs import labels, read_value
-from everflow.cli.loading import find_flow, provided
+from everflow.cli.loading import find_flow, provided, to_start
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_outcome, paint_questions
@@ -111,10 +111,11 @@ def start(
 ) -> None:
     """Start a run of FLOW on INPUT, for a worker to take.
 
-    Prints the run's id once the run is durable. Nothing is executed here.
+    Prints the run's id once the run is durable. Nothing is executed here. FLOW may be the name
+    alone of a flow that a worker of this store ever knew: no code is needed then.
     """
     where: Any = {name: given for name, given in place.items() if given is not None}
-    found, _ = find_flow(flow, here)
+    found = to_start(flow, here)
     given, _ = read_value(value)
     with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:
         row = flows.start(found, given, key=key, labels=labels(pairs), **where).row()

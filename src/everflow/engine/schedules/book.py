@@ -151,7 +151,7 @@ class Book:
 
         def start(body: Body, now: int) -> _Change:
             plan, standing = body.plan, body.standing
-            hash_, definitions = definition_of(self._client.definitions, plan)
+            hash_, definitions = definition_of(self._store, self._client.definitions, plan)
             run = begun(run_id, name, plan, hash_, key=whole, at=now, now=now)
             if self._store.find_key(plan.flow, whole) is None:
                 beside = plan.rules.overlap is Overlap.ALLOW
@@ -192,7 +192,7 @@ class Book:
         if plan.rules.overlap is not Overlap.ALLOW:
             backlog = tuple(sorted({*standing.backlog, *instants}))
             return _Change(_with(body, backlog=backlog, since=standing.since or now))
-        hash_, definitions = definition_of(self._client.definitions, plan)
+        hash_, definitions = definition_of(self._store, self._client.definitions, plan)
         home = self._store.info().id
         runs = [run_of(home, name, plan, hash_, at=at, now=now) for at in instants]
         return _Change(_with(body, started=standing.started + len(runs)), runs, definitions)

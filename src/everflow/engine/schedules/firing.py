@@ -179,7 +179,9 @@ class Ticker:
         active = tuple(run for run in standing.active if self._goes_on(run))
         then = now - plan.delay(name)
         decision = decide(plan.rules, plan.pattern(), standing, now=then, active=active)
-        hash_, definitions = definition_of(self._definitions, plan) if decision.start else ("", [])
+        hash_, definitions = (
+            definition_of(self._store, self._definitions, plan) if decision.start else ("", [])
+        )
         starts = [run_of(self._home, name, plan, hash_, at=at, now=now) for at in decision.start]
         standing = _with_runs(decision, starts, plan)
         put = Put(

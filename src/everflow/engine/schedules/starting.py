@@ -10,12 +10,13 @@ import hashlib
 from datetime import UTC
 
 from everflow.core.entries import Entry, Kind, row_of
+from everflow.engine.currents import current_of
 from everflow.engine.ids import new_run_id
 from everflow.engine.loader import Definitions
 from everflow.engine.schedules.pattern import moment_of
 from everflow.engine.schedules.policy import Standing, look_at
 from everflow.engine.schedules.spec import LABEL, Plan
-from everflow.store import NewRun
+from everflow.store import NewRun, Store
 
 __all__ = ["begun", "definition_of", "due_of", "key_of", "run_of"]
 
@@ -32,13 +33,19 @@ def due_of(name: str, plan: Plan, standing: Standing, now: int) -> int | None:
     return None if due is None else due + delay
 
 
-def definition_of(known: Definitions, plan: Plan) -> tuple[str, list[tuple[str, str]]]:
+def definition_of(
+    store: Store, known: Definitions, plan: Plan
+) -> tuple[str, list[tuple[str, str]]]:
     """The hash of the flow's definition, and what is to be written along with it.
 
-    Today's, as for any start by name, where the flow is known here; else the one that was declared.
+    As for any start by name: today's where the flow is known here, else the one that a worker last
+    had for it; and if none ever did, the one that was declared.
     """
     today = known.today(plan.flow)
-    return (plan.definition, []) if today is None else (today.hash, [(today.hash, today.body)])
+    if today is not None:
+        return today.hash, [(today.hash, today.body)]
+    current = current_of(store, plan.flow)
+    return (plan.definition if current is None else current.definition), []
 
 
 def run_of(store: str, name: str, plan: Plan, definition: str, *, at: int, now: int) -> NewRun:

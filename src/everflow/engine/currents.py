@@ -1,0 +1,107 @@
+"""Which definition a start by name takes where the flow's code isn't: the one that ran here last.
+
+Whoever executes flows writes down, as it begins, what they are: a record of kind "current" for each
+name. A web process, a schedule or a script that doesn't import the flow starts that. The last
+worker to begin has its say, so that a rollback counts as a deploy does. A process that has the code
+never looks here: it starts what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import msgspec
+
+from everflow.core.definition import Definition
+from everflow.core.schemas import Schema, check, schema_of
+from everflow.core.values import parse, untagged
+from everflow.engine.inputs import durable_names, first_annotations
+from everflow.engine.loader import Definitions
+from everflow.errors import NoSuchFlow, UnnamedLeaf, UnresolvedName, ValueMismatch
+from everflow.store import Put, Store
+
+__all__ = ["Current", "current_of", "input_checks", "require_current", "write_currents"]
+
+KIND = "current"
+MOST_SHOWN = 20
+
+
+class Current(msgspec.Struct, frozen=True):
+    """``definition``: its hash. ``inputs``: JSON Schemas, all of which an input must fit."""
+
+    definition: str
+    inputs: tuple[Schema, ...] = ()
+
+
+def write_currents(store: Store, definitions: Definitions, *, at: int) -> None:
+    """Write down what the flows are that are known here, where that is new.
+
+    A flow with a part that no other process could find by name is left out.
+    """
+    found = {name: definitions.of_flow(name, f) for name, f in definitions.registry.flows.items()}
+    known = {}
+    names = sorted(found)
+    while names:  # a page at a time, as the store gives them
+        page = store.records(KIND, keys=names[:500])
+        known.update({record.key: record.body for record in page})
+        del names[:500]
+    puts, fresh = [], {}
+    for name, definition in found.items():
+        body = _body_of(definition)
+        if body is not None and known.get(name) != body:
+            puts.append(Put(kind=KIND, key=name, body=body))
+            fresh[definition.hash] = definition.body
+    if puts:
+        store.write(puts, at=at, definitions=list(fresh.items()))
+
+
+def _body_of(definition: Definition) -> str | None:
+    try:
+        durable_names(definition)
+    except UnnamedLeaf:
+        return None
+    schemas = (schema_of(annotation) for annotation in first_annotations(definition))
+    current = Current(definition.hash, tuple(schema for schema in schemas if schema))
+    return msgspec.json.encode(current, order="deterministic").decode()
+
+
+def current_of(store: Store, name: str) -> Current | None:
+    """What the flow of that name is by the last worker that knew it; None if none ever did."""
+    record = next(iter(store.records(KIND, keys=[name])), None) if name else None
+    if record is None:
+        return None
+    try:
+        return msgspec.json.decode(record.body, type=Current)
+    except msgspec.DecodeError as error:
+        raise UnresolvedName(
+            f"what the flow {name} is by now can't be read: {error}",
+            hint="start a worker that has the flow: it writes that anew",
+        ) from error
+
+
+def require_current(store: Store, name: str, known: Iterable[str]) -> Current:
+    """The same; NoSuchFlow when no worker ever knew it. ``known``: the flows whose code is here."""
+    found = current_of(store, name)
+    if found is None:
+        recorded = (record.key for record in store.records(KIND, limit=MOST_SHOWN))
+        names = ", ".join(sorted({*known, *recorded})[:MOST_SHOWN]) or "none"
+        raise NoSuchFlow(
+            f"no flow named {name!r:.80} is known here, and no worker ever had one on this store;"
+            f" known are: {names}",
+            hint="import the module that defines it, or start a worker that does: from then on"
+            " it is started by its name alone",
+        )
+    return found
+
+
+def input_checks(current: Current) -> list[Callable[[str], object]]:
+    """Check an input as far as data can: ValueMismatch for a payload that doesn't fit."""
+    return [partial(_check_input, schema) for schema in current.inputs]
+
+
+def _check_input(schema: Schema, payload: str) -> None:
+    problem = check(untagged(parse(payload)), schema)
+    if problem is not None:
+        fits = msgspec.json.encode(schema).decode()
+        raise ValueMismatch(problem, hint=f"it must fit {fits:.500}")
