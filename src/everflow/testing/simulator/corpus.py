@@ -10,7 +10,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from everflow.core.algebra import ask, const, fail, flow, suspend
+from everflow.core.algebra import ask, call, const, fail, flow, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -22,6 +22,7 @@ from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep
+from everflow.core.expressions import it
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry
 from everflow.testing.simulator.nodes import (
@@ -106,6 +107,7 @@ def corpus(registry: Registry) -> list[Subject]:
         **_joins(),
         **_lists(),
         **_graphs(),
+        **_calls(),
     }
     made = []
     for name, (body, early) in flows.items():
@@ -189,6 +191,33 @@ def _lists() -> dict[str, tuple[Any, tuple[str, ...]]]:
             (),
         ),
         "each of none": (try_catch(up >> identity >> each(thrice) >> summed, rescue), ()),
+    }
+
+
+def _calls() -> dict[str, tuple[Any, tuple[str, ...]]]:
+    """Flows that call themselves: awaited, cancelled by a timeout, undone, and let go."""
+    minute = timedelta(minutes=1)
+    around = sequence(more, parallel(call("calling_around"), away >> sleep(20)), total)
+    return {
+        "calling": (
+            branch(enough, suspend("leaf", int).keep() >> kept, more >> call("calling") >> up),
+            ("leaf",),
+        ),
+        "calling around": (branch(enough, up, try_catch(timeout(minute, around), rescue)), ()),
+        "calling back": (
+            branch(enough, broken, try_catch(saga((more, back), call("calling_back")), rescue)),
+            (),
+        ),
+        "calling on": (
+            branch(enough, thrice, more >> call("calling_on", detached=True).keep() >> it[0]),
+            (),
+        ),
+        "calling many": (
+            branch(
+                enough, up, spread >> each(more >> more >> more >> call("calling_many")) >> summed
+            ),
+            (),
+        ),
     }
 
 

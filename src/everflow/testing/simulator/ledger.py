@@ -32,27 +32,15 @@ from everflow.store import (
     Status,
 )
 from everflow.stores.memory import MemoryStore
+from everflow.testing.simulator.calling import Ties
+from everflow.testing.simulator.untrue import Untrue, claim
 
-__all__ = ["Ledger", "Untrue", "claim"]
+__all__ = ["Ledger"]
 
-SAID = {Kind.AWAITED, Kind.CONTINUED}  # by bodies
+SAID = {Kind.AWAITED, Kind.CONTINUED, Kind.CHILD}  # by bodies, and by runs that were called
 CLOSING = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.FIRED, Kind.ANSWER, *SAID})
 RECORDED = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.WANTED, *SAID})
 Op = tuple[int, str]  # run number, op id
-
-
-class Untrue(AssertionError):
-    """A sentence of the contract didn't hold."""
-
-    def __init__(self, sentence: str, where: object = "") -> None:
-        super().__init__(f"{sentence}: {where}" if where != "" else sentence)
-        self.sentence = sentence
-
-
-def claim(holds: bool, sentence: str, where: object = "") -> None:  # noqa: FBT001 - it reads as a claim
-    """Raise Untrue unless it holds."""
-    if not holds:
-        raise Untrue(sentence, where)
 
 
 class Ledger:
@@ -69,6 +57,7 @@ class Ledger:
         self.journals: dict[int, list[Entry]] = {}
         self.machines: dict[int, Machine] = {}
         self.bodies: dict[int, list[str]] = {}
+        self.ties = Ties(base, self.machines, self.journals)
         self.closed: set[Op] = set()
         self.closers: dict[Op, Entry] = {}  # what closed a question
         self.gone: set[int] = set()
@@ -242,6 +231,7 @@ class Ledger:
             same = snapshot(machine) == entry.payload
             claim(same, "a base is the fold of what is before it", (no, entry.seq))
         self._check_fired(no, machine, entry)
+        self.ties.check_entry(no, entry)
         try:
             take(machine, entry, lambda hash_: self._program_of(row.flow, hash_))
         except FlowError as error:

@@ -17,8 +17,9 @@ from everflow.engine.taken import Taken
 from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
 from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore
-from everflow.testing.simulator.ledger import Ledger, claim
+from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.untrue import claim
 
 __all__ = ["People", "Told", "may_answer"]
 

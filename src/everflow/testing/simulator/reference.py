@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from everflow.core.combine.call import Call
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Timeout, TryCatch
 from everflow.core.combine.dag import Dag
@@ -35,6 +36,7 @@ from everflow.core.program import Program
 from everflow.core.values import Reader, Types, decode, encode
 from everflow.engine.noderun import NodeRun
 from everflow.errors import NotAList, WrongArgument
+from everflow.testing.simulator.joining import awaited, joined
 
 __all__ = ["Raised", "Undecided", "reference"]
 
@@ -58,6 +60,7 @@ class Walk:
         self._fired = {e.op for e in journal if e.kind == Kind.FIRED}
         self._signals: dict[str, list[str]] = defaultdict(list)
         self._ended = {e.op for e in journal if e.kind in {Kind.RESULT, Kind.ERROR}}
+        self._children = {e.op: e for e in journal if e.kind == Kind.CHILD}
         self._journal = journal
         self._racing = 0  # how many races there are around
         self._early: dict[str, list[str]] = defaultdict(list)
@@ -99,7 +102,7 @@ class Walk:
         try:
             given = node(*arguments, **keywords)
             if hasattr(given, "send"):
-                given = _awaited(given)
+                given = awaited(given)
         except Exception as error:
             raise Raised from error
         return decode(encode(given, self._types), self._types)
@@ -160,6 +163,14 @@ class Walk:
         if self._signals[flow.name]:
             return decode(self._signals[flow.name].pop(0), self._types)
         raise Undecided(path)
+
+    def _call(self, site: Site, path: str, value: Any) -> Any:
+        ended = self._children.get(path)
+        if ended is None:
+            raise Undecided(path)
+        if ended.note != "result":
+            raise Raised
+        return decode(ended.payload, self._types)
 
     def _sleep(self, site: Site, path: str, value: Any) -> Any:
         if path not in self._fired:
@@ -244,10 +255,10 @@ class Walk:
         given = {name: ends[name] for name in names if name in ends}
         if flow.policy.settles:
             given = {name: _settled(end) for name, end in given.items()}
-        joined = _joined(flow, given)
+        values = joined(flow, given)
         if flow.then is None:
-            return joined
-        followed = self._kid(site, path, "then", joined)
+            return values
+        followed = self._kid(site, path, "then", values)
         if undecided is not None:  # the whole ends once all have
             raise undecided
         return followed
@@ -351,6 +362,7 @@ class Walk:
         Failed: _failed,
         Suspend: _suspend,
         Ask: _ask,
+        Call: _call,
         Sleep: _sleep,
         Receive: _receive,
         Steps: _steps,
@@ -374,24 +386,6 @@ def _settled(end: Any) -> Settled[Any]:
     if isinstance(end, Raised):
         return Settled(ok=False, error=ERROR)
     return Settled(ok=True, value=end)
-
-
-def _joined(flow: Parallel, given: dict[str, Any]) -> Any:
-    if flow.policy.name == "first":
-        return next(iter(given.values()))
-    if flow.form == "dict":
-        return given
-    return list(given.values()) if flow.policy.early else tuple(given.values())
-
-
-def _awaited(coroutine: Any) -> Any:
-    """What a coroutine gives that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    coroutine.close()
-    raise WrongArgument("the reference can't wait for the world in an async node")
 
 
 def reference(program: Program, types: Types, journal: Sequence[Entry]) -> Any:

@@ -11,14 +11,14 @@ from random import Random
 
 from everflow.core.frames import owes_undo
 from everflow.core.journal import read_outcome, snapshot
-from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.ops import CallOp, QuestionOp, TimerOp
 from everflow.core.refs import compose
 from everflow.core.state import Cancelled, Done
 from everflow.core.values import encode
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, RunRow, Status
 from everflow.testing.shadow import check, check_fold
-from everflow.testing.simulator.ledger import Untrue, claim
 from everflow.testing.simulator.reference import Raised, Undecided, reference
+from everflow.testing.simulator.untrue import Untrue, claim
 from everflow.testing.simulator.world import SECOND, World
 
 __all__ = ["finish", "settle"]
@@ -106,15 +106,17 @@ def _check_run(world: World, row: RunRow) -> None:
         return
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
-    undoing = machine.state.cancelling and any(map(owes_undo, machine.state.frames.values()))
-    claim(undoing or not row.cancel, "a cancelled run ends", where)
+    world.ledger.ties.check_rest(row)
     ops = machine.commands()
+    calls = sum(type(op) is CallOp for op in ops)
+    undoing = machine.state.cancelling and any(map(owes_undo, machine.state.frames.values()))
+    claim(undoing or bool(calls) or not row.cancel, "a cancelled run ends", where)
     timers = [op for op in ops if type(op) is TimerOp]
     questions = {(op.tag, op.occurrence) for op in ops if type(op) is QuestionOp}
-    rests = len(timers) + len(questions) == sum(not _asks(op) for op in ops)
+    rests = len(timers) + len(questions) + calls == sum(not _asks(op) for op in ops)
     claim(rests, "no run is stuck", (where, ops))
     wanted = Status.SUSPENDED if questions else Status.WAITING
-    if undoing:
+    if machine.state.cancelling:
         wanted = Status.CANCELLING
     claim(row.status is wanted, "a resting run says what it waits for", where)
     due = min((op.due for op in timers), default=None)

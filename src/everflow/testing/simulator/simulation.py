@@ -18,12 +18,12 @@ from everflow.engine.dependencies import open_all
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.corpus import corpus, generated
 from everflow.testing.simulator.everywrite import faulted, plain_life
-from everflow.testing.simulator.ledger import Untrue
 from everflow.testing.simulator.plan import VERBS, Step, draw
 from everflow.testing.simulator.rest import finish, settle
 from everflow.testing.simulator.shrink import shrunk
 from everflow.testing.simulator.stubs import staged
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.untrue import Untrue
 from everflow.testing.simulator.world import World
 
 __all__ = ["Report", "Simulation", "simulate", "simulate_every_write"]

@@ -16,9 +16,10 @@ from everflow.engine.cell import Cell
 from everflow.engine.dispatcher import Attempt
 from everflow.store import RunQuery, RunRow
 from everflow.stores.memory import MemoryStore
-from everflow.testing.simulator.ledger import Ledger, Untrue
+from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.seen import Effect, Life, Seen, ended, raised
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.untrue import Untrue
 
 __all__ = ["Witness"]
 

@@ -18,10 +18,11 @@ from everflow.stores.memory import MemoryStore
 from everflow.testing.clock import JumpClock
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.faulty import Died, FaultyStore
-from everflow.testing.simulator.ledger import Ledger, Untrue
+from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.people import People
 from everflow.testing.simulator.plan import Fault, Step
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.untrue import Untrue
 from everflow.testing.simulator.witness import Witness
 from everflow.testing.simulator.worker import Worker
 
