@@ -10,7 +10,9 @@ import pytest
 from everflow.core.algebra import ask, const, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import retry, timeout, try_catch
+from everflow.core.combine.dag import after, dag
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.definition import Definition
@@ -26,6 +28,14 @@ from tests.core.sample_flows import first, rescue, second, third
 def extra(x: object) -> object:
     """A step that comes later."""
     return x
+
+
+def undone(pair: object) -> object:
+    """What undoes a step."""
+    return pair
+
+
+extra_step: Flow[Any, Any] = node(extra)
 
 
 def always(x: object) -> bool:
@@ -318,6 +328,38 @@ def test_composed_steps_of_equal_parts_are_told_apart_by_what_they_hold() -> Non
     new = sequence(keep(extra), keep(extra), third, keep(sequence(first, extra, second)))
     driver.upgrade(new)
     assert driver.result("second", 2).value() == ("third", 2)
+
+
+def test_a_saga_takes_new_steps_where_it_has_not_begun() -> None:
+    """What was done keeps the undo that it has; one that comes too late is passed by (B045)."""
+    old = saga((first, undone), second, third)
+    driver = driven(old, "first")
+    assert judged(driver, saga((first, undone), (second, extra), third, extra)).passed == ()
+    late: Flow[Any, Any] = saga((node(first).named("a"), undone), second)
+    assert refused(driver, late)[1] == "its steps are known by other names: label them"
+    driver = driven(saga(first, second), "first")
+    assert judged(driver, saga((first, undone), second)).passed == ("./undo 0",)
+    driver.upgrade(saga((first, undone), second, third))
+    assert [op.id for op in driver.commands()] == ["./1"]
+    assert driver.result("second", 2).result("third", 3).value() == 3
+
+
+def test_what_a_saga_has_done_must_be_undone_as_it_was_to_be() -> None:
+    """So the undo of a step that is done can't go, and neither can such a step (B045)."""
+    do, then = extra_step.named("do"), node(second).named("then")
+    driver = driven(saga((do, undone), then), "extra")
+    assert refused(driver, saga(do, then))[1] == "the undo of its step 'do' is gone"
+    other: Flow[Any, Any] = saga((node(third).named("new"), extra_step), then)
+    assert refused(driver, other)[1] == "the steps that it has begun are other ones"
+
+
+def test_vertices_of_a_graph_change_inside_of_it() -> None:
+    """The graph itself may not, once it has begun (B045)."""
+    old = dag(a=first, b=after("a", sequence(second, third)))
+    driver = driven(old, "first")
+    driver.upgrade(dag(a=first, b=after("a", sequence(second, third, extra_step))))
+    assert [op.id for op in driver.commands()] == ["./b/0"]
+    assert "isn't the one of before" in refused(driver, dag(a=first, b=sequence(second, third)))[1]
 
 
 def test_a_combinator_without_a_rule_refuses() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow import Run, const, flow, suspend
+from everflow import Run, const, suspend
 from everflow.core.entries import Kind, decode_body
 from everflow.core.matching import Fit
 from everflow.core.upgrade import read_upgrade
@@ -283,19 +283,3 @@ def test_a_thousand_runs_are_upgraded_and_none_is_lost(world: World) -> None:
         engine.answer_all(tokens)
         assert engine.join(PATIENT)
         assert {engine.run(run.id).result() for run in runs} == {42}
-
-
-def test_a_run_inside_a_body_stays_in_its_shape(memory: World) -> None:
-    """What a body awaits has no place in the flow around it; the check says so."""
-
-    async def talk(x: int) -> Any:
-        return await suspend("go")
-
-    body = flow("talk", registry=memory.registry)(talk)
-    memory.flow("f", body >> plus_one)
-    run = waiting(memory)
-    assert said(memory) == {run: Fit.SAME}
-    memory.flow("f", body >> plus_one >> plus_one)
-    found = only(memory)
-    assert found.fit is Fit.CANNOT
-    assert found.reason

@@ -182,9 +182,10 @@ class Matching:
         upgrade = Upgrade()
         passed: list[str] = []
         places = (*state.frames.values(), *state.ops.values())
-        for place in places:
-            if place.position not in self._plain:
-                return self._refused(place.position)
+        now = {place.position: self._now(place.position) for place in places}
+        for position, found in now.items():
+            if not found:
+                return self._refused(position)
         for frame in state.frames.values():
             if (refused := self._refit(frame, upgrade, passed)) is not None:
                 return refused
@@ -195,13 +196,22 @@ class Matching:
         if gone:
             why = f"an answer is kept for {gone[0]!r}, which the new flow doesn't ask"
             return Verdict(Fit.CANNOT, "", why, KEEP)
-        for place in places:
-            if (now := self._plain[place.position].position) != place.position:
-                upgrade.positions[place.position] = now
+        upgrade.positions.update(item for item in now.items() if item[0] != item[1])
         return Verdict(Fit.MOVES, upgrade=upgrade, passed=tuple(passed))
+
+    def _now(self, position: str) -> str:
+        """The place in the new flow, or "". What a body awaits goes with the body."""
+        head, tail = position, ""
+        while head and head not in self._plain:
+            head, _, name = head.rpartition("/")
+            tail = f"/{name}{tail}"
+        site = self._plain.get(head)
+        return "" if site is None or (tail and site.flow.kind != "body") else site.position + tail
 
     def _refit(self, frame: AnyFrame, upgrade: Upgrade, passed: list[str]) -> Verdict | None:
         position = frame.position
+        if position not in self._plain:  # it is in what a body awaits, which stays as it is
+            return None
         old, new = self._old.sites[position], self.program.sites[position]
         whole = self._whole_new[self._plain[position].position]
         if self._whole_old[position] == whole and _same_keys(old, new):
@@ -219,6 +229,8 @@ class Matching:
         if op.stopping:
             why = "it is being stopped just now"
             return Verdict(Fit.CANNOT, op.position, why, "try again once that has ended")
+        if op.position not in self._plain:
+            return None
         fitted = msgspec.structs.replace(op)
         self.program.sites[op.position].flow.refit_op(fitted)
         if fitted != op:
@@ -230,7 +242,7 @@ class Matching:
         names = position.split("/")
         places = ("/".join(names[: count + 1]) for count in range(len(names)))
         place = next((place for place in places if self._ends.get(place)), position)
-        ended = self._ends.get(place, "it is in a flow that a body awaits, and the shape changed")
+        ended = self._ends.get(place, "the new flow has no such step")
         if not isinstance(ended, _Ends):
             return Verdict(Fit.CANNOT, place, str(ended), KEEP)
         if any(self._score(ended.old, other) for other in ended.left):

@@ -34,7 +34,7 @@ from everflow.errors import (
     ValueMismatch,
 )
 
-__all__ = ["Heard", "Live", "Replay", "advance", "replay_of"]
+__all__ = ["Heard", "Live", "Replay", "advance", "diverged", "replay_of"]
 
 _advancing: ContextVar[Advance | None] = ContextVar("everflow_advancing", default=None)
 set_advancing(_advancing.get)
@@ -51,7 +51,8 @@ class Heard(NamedTuple):
     error: ErrorData | None
 
 
-def _diverged(name: str, number: int, held: str, found: str, where: str = "") -> ReplayDiverged:
+def diverged(name: str, number: int, held: str, found: str, where: str = "") -> ReplayDiverged:
+    """The error of a body that awaits something else than what was recorded."""
     return ReplayDiverged(
         f"the body {name} doesn't fit its log at its await {number}{where}\n"
         f"  - {found}\n  + {held}",
@@ -120,9 +121,9 @@ class Live:
             held, number = self.held, self.first + self.fed + 1
             if held is None:
                 found = "it ended" if end is None else f"it ended ({end.kind}): {end.payload:.200}"
-                raise _diverged(self._callee.name, number, item.sign, found)
+                raise diverged(self._callee.name, number, item.sign, found)
             if held.sign != item.sign:
-                raise _diverged(self._callee.name, number, item.sign, held.sign, self._line())
+                raise diverged(self._callee.name, number, item.sign, held.sign, self._line())
             self.fed += 1
             if item.error is not None:
                 end = self._go(None, failure_of(item.error), position)
@@ -197,7 +198,7 @@ class Replay:
         self._fed += 1
         if wanted.sign != item.sign:
             number = self.first + self._fed
-            self._leave(_diverged(self._callee.name, number, item.sign, wanted.sign))
+            self._leave(diverged(self._callee.name, number, item.sign, wanted.sign))
         if item.error is not None:
             raise failure_of(item.error)
         try:
@@ -226,7 +227,7 @@ class Replay:
             held = self._heard[self._fed].sign
             found = f"it ended ({end.kind}): {end.payload:.200}"
             number = self.first + self._fed + 1
-            return Ended(MISFIT, str(_diverged(self._callee.name, number, held, found)))
+            return Ended(MISFIT, str(diverged(self._callee.name, number, held, found)))
         return end
 
     def _call(self, payload: str) -> Ended:

@@ -1,6 +1,7 @@
 """Checking: what the code that is imported means for every open run of a store.
 
-Two rules hold here. Nothing is written and nothing executed: each run is folded from its rows, and
+Two rules hold here. Nothing is written, and nothing executed but bodies, from their logs (see
+``replaying``): each run is folded from its rows, and
 its verdict is the one by which a worker with this code would load or upgrade it. It is read in
 pages, and what belongs to a definition is found once for all of its runs, so that 100,000 runs take
 seconds.
@@ -25,6 +26,7 @@ from everflow.core.refs import Ref, compose
 from everflow.core.state import State, live_refs
 from everflow.core.values import Reader, decode
 from everflow.engine.loader import Definitions, lacks
+from everflow.engine.replaying import Replayer
 from everflow.errors import EverflowError, FlowError, StoreDamaged, ValueMismatch
 from everflow.store import Loaded, RunQuery, RunRow, Status, Store
 
@@ -40,6 +42,11 @@ OPEN = (
     Status.CANCELLING,
 )
 PAGE = 2_000
+LONGEST = 1 << 30  # bytes of a value that a body gives while it is replayed: they go nowhere
+ADAPT = (
+    "keep the body as it was for such runs, and begin a changed one under another name; a run that"
+    " is parked goes on when code that fits its log is there"
+)
 
 
 class Checked(msgspec.Struct, kw_only=True):
@@ -71,6 +78,7 @@ class Checker:
         self._types = definitions.registry.types
         self._to = to
         self._readers: dict[int, Reader] = {}
+        self._replayer = Replayer(definitions.registry, LONGEST)
 
     def open_runs(self, flow: str | None = None) -> Iterator[list[Checked]]:
         """The verdicts of all open runs, of one flow or of all, a page at a time."""
@@ -141,7 +149,7 @@ class Checker:
             renamed = {op.id: op for op in verdict.upgrade.ops}
             state.ops.update(renamed)
         misfit = self._misfit(row, led_to.program, state, bodies)
-        return (verdict if misfit is None else misfit), parked
+        return (verdict, parked) if misfit is None else (misfit, misfit.fit is Fit.MISSING)
 
     def _state(self, loaded: Loaded) -> tuple[State, dict[int, str]]:
         row = loaded.row
@@ -175,6 +183,9 @@ class Checker:
                 payload = compose(ref, payload_of)
                 if has_tags(payload):
                     decode(payload, self._types)
+            place, problem = self._replayer.misfit(program, state, payload_of)
+            if problem:
+                return Verdict(Fit.MISSING, place, problem, ADAPT)
         except ValueMismatch as error:
             where = f" at {error.path} of the value" if error.path else ""
             hint = "take the old values too: an upcast, or a default for a new field"

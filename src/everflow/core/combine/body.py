@@ -100,6 +100,9 @@ class Body(Node[In, Out]):
     def catches(self, frame: BodyFrame, key: str) -> bool:
         return key != ADVANCE  # its code may: nobody knows before it is told
 
+    def refit(self, frame: BodyFrame, old: Site, new: Site) -> str:
+        return ""  # whether another function fits the log shows when it is replayed
+
 
 class Step(Flow[Any, Out]):
     """A flow with the value that it is to get. It stands for that flow wherever a body awaits it.

@@ -148,6 +148,25 @@ class Saga(Flow[Any, Any]):
         )
         frame.attempt += 1
 
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        return ""  # which steps have undos may change where nothing hangs on it
+
+    def refit(self, frame: SagaFrame, old: Site, new: Site) -> str:
+        """Steps that are still to come may change; what was done is undone as it was to be."""
+        if [key for key, _ in new.order] != [name for name, _ in self.children()]:
+            return "its steps are known by other names: label them"
+        begun = frame.index + 1
+        before = [key for key in old.kids if not key.startswith(UNDO)][:begun]
+        if before != [name for name, _, _ in self.steps][:begun]:
+            return "the steps that it has begun are other ones"
+        gone = [name for name in frame.results if UNDO + name not in new.kids]
+        return f"the undo of its step {gone[0]!r} is gone" if gone else ""
+
+    def passed_by(self, frame: SagaFrame, old: Site, new: Site) -> list[str]:
+        done = [name for name, _, _ in self.steps[: frame.index]]
+        late = [UNDO + name for name in done if name not in frame.results]
+        return [new.kids[key].position for key in late if key in new.kids and key not in old.kids]
+
 
 @overload
 def saga() -> Flow[Any, Any]: ...

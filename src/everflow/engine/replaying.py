@@ -1,0 +1,111 @@
+"""Replaying: whether today's bodies still await what the logs of a run say.
+
+A body is run from its start and fed what its awaits gave, as by a worker that doesn't hold it. It
+does nothing else: what it would await next is only compared. So a check may do it, and what parks a
+run at its next message is known before a deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from everflow.core.combine.body import Body
+from everflow.core.entries import Kind
+from everflow.core.frames import BodyFrame
+from everflow.core.mounting import mount, sites_of
+from everflow.core.program import Program
+from everflow.core.refs import compose
+from everflow.core.registry import Registry
+from everflow.core.state import State
+from everflow.engine.bodies import Heard, Live, Replay, diverged
+from everflow.engine.bodycall import BodyCallee
+from everflow.engine.callee import MISFIT, Ended
+from everflow.errors import ValueMismatch
+
+__all__ = ["Replayer"]
+
+
+class Replayer:
+    """Replays the bodies of runs with the code of a registry."""
+
+    def __init__(self, registry: Registry, limit: int) -> None:
+        self._registry = registry
+        self._limit = limit
+        self._callees: dict[int, BodyCallee] = {}
+
+    def misfit(
+        self, program: Program, state: State, payload_of: Callable[[int], str]
+    ) -> tuple[str, str]:
+        """The position of the first body that doesn't fit its log, and where and how; or blanks."""
+        if not program.bodies:
+            return "", ""
+        sites = sites_of(program, state)
+        for frame in state.frames.values():
+            if isinstance(frame, BodyFrame):
+                callee = self._callee(sites[frame.position].flow)
+                problem = "" if callee is None else _problem(callee, program, frame, payload_of)
+                if problem:
+                    return frame.position, _on_one_line(problem)
+        return "", ""
+
+    def _callee(self, body: object) -> BodyCallee | None:
+        """How the body is called; None where its function isn't here, which is told elsewhere."""
+        if not isinstance(body, Body):
+            return None
+        found = self._callees.get(id(body.leaf))
+        if found is None:
+            bound: Any = body
+            if body.fn is None:
+                known = self._registry.awaited(body.name)
+                if known.fn is None:
+                    return None
+                bound = body.bound_to(known)
+            made = BodyCallee(bound, self._registry, self._limit)
+            found = self._callees[id(body.leaf)] = made
+        return found
+
+
+def _problem(
+    callee: BodyCallee, program: Program, frame: BodyFrame, payload_of: Callable[[int], str]
+) -> str:
+    heard = [
+        Heard(item.flow, "" if item.value is None else compose(item.value, payload_of), item.error)
+        for item in frame.log
+    ]
+    end, sign = _end(callee, frame, heard, compose(frame.input, payload_of))
+    if end.kind == MISFIT:
+        return end.payload
+    if not frame.awaited:
+        return ""
+    held = mount(program, frame.position, frame.awaited).sign
+    if sign == held:
+        return ""
+    found = sign if end.kind == Kind.AWAITED else f"it ends ({end.kind}): {end.payload:.200}"
+    return str(diverged(callee.name, frame.count, held, found))
+
+
+def _end(
+    callee: BodyCallee, frame: BodyFrame, heard: Sequence[Heard], payload: str
+) -> tuple[Ended, str]:
+    """How far the body comes with its log, and the sign of what it awaits then."""
+    first = frame.count - bool(frame.awaited) - len(heard)
+    if not callee.inline:
+        replay = Replay(callee, heard, first, frame.position)
+        end = replay(payload)
+        return end, "" if replay.wanted is None else replay.wanted.sign
+    try:
+        live = Live(callee, callee.begin(payload), first)
+    except ValueMismatch as error:
+        return Ended(MISFIT, str(error)), ""
+    end = live.advance(heard, frame.position)
+    sign = "" if live.held is None else live.held.sign
+    live.close()
+    return end, sign
+
+
+def _on_one_line(problem: str) -> str:
+    """What happened, without what to do about it."""
+    first, *others = problem.splitlines()
+    sides = [line.strip() for line in others if line.startswith(("  - ", "  + "))]
+    return " ".join([first, *sides])
