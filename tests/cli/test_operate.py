@@ -55,6 +55,7 @@ def test_a_run_is_paused_and_goes_on(cli: Cli, told: Any, asking: list[str]) -> 
 
 def test_flows_and_queues_are_paused(cli: Cli, told: Any, asking: list[str]) -> None:
     """By name; and what is paused is told."""
+    told("queue", "set", "mails")
     assert told("pause", "--flow", "cli.sure") == {"paused": ["flow:cli.sure"]}
     assert "flow:cli.sure, queue:mails" in cli("pause", "--queue", "mails").stdout
     assert told("unpause", "--flow", "cli.sure") == {"paused": ["queue:mails"]}

@@ -254,3 +254,11 @@ def test_who_won_a_race() -> None:
     assert marks(run) == {".": "entered", "a": "stopping", "b": "done"}
     run = Driver(race(a=one, b=two)).start().error("two")
     assert marks(run) == {".": "entered", "a": "stopping", "b": "failed"}
+
+
+def test_a_question_was_told_of_once_its_notify_has_ended() -> None:
+    """While that goes on it runs; then it is done, and the question is still open."""
+    run = Driver(ask("ok", bool, notify=one)).start("x")
+    assert marks(run) == {".": "asked", "notify": "running"}
+    run.result("one")
+    assert marks(run) == {".": "asked", "notify": "done"}

@@ -11,14 +11,25 @@ import getpass
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Never
 
-from everflow.errors import AnswerRefused, CallerError, ConfigurationError
+from everflow.errors import AnswerRefused, CallerError, ConfigurationError, ValueMismatch
 
-__all__ = ["JSON", "TEXT", "answer_value", "labels", "moment", "read_value", "seconds", "user_name"]
+__all__ = [
+    "JSON",
+    "TEXT",
+    "answer_value",
+    "input_given",
+    "labels",
+    "moment",
+    "read_value",
+    "seconds",
+    "user_name",
+]
 
 LARGEST = 64 * 1024 * 1024  # bytes of a value that is read; an engine's own limit is lower
 _WORDS = {"yes": True, "y": True, "no": False, "n": False}
@@ -73,6 +84,17 @@ def answer_value(text: str | None, schema: Any) -> Any:
     if form == TEXT and isinstance(schema, dict) and schema.get("type") == "boolean":
         return _WORDS.get(value.lower(), value)
     return value
+
+
+@contextmanager
+def input_given(text: str | None) -> Iterator[None]:
+    """Say that the INPUT is missing, where a flow that takes one got none."""
+    try:
+        yield
+    except ValueMismatch as error:
+        if text is None:
+            error.hint = """no INPUT was given: write it behind the FLOW, as JSON: '"swifts"'"""
+        raise
 
 
 def seconds(text: str) -> float:

@@ -39,6 +39,9 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("queue", _queued(row)),
             ("called by", row.parent or ""),
             ("called", _children(view.get("children") or {})),
+            ("receives", ", ".join(_received(signal) for signal in view.get("receives", ()))),
+            ("accepted", _accepted(view)),
+            ("worker", "none is running: everflow worker FILE.py" * view.get("unattended", False)),
             ("key", row.key or ""),
             ("labels", ", ".join(f"{name}={value}" for name, value in row.labels.items())),
             ("from", f"store {row.origin}" if row.origin else ""),
@@ -46,6 +49,17 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("error", error_words(view["error"]) if view["error"] else ""),
         )
     )
+
+
+def _received(signal: View) -> str:
+    due = f" until {signal['due']}" if signal["due"] else ""
+    return f"{signal['name']} at {signal['position']}{due}"
+
+
+def _accepted(view: View) -> str:
+    """What came in and waits for a worker to take it up."""
+    number = view.get("accepted", 0)
+    return f"{number:,} for a worker to take up" if number else ""
 
 
 def _result(view: View) -> str:

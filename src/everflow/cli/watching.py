@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from everflow.cli.output import notes
 from everflow.cli.painting import told
+from everflow.cli.standing import receives_of
 from everflow.cli.views import entry_view
 from everflow.clock import SystemClock
 from everflow.core.entries import Kind, decode_body
@@ -85,9 +86,16 @@ def rest(engine: Engine, run: Run[Any], watch: Watch, timeout: float | None) -> 
         run.wait(max(left, 0.0))
         watch.look()
         row = run.row()
-        if settled(engine.client.store, row) or left <= 0 or _far(row, clock.wall()):
+        store = engine.client.store
+        if settled(store, row) or left <= 0 or _far(row, clock.wall()) or _hears(store, row):
             return row.status
 
 
 def _far(row: RunRow, now: int) -> bool:
     return row.status is Status.WAITING and row.due is not None and row.due - now > FAR
+
+
+def _hears(store: Store, row: RunRow) -> bool:
+    """Whether it waits for a signal, without an end."""
+    resting = row.status is Status.WAITING and row.due is None
+    return resting and bool(receives_of(store, row))

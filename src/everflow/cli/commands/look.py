@@ -13,6 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
+from everflow.cli.standing import waiting_view
 from everflow.cli.views import children_view, outcome_view, question_view, run_view, token_of, why
 from everflow.cli.words import ago
 from everflow.engine.connect import Connection
@@ -50,6 +51,7 @@ def status(here: Here, *, run: str, length: float | None) -> None:
             handle.wait(length)
         row = handle.row()
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
+        view |= waiting_view(flows, row)
         found = flows.questions(run)
         view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in found]

@@ -119,6 +119,8 @@ def pause(
             row = flows.run(run).row()
             _told(here, flows, row, "accepted: it rests once what was begun has ended")
             return
+        if queue is not None:
+            flows.queues.view(queue)  # a slip in its name would pause nothing
         flows.pause_all_of(flow=flow or "", queue=queue or "", by=_who(by))
         _tell_paused(here, flows)
 

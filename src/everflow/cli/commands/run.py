@@ -7,17 +7,23 @@ from typing import Any
 import click
 
 from everflow.cli.exits import of_status
-from everflow.cli.inputs import labels, read_value
+from everflow.cli.inputs import input_given, labels, read_value
 from everflow.cli.loading import find_flow, provided, to_start
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_outcome, paint_questions
 from everflow.cli.places import connected, encryption, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.views import outcome_view, question_view, run_view
+from everflow.cli.views import outcome_view, plain_value, question_view, run_view
 from everflow.cli.watching import Watch, rest
+from everflow.core.refs import Stored
+from everflow.core.registry import default_registry
+from everflow.core.values import encode
 from everflow.engine.connect import connect
 from everflow.engine.facade import Engine
+from everflow.engine.runs import payload_of
+from everflow.errors import EverflowError
+from everflow.store import RunRow, Store
 
 __all__ = ["run", "start"]
 
@@ -69,7 +75,9 @@ def run(
             encryption=encryption(here),
         )
         with engine:
-            started = engine.start(found, given, key=key, labels=labels(pairs))
+            with input_given(value):
+                started = engine.start(found, given, key=key, labels=labels(pairs))
+            other = key is not None and _has_other_input(engine.client.store, started.row(), given)
             watch.begin(engine.client.store, started.row())
             status = rest(engine, started, watch, timeout)
     with connected(here) as flows:
@@ -77,6 +85,7 @@ def run(
         questions = flows.questions(row.id)
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
         view["questions"] = [question_view(flows.store, question) for question in questions]
+    _tell_of_key(key, other=other)
     if here.json:
         emit(view)
     else:
@@ -118,10 +127,27 @@ def start(
     found = to_start(flow, here)
     given, _ = read_value(value)
     with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:
-        row = flows.start(found, given, key=key, labels=labels(pairs), **where).row()
+        with input_given(value):
+            row = flows.start(found, given, key=key, labels=labels(pairs), **where).row()
+        other = key is not None and _has_other_input(flows.store, row, given)
+    _tell_of_key(key, other=other)
     if here.json:
         emit(run_view(row))
         return
     screen().line(row.id)
     if notes().live:
         notes().line(f"a worker executes it: {shown_command(here, 'worker', flow)}", "dim")
+
+
+def _has_other_input(store: Store, row: RunRow, given: Any) -> bool:
+    """Whether the run that a key gave began on something else; not where that can't be read."""
+    try:
+        found = plain_value(payload_of(store, row.no, Stored(0)))
+        return bool(found != plain_value(encode(given, default_registry().types)))
+    except EverflowError:
+        return False
+
+
+def _tell_of_key(key: str | None, *, other: bool) -> None:
+    if other:
+        notes().line(f"the key {key} gave the run that it had begun, on another INPUT", "yellow")

@@ -152,7 +152,7 @@ def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **giv
     payload, _ = read_value(value)
     made = declared(
         name,
-        _interval(when) or when,
+        _pattern(when),
         found,
         payload,
         instant=given["instant"],
@@ -258,8 +258,8 @@ def next_(here: Here, *, what: str, zone: str, count: int) -> None:
 
     Nothing is written.
     """
-    if " " in what or what.startswith("@") or _interval(what):
-        plan = declared("none", _interval(what) or what, "none", zone=zone).timing
+    if " " in what or what.startswith("@") or isinstance(_pattern(what), timedelta):
+        plan = declared("none", _pattern(what), "none", zone=zone).timing
         row = ScheduleRow("", plan, Standing(next=None), declared=False)
         found = row.instants(count, datetime.now(UTC))
     else:
@@ -276,12 +276,12 @@ for _command in (list_, show, add, remove, pause, unpause, trigger, backfill, ne
     schedule.add_command(_command)
 
 
-def _interval(text: str) -> timedelta | None:
-    """An interval, where the text is one."""
+def _pattern(text: str) -> timedelta | str:
+    """An interval, where the text is one; else it is taken as a cron expression."""
     try:
         return timedelta(seconds=seconds(text))
     except ValueError:
-        return None
+        return text
 
 
 def _settings(given: dict[str, Any]) -> Settings:

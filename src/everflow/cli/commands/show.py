@@ -13,6 +13,7 @@ from everflow.cli.painting import paint_questions, paint_run, told
 from everflow.cli.past import paint_past, past_view
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
+from everflow.cli.standing import waiting_view
 from everflow.cli.views import children_view, entry_view, outcome_view, question_view, run_view
 from everflow.cli.words import since
 from everflow.core.entries import Entry, decode_body
@@ -71,6 +72,7 @@ def show(
             _show_past(here, flows, row, at, full=full)
             return
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
+        view |= waiting_view(flows, row)
         found = flows.questions(run)
         view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in found]

@@ -33,6 +33,8 @@ __all__ = ["worker"]
 SWITCH_INTERVAL = 0.0005  # seconds
 YOUNGEST = 50_000  # objects between two looks of the collector; 700 costs a tenth of the nodes/s
 LOOK = 0.5  # seconds between looks at the engine's health
+A_LITTLE = 0.02  # seconds between looks for idleness
+SOON = 5.0  # seconds: a timer that is due by then (a short backoff, say) is waited for
 
 
 @command(
@@ -44,7 +46,11 @@ LOOK = 0.5  # seconds between looks at the engine's health
     """,
 )
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
-@click.option("--until-idle", is_flag=True, help="End when every run is finished or rests.")
+@click.option(
+    "--until-idle",
+    is_flag=True,
+    help="End once all runs are finished or at rest.",
+)
 @click.option("--for", "length", callback=as_length, metavar="LENGTH", help="End after so long.")
 @click.option("-v", "--verbose", is_flag=True, help="Log what nodes and the engine say.")
 def worker(
@@ -59,7 +65,8 @@ def worker(
 
     MODULE is package.module or FILE.py: what defines the flows and nodes of the runs that are to be
     executed, besides those in pyproject.toml. At the first signal nothing new is begun and what is
-    begun is recorded; a second one ends the process at once, and nothing is lost then either.
+    begun is recorded; a second one ends the process at once, and nothing is lost then either. A run
+    that rests for less than 5 s (a short backoff) keeps --until-idle from ending.
     """
     stop = _stop_at_signals()
     loaded = load_all(here) + [load(_module_of(name)) for name in modules]
@@ -133,9 +140,18 @@ def _wait(
     left = length
     while engine.fault is None and (left is None or left > 0):
         pause = LOOK if left is None else min(LOOK, left)
-        if until_idle and not stop.is_set() and engine.join(pause):
+        idle = until_idle and not stop.is_set() and engine.join(pause)
+        if idle and not _due_soon(engine):
             break
-        if stop.wait(0 if until_idle else pause):
+        if stop.wait(min(pause, A_LITTLE) if until_idle else pause):
             break
         left = None if left is None else left - pause
     return engine.fault
+
+
+def _due_soon(engine: Engine) -> bool:
+    """Whether a timer of this worker's resting runs is due soon."""
+    store, now = engine.client.store, engine.client.clock.wall()
+    mine = [row.id for row in store.workers() if row.pid == os.getpid() and not row.gone]
+    dues = [due for due in map(store.next_due, mine) if due is not None]
+    return any(due - now <= SOON * 1_000_000 for due in dues)

@@ -18,6 +18,7 @@ from everflow.core.combine.saga import UNDO
 from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
 from everflow.core.frames import (
+    AskFrame,
     DagFrame,
     EachFrame,
     LoopFrame,
@@ -77,6 +78,8 @@ def stand(program: Program, state: State | None) -> dict[str, Standing]:
         survey.see_op(op)
     for frame in state.frames.values():
         survey.see_frame(frame)
+        if type(frame) is AskFrame:
+            survey.see_told(frame, state)
     survey.see_outcome(state.outcome)
     return survey.result()
 
@@ -112,6 +115,13 @@ class _Survey:
         if type(frame) is RaceFrame and frame.winner:
             mark = Mark.DONE if frame.error is None else Mark.FAILED
             self._end(f"{frame.position}/{frame.winner}", mark)
+
+    def see_told(self, frame: AskFrame, state: State) -> None:
+        """A question that is open was told of, once that doesn't go on any more."""
+        told, path = f"{frame.position}/notify", f"{frame.path}/notify"
+        going = path in state.ops or path in state.frames
+        if told in self._sites and f"{frame.path}/@question" in state.ops and not going:
+            self._end(told, Mark.DONE)
 
     def see_outcome(self, outcome: Done | Failed | Cancelled | None) -> None:
         if type(outcome) is Done:
