@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -12,7 +11,6 @@ from everflow.clock import Clock, RunClock, SystemClock
 from everflow.config import Config
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry, default_registry
-from everflow.engine.checking import Checked
 from everflow.engine.client import Client
 from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
@@ -21,7 +19,6 @@ from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Run
 from everflow.engine.schedules.book import Book
-from everflow.engine.upgrading import Upgrader
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
 from everflow.store.keys import Keys
 
@@ -138,27 +135,6 @@ class Connection(Operating[Run[Any]]):
 
     def _calls(self) -> Client:
         return self.client
-
-    def check(self, flow: str | None = None) -> Iterator[Checked]:
-        """What the code that is imported means for each open run, of one flow or of all."""
-        return chain.from_iterable(Upgrader(self.client).check(flow))
-
-    def upgrade(
-        self,
-        runs: Sequence[str] | None = None,
-        *,
-        flow: str | None = None,
-        to: str | None = None,
-        by: str = "",
-        dry: bool = False,
-    ) -> list[Checked]:
-        """Ask that runs go on under today's shape of their flow; what became of each.
-
-        Those named, else all open ones, of one flow or of all. Their owners, or the next ones, move
-        those that can follow. ``to``: the hash of another definition that the store has.
-        """
-        upgrader = Upgrader(self.client)
-        return list(chain.from_iterable(upgrader.upgrade(runs, flow=flow, to=to, by=by, dry=dry)))
 
     def _handle(self, run: str) -> Run[Any]:
         return self._run(run)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from everflow.engine import bulk
 from everflow.engine.audit import AuditLine, AuditQuery, audit_lines
 from everflow.engine.bulk import Outcome
+from everflow.engine.checking import Checked
 from everflow.engine.client import Client
 from everflow.engine.operating import SAME
+from everflow.engine.upgrading import Upgrader
 from everflow.store import RunQuery
 from everflow.stores.transfer import ImportReport
 
@@ -123,6 +126,27 @@ class Operating(Generic[Handle]):
         """Give all runs of a selection the same answer; with ``dry`` only say which."""
         return list(bulk.resume_all(self._calls(), query, value, by=by, dry=dry))
 
+    def check(self, flow: str | None = None) -> Iterator[Checked]:
+        """What the code that is imported means for each open run, of one flow or of all."""
+        return chain.from_iterable(Upgrader(self._calls()).check(flow))
+
+    def upgrade(
+        self,
+        runs: Sequence[str] | None = None,
+        *,
+        flow: str | None = None,
+        to: str | None = None,
+        by: str = "",
+        dry: bool = False,
+    ) -> list[Checked]:
+        """Ask that runs go on under today's shape of their flow; what became of each.
+
+        Those named, else all open ones, of one flow or of all. Their owners, or the next ones, move
+        those that can follow. ``to``: the hash of another definition that the store has.
+        """
+        upgrader = Upgrader(self._calls())
+        return list(chain.from_iterable(upgrader.upgrade(runs, flow=flow, to=to, by=by, dry=dry)))
+
     def audit(self, query: AuditQuery | None = None) -> list[AuditLine]:
         """Who did what, oldest first."""
         return list(audit_lines(self._calls().store, query))
@@ -137,6 +161,24 @@ class AsyncOperating(Generic[Handle]):
 
     def _handle(self, run: str) -> Handle:
         raise NotImplementedError  # pragma: no cover - the face's own
+
+    async def check(self, flow: str | None = None) -> list[Checked]:
+        """What today's code means for each open run; see ``Engine.check``."""
+        return await asyncio.to_thread(_checked, self._client, flow)
+
+    async def upgrade(
+        self,
+        runs: Sequence[str] | None = None,
+        *,
+        flow: str | None = None,
+        to: str | None = None,
+        by: str = "",
+        dry: bool = False,
+    ) -> list[Checked]:
+        """Ask that runs go on under today's shape of their flow; see ``Engine.upgrade``."""
+        call = Upgrader(self._client).upgrade
+        found = await asyncio.to_thread(lambda: list(call(runs, flow=flow, to=to, by=by, dry=dry)))
+        return list(chain.from_iterable(found))
 
     async def retry(self, run: Named | str, *, by: str = "") -> Handle:
         """Have a failed run go on; see ``Engine.retry``."""
@@ -205,3 +247,7 @@ class AsyncOperating(Generic[Handle]):
 
 def _id(run: Named | str) -> str:
     return run if isinstance(run, str) else run.id
+
+
+def _checked(client: Client, flow: str | None) -> list[Checked]:
+    return list(chain.from_iterable(Upgrader(client).check(flow)))
