@@ -32,7 +32,7 @@ def _changed_when_read(patch: pytest.MonkeyPatch, change: Any) -> None:
             change(state)
             return state
 
-    patch.setattr("everflow.core.journal._state_decoder", Changing())
+    patch.setattr("everflow.core.state._state_decoder", Changing())
 
 
 @bug()
