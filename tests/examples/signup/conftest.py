@@ -6,11 +6,11 @@ from everflow.core import registry
 from everflow.core.registry import Registry
 
 KIT = Registry()
-_all = registry._default  # noqa: SLF001 - the seam: modules register where they are imported
-registry._default = KIT  # noqa: SLF001 - as above
+_all = registry._default  # noqa: SLF001 - modules register where they are imported
+registry._default = KIT  # noqa: SLF001 - put back what was there
 from signing.flow import signup  # noqa: E402, F401 - imported for its effect on the registry
 
-registry._default = _all  # noqa: SLF001 - as above
+registry._default = _all  # noqa: SLF001 - put back what was there
 
 
 @pytest.fixture(autouse=True)
