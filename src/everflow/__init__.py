@@ -18,6 +18,7 @@ from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
+from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.direct import continue_with, now, perform, random, step, uuid
@@ -76,6 +77,7 @@ __all__ = [
     "connect",
     "const",
     "continue_with",
+    "critical",
     "dag",
     "each",
     "exponential",

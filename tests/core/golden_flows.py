@@ -21,6 +21,7 @@ from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
+from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.definition import Definition
@@ -194,6 +195,23 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
     "race_lost": (
         race(first, second),
         lambda d: d.start(1).error("second").result("first", 5),
+    ),
+    "critical": (
+        parallel(
+            race(critical("desk", saga((first, second), third)), suspend("stop")),
+            critical("desk", sequence(first, critical("till", inc))),
+            critical("desk", third),
+        ),
+        lambda d: (
+            d.start(LONG)
+            .result("first", LONG)
+            .answer("stop", 1)
+            .stopped("third")
+            .result("second", None)
+            .result("first", 2)
+            .result("inc", 3)
+            .result("third", 4)
+        ),
     ),
     "at_least": (
         parallel(first, second, third, join=at_least(2)),

@@ -9,6 +9,7 @@ from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.saga import Saga
+from everflow.core.combine.sections import Critical
 from everflow.core.combine.sequence import Const, Keep, Sequence
 from everflow.core.expressions import It, evaluate
 from everflow.core.faults import Caught, ErrorData, Failure, Settled
@@ -75,7 +76,7 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
             return (x, _value(flow.body, x))
         case TryCatch():
             return _rescued(flow, x)
-        case Retry() | Ticks() | Timeout():  # what fails once here fails each time
+        case Retry() | Ticks() | Timeout() | Critical():  # what fails once here fails each time
             return _value(flow.body, x)
         case Const():
             return decode(flow.payload, default_registry().types)

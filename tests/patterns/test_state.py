@@ -1,8 +1,21 @@
-"""What depends on a state: patterns 16 and 18."""
+"""What depends on a state: patterns 16 to 18, 39 and 40."""
 
 from datetime import timedelta
 
-from everflow import choose, const, it, loop, parallel, race, receive, sleep, suspend
+from everflow import (
+    after,
+    choose,
+    const,
+    critical,
+    dag,
+    it,
+    loop,
+    parallel,
+    race,
+    receive,
+    sleep,
+    suspend,
+)
 from tests.patterns.steps import at_work, of
 
 
@@ -41,3 +54,47 @@ def test_milestone() -> None:
         h.answer(run, None, "pack")
         h.signal(run, "change", "green")
         assert at_work(h) == ["pay", "send"]
+
+
+def test_interleaved_parallel_routing() -> None:
+    """WCP-17 Interleaved Parallel Routing: one at a time, in any order that the arrows allow."""
+    graph = dag(
+        receive=critical("hands", suspend("receive")),
+        wash=after("receive", critical("hands", suspend("wash"))),
+        clean=critical("hands", suspend("clean")),
+    )
+    with of(17, graph) as h:
+        run = h.start()
+        for name in ("receive", "clean", "wash"):
+            assert at_work(h) == [name]
+            h.answer(run, name)
+        assert run.result() == {"receive": "receive", "wash": "wash", "clean": "clean"}
+
+
+def test_critical_section() -> None:
+    """WCP-39 Critical Section: of several regions one goes on at a time; a cancel makes room."""
+    one = critical("bridge", suspend("a") >> suspend("b"))
+    two = critical("bridge", suspend("c"))
+    with of(39, parallel(race(one, receive("withdraw")), two, suspend("outside"))) as h:
+        run = h.start()
+        assert at_work(h) == ["a", "outside"]
+        h.answer(run, None, "a")
+        h.crash()
+        assert at_work(h) == ["b", "outside"]
+        h.signal(run, "withdraw", "turned back")
+        assert at_work(h) == ["c", "outside"]
+
+
+def test_interleaved_routing() -> None:
+    """WCP-40 Interleaved Routing: each once and one at a time, in the order in which they come."""
+    checks = [
+        receive(name) >> critical("patient", suspend(name)) for name in ("blood", "eyes", "heart")
+    ]
+    with of(40, parallel(*checks)) as h:
+        run = h.start()
+        for name in ("heart", "blood", "eyes"):
+            h.signal(run, name)
+        for name in ("heart", "blood", "eyes"):
+            assert at_work(h) == [name]
+            h.answer(run, name)
+        assert run.result() == ("blood", "eyes", "heart")

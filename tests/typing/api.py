@@ -16,6 +16,7 @@ from everflow.core.combine.each import each
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.sections import critical
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.expressions import It, it
@@ -201,6 +202,7 @@ assert_type(
 )
 assert_type(parallel(a=count, b=title, join=tolerate(share=0.5)), Flow[Draft, dict[str, Any]])
 parallel(title, title, join=at_least(1, then=longest))  # type: ignore[arg-type]  # it takes numbers
+assert_type(critical("press", count), Flow[Draft, int])
 assert_type(race(count, title), Flow[Draft, int | str])
 assert_type(race(count, count, count, count), Flow[Draft, int])
 assert_type(race(a=count, b=count), Flow[Draft, tuple[str, int]])

@@ -28,6 +28,7 @@ from everflow.core.combine.failure import Fail, Failed
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.racing import Race
 from everflow.core.combine.saga import Saga
+from everflow.core.combine.sections import Critical
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
 from everflow.core.combine.signals import Receive
 from everflow.core.combine.waiting import Ask, Sleep, Suspend
@@ -44,9 +45,9 @@ FORMAT = 1
 KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
-        Ambient, Ask, Body, Branch, Call, Choose, Const, Dag, Each, Fail, Failed, Identity, It,
-        Keep, Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence, Sleep, Step, Suspend,
-        Ticks, Timeout, TryCatch, UnlessFailed,
+        Ambient, Ask, Body, Branch, Call, Choose, Const, Critical, Dag, Each, Fail, Failed,
+        Identity, It, Keep, Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence, Sleep, Step,
+        Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")

@@ -1,8 +1,9 @@
 """Extents: what a cancel reaches, as ops to be stopped and frames to be taken away.
 
 Three rules hold here. To look costs as much as the extent is large, not the run: a thousand
-timeouts in one run may expire. A frame that owes an undo stays; what goes on under it is told to
-it, and its own end to whoever cancelled. What is being undone is reached by no cancel.
+timeouts in one run may expire. A frame that owes an undo or is in a critical section stays; what
+goes on under it is told to it, and its own end to whoever cancelled. What is being undone is
+reached by no cancel.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Self
 
 from everflow.core.flow import Site
-from everflow.core.frames import AnyFrame, SagaFrame, owes_undo
+from everflow.core.frames import AnyFrame, Lasting, is_ending, outlives
 from everflow.core.ops import NodeOp, Op, question_of
 from everflow.core.state import State
 
@@ -33,7 +34,7 @@ class Extent:
         self._sites = sites
         self.ops: list[tuple[Op, bool, str]] = []
         self.gone: list[AnyFrame] = []
-        self.staying: dict[str, tuple[SagaFrame, bool, str]] = {}
+        self.staying: dict[str, tuple[Lasting, bool, str]] = {}
 
     def under(self, root: AnyFrame, child: str | None) -> Self:
         """What goes on under a frame, or under one child of it."""
@@ -52,9 +53,9 @@ class Extent:
     def _walk(self, below: list[tuple[AnyFrame, bool, str]]) -> None:
         while below:
             frame, guarded, owner = below.pop()
-            if owes_undo(frame):
+            if outlives(frame):
                 self.staying.setdefault(frame.path, (frame, guarded, owner))
-                if frame.undoing:
+                if is_ending(frame):
                     continue
                 guarded, owner = False, frame.path
             else:
@@ -65,11 +66,11 @@ class Extent:
     def _look_closing(self, frame: AnyFrame, owner: str, *, guarded: bool) -> None:
         """What a frame waits for, because it cancelled that before."""
         for name in getattr(frame, "closing", ()):
-            op, saga = self._ops.get(name), self._frames.get(name)
+            op, lasting = self._ops.get(name), self._frames.get(name)
             if op is not None:
                 self.ops.append((op, guarded, owner))
-            elif saga is not None and owes_undo(saga):
-                self.staying[name] = saga, guarded, owner
+            elif lasting is not None and outlives(lasting):
+                self.staying[name] = lasting, guarded, owner
 
     def _going(
         self, frame: AnyFrame, owner: str, child: str | None, *, guarded: bool, root: bool = False

@@ -221,6 +221,9 @@ class Flow(Generic[In_contra, Out_co]):
     def expire(self, m: Moves, frame: Any, key: str) -> None:
         """End the extent whose budget is overdrawn."""
 
+    def withdrawn(self, m: Moves, frame: Any) -> None:
+        """The frame was taken off the table with a cancelled extent."""
+
     # --- change under running runs: see ``core.matching``
 
     def known_as(self) -> list[str]:

@@ -23,10 +23,12 @@ __all__ = [
     "BranchFrame",
     "CatchFrame",
     "ChooseFrame",
+    "CriticalFrame",
     "DagFrame",
     "EachFrame",
     "Frame",
     "KeepFrame",
+    "Lasting",
     "Logged",
     "LoopFrame",
     "ParallelFrame",
@@ -38,6 +40,8 @@ __all__ = [
     "TicksFrame",
     "TimeoutFrame",
     "holds_budget",
+    "is_ending",
+    "outlives",
     "owes_undo",
     "shields",
 ]
@@ -192,9 +196,36 @@ class SagaFrame(Frame, tag="saga/1", kw_only=True):
     attempt: int = 1
 
 
+class CriticalFrame(Frame, tag="critical/1", kw_only=True):
+    """``input`` is what its body is to get, None once it has got it and the section is held.
+
+    ``cancelled``, ``guarded``, ``error`` and ``closing`` are as those of a saga: the section is
+    held until all is closed that was begun in it.
+    """
+
+    input: AnyRef | None = None
+    error: ErrorData | None = None
+    cancelled: bool = False
+    guarded: bool = False
+    closing: dict[str, None] = {}
+
+
+Lasting = SagaFrame | CriticalFrame
+
+
 def owes_undo(frame: Frame) -> TypeGuard[SagaFrame]:
     """Whether the frame outlives a cancel of its extent, because something is to be undone."""
     return type(frame) is SagaFrame and (frame.undoing or bool(frame.results))
+
+
+def outlives(frame: Frame) -> TypeGuard[Lasting]:
+    """Whether the frame stays when its extent is cancelled, until it is through with its end."""
+    return owes_undo(frame) or (type(frame) is CriticalFrame and frame.input is None)
+
+
+def is_ending(frame: Lasting) -> bool:
+    """Whether its end has begun, so that no further cancel reaches what goes on under it."""
+    return frame.undoing if type(frame) is SagaFrame else frame.cancelled
 
 
 def shields(frame: Frame) -> bool:
@@ -249,4 +280,5 @@ AnyFrame = (
     | SagaFrame
     | BodyFrame
     | ReceiveFrame
+    | CriticalFrame
 )

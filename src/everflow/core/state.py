@@ -69,6 +69,7 @@ class State(msgspec.Struct, gc=False):
     """``seq`` is the last entry taken in, -1 before the start; ``at`` the latest time seen.
 
     ``generation`` counts the retries in place: an op is (run, generation, path).
+    ``sections``: by name the paths of the frames that are at a critical section; the first is in.
     """
 
     version: int = VERSION
@@ -83,6 +84,7 @@ class State(msgspec.Struct, gc=False):
     budgets: int = 0
     cancelling: bool = False
     kept: dict[str, Kept] | msgspec.UnsetType = msgspec.UNSET  # left out while there is none
+    sections: dict[str, dict[str, None]] | msgspec.UnsetType = msgspec.UNSET  # likewise
     outcome: Done | Failed | Cancelled | None = None
     generation: int = 0
     called: Called | msgspec.UnsetType = msgspec.UNSET  # left out where nobody waits

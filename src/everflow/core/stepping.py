@@ -3,8 +3,8 @@
 Two rules hold here. Nothing recurses: a transition only notes what comes next, so that neither
 10,000 nodes in a row nor 2,000 nested combinators grow Python's stack. A cancelled extent is gone
 at once, with its frames and with what was noted for it. Only ops that the world has begun stay
-until it closes them, and frames that owe an undo until they are through with it; their ends are
-told to the frame that cancelled them.
+until it closes them, and frames that outlive a cancel until they are through with their end; their
+ends are told to the frame that cancelled them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,16 @@ from typing import Any, TypeGuard
 from everflow.core.extents import Extent
 from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Flow, Site
-from everflow.core.frames import AnyFrame, BodyFrame, holds_budget, shields
+from everflow.core.frames import (
+    AnyFrame,
+    BodyFrame,
+    Lasting,
+    SagaFrame,
+    holds_budget,
+    is_ending,
+    outlives,
+    shields,
+)
 from everflow.core.mounting import Mount, mount, sites_of
 from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, child_of
 from everflow.core.program import Program
@@ -26,7 +35,6 @@ __all__ = ["Stepper"]
 
 # What is noted for later: (what, parent, key, ...). The end of a child is told to its parent.
 ENTER, DONE, FAILED, CLOSED = range(4)
-_MARKS = "/~!@"  # what follows a path in the paths of all that is under it
 
 
 class Stepper:
@@ -110,14 +118,14 @@ class Stepper:
         extent = Extent(self.state, self.sites).under(frame, child)
         waiting, begun = self._cancel_extent(extent, frame.path)
         if self._work:
-            self._forget(frame.path if child is None else f"{frame.path}/{child}", frame.path)
-        self._work += begun
+            self._forget(frame.path, child, {lasting.path for lasting in begun})
+        self._work += _kicks(begun)
         return waiting
 
     def cancel_all(self) -> dict[str, None]:
         """Cancel everything; give what has to be closed before the run is."""
         waiting, begun = self._cancel_extent(Extent(self.state, self.sites).whole(), "")
-        self._work += begun
+        self._work += _kicks(begun)
         return waiting
 
     def close(self, frame: AnyFrame, error: ErrorData | None) -> None:
@@ -244,20 +252,20 @@ class Stepper:
         self.drop(op.id)
         return False
 
-    def _cancel_extent(
-        self, extent: Extent, root: str
-    ) -> tuple[dict[str, None], list[tuple[Any, ...]]]:
-        """Cancel what an extent holds: what ``root`` waits for, and the undos that may begin."""
+    def _cancel_extent(self, extent: Extent, root: str) -> tuple[dict[str, None], list[Lasting]]:
+        """Cancel what an extent holds: what ``root`` waits for, and the frames that now end."""
         waiting: dict[str, dict[str, None]] = {root: {}}
         begun = []
-        for saga, guarded, owner in extent.staying.values():
-            waiting[owner][saga.path] = None
-            saga.parent, saga.key = owner, _key_of(saga.path, owner)
-            saga.guarded, saga.cancelled = saga.guarded or guarded, True
-            if not saga.undoing:
-                saga.undoing = True
-                saga.closing = waiting[saga.path] = {}
-                begun.append(saga)
+        for frame, guarded, owner in extent.staying.values():
+            waiting[owner][frame.path] = None
+            frame.parent, frame.key = owner, _key_of(frame.path, owner)
+            frame.guarded = frame.guarded or guarded
+            if not is_ending(frame):
+                if type(frame) is SagaFrame:
+                    frame.undoing = True
+                frame.closing = waiting[frame.path] = {}
+                begun.append(frame)
+            frame.cancelled = True
         for op, guarded, owner in extent.ops:
             if self._stop(op):
                 op.guarded = op.guarded or guarded
@@ -269,8 +277,8 @@ class Stepper:
             elif type(gone) is BodyFrame:
                 self._leave_body(gone, extent)
             del self.state.frames[gone.path]
-        kicks = [(CLOSED, saga.path, "", None) for saga in begun if not saga.closing]
-        return waiting[root], kicks
+            self._flow_of(gone).withdrawn(self, gone)
+        return waiting[root], begun
 
     def _leave_body(self, body: BodyFrame, extent: Extent) -> None:
         """A body is cancelled; what it awaited stays known where that is still to be undone."""
@@ -279,16 +287,20 @@ class Stepper:
             self.state.kept = self.state.kept or {}
             self.state.kept[body.path] = Kept(body.position, body.awaited, body.given)
 
-    def _forget(self, root: str, owner: str) -> None:
-        """Take away what was noted of a cancelled extent."""
-        begin = tuple(root + mark for mark in _MARKS)
+    def _forget(self, owner: str, child: str | None, begun: set[str]) -> None:
+        """Take away what was noted of a cancelled extent: of frames that are gone or now end.
+
+        What is noted of frames that were ending before stays: their ends are waited for.
+        """
+        frames = self.state.frames
         self._work[:] = [
             item
             for item in self._work
-            if not (
-                item[1] == root
-                or item[1].startswith(begin)
-                or (item[1] == owner and f"{owner}/{item[2]}" == root)
+            if not item[1]
+            or (
+                item[1] in frames
+                and item[1] not in begun
+                and (item[1] != owner or child not in {None, item[2]})
             )
         ]
 
@@ -307,12 +319,18 @@ class Stepper:
                 overdrawn = frame, key
             if shields(frame):
                 break
-            key, frame, ended = frame.key, frames.get(frame.parent), False
+            ended = ended and outlives(frame)  # then who waits for it is past its end, too
+            key, frame = frame.key, frames.get(frame.parent)
         if overdrawn is None:
             return False
         frame, key = overdrawn
         self._flow_of(frame).expire(self, frame, key)
         return True
+
+
+def _kicks(begun: list[Lasting]) -> list[tuple[Any, ...]]:
+    """What begins the end of frames that have nothing to wait for."""
+    return [(CLOSED, frame.path, "", None) for frame in begun if not frame.closing]
 
 
 def _key_of(path: str, owner: str) -> str:

@@ -23,6 +23,7 @@ _FIRST = frozenset(
         "branch",
         "choose",
         "saga",
+        "critical",
     ]
 )
 _EVERY = frozenset(["parallel", "race"])

@@ -98,6 +98,12 @@ class OutOfReach(FlowError):
     code = "out_of_reach"
 
 
+class Deadlock(FlowError):
+    """A critical section was asked for by what its holder waits for: neither could ever go on."""
+
+    code = "deadlock"
+
+
 class NotAList(FlowError, TypeError):
     """``each`` got something that isn't a list, a tuple or a set."""
 

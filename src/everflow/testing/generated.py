@@ -24,6 +24,7 @@ from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
+from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.expressions import it
@@ -128,6 +129,7 @@ def _around(
         ),
         st.builds(lambda body: sequence(wrap, parallel(identity, const(7)), each(body)), inner),
         st.builds(keep, inner),
+        st.builds(lambda flows: parallel(*map(_alone, flows)), few),
         st.builds(try_catch, inner, inner),
         st.builds(retry, counts, inner),
         st.builds(lambda n, body: retry(n, body, backoff=exponential(0.005)), counts, inner),
@@ -137,6 +139,14 @@ def _around(
         st.builds(lambda body: timeout(timedelta(minutes=5), body), inner),
         st.builds(lambda body: body.named("label"), inner),
     )
+
+
+def _alone(flow: Flow[Any, Any]) -> Flow[Any, Any]:
+    """In a section of one name, where there is none within; of two names some would wait on."""
+    try:
+        return critical("section", flow)
+    except WrongArgument:
+        return flow
 
 
 def _races(inner: st.SearchStrategy[Flow[Any, Any]]) -> list[st.SearchStrategy[Flow[Any, Any]]]:

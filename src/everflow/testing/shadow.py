@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from everflow.core.frames import AnyFrame, holds_budget, owes_undo
+from everflow.core.frames import AnyFrame, CriticalFrame, holds_budget, outlives
 from everflow.core.journal import fold, restore, snapshot
 from everflow.core.machine import Machine
 from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, position_of
@@ -34,6 +34,7 @@ def check(machine: Machine) -> None:
     for name, op in state.ops.items():
         _claim(op.id == name, "an op stands under its id", op)
         _check_op(machine, op)
+    _check_sections(machine)
     _check_ends(state)
     _check_last(machine)
     _check_snapshot(machine)
@@ -58,13 +59,28 @@ def _check_frames(machine: Machine) -> None:
 
 def _check_closing(state: State, frame: AnyFrame) -> None:
     for name in getattr(frame, "closing", ()):
-        op, saga = state.ops.get(name), state.frames.get(name)
+        op, lasting = state.ops.get(name), state.frames.get(name)
         stops = isinstance(op, NodeOp | CallOp) and op.stopping and op.parent == frame.path
-        undoes = saga is not None and owes_undo(saga) and saga.parent == frame.path
-        _claim(stops or undoes, "what a frame waits for is being closed, and told to it", name)
-    if owes_undo(frame) and frame.cancelled and frame.parent:
+        ends = lasting is not None and outlives(lasting) and lasting.parent == frame.path
+        _claim(stops or ends, "what a frame waits for is being closed, and told to it", name)
+    if outlives(frame) and frame.cancelled and frame.parent:
         waits = frame.path in getattr(state.frames[frame.parent], "closing", ())
-        _claim(waits, "a cancelled saga is waited for", frame)
+        _claim(waits, "a cancelled frame that ends by itself is waited for", frame)
+
+
+def _check_sections(machine: Machine) -> None:
+    """One frame is in each critical section, and all that are at one stand in its line."""
+    state = machine.state
+    lines = dict(state.sections or {})
+    _claim(all(lines.values()), "a section is known while somebody is at it", lines)
+    for name, line in lines.items():
+        for place, path in enumerate(line):
+            frame = state.frames.get(path)
+            known = isinstance(frame, CriticalFrame) and (frame.input is None) == (place == 0)
+            _claim(known, "the first in the line of a section is in it, and no other", (name, path))
+    at = [path for line in lines.values() for path in line]
+    frames = [path for path, frame in state.frames.items() if isinstance(frame, CriticalFrame)]
+    _claim(sorted(at) == sorted(frames), "who is at a section stands in its line once", at)
 
 
 def _check_op(machine: Machine, op: Op) -> None:

@@ -228,6 +228,7 @@ PARTS: dict[str, MakePart] = {
     "call": _leaf(Look.STEP),
     "choose": _choose,
     "const": _leaf(Look.VALUE),
+    "critical": _around,
     "dag": _dag,
     "each": _around,
     "fail": _leaf(Look.VALUE),

@@ -19,6 +19,7 @@ from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
 from everflow.core.frames import (
     AskFrame,
+    CriticalFrame,
     DagFrame,
     EachFrame,
     LoopFrame,
@@ -112,6 +113,10 @@ class _Survey:
                 self._end(f"{frame.position}/{key}", mark)
             for key in frame.errors:
                 self._end(f"{frame.position}/{key}", Mark.FAILED)
+        if type(frame) is CriticalFrame and frame.input is not None:
+            self._say(frame.position, ("for its turn",))
+            self._mark(frame.position, Mark.WAITING)
+            self._climb(frame.position, "", Mark.ENTERED)
         if type(frame) is RaceFrame and frame.winner:
             mark = Mark.DONE if frame.error is None else Mark.FAILED
             self._end(f"{frame.position}/{frame.winner}", mark)
@@ -258,6 +263,7 @@ _PASSED: dict[str, Callable[[Site], Iterable[str]]] = {
     "ask": lambda _site: ("show",),
     "branch": lambda _site: ("if",),
     "choose": lambda _site: ("on",),
+    "critical": _all,
     "dag": _all,
     "keep": _all,
     "loop": _all,

@@ -231,6 +231,11 @@ def _const(data: Data) -> Words:
     return Words(f"const {value}", f"= {value}")
 
 
+def _critical(data: Data) -> Words:
+    title = f"critical {literal(data['name'])}"
+    return Words(title, title)
+
+
 def _fail(data: Data) -> Words:
     title = f"fail {payload_words(data['reason'])}"
     return Words(title, title)
@@ -287,6 +292,7 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "body": _body,
     "call": _call,
     "const": _const,
+    "critical": _critical,
     "dag": _dag,
     "each": _each,
     "fail": _fail,

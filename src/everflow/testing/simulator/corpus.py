@@ -63,6 +63,7 @@ from everflow.testing.simulator.nodes import (
     winner,
 )
 from everflow.testing.simulator.subjects import Subject
+from everflow.testing.simulator.turns import sections
 
 __all__ = ["corpus", "generated"]
 
@@ -108,6 +109,7 @@ def corpus(registry: Registry) -> list[Subject]:
         **_lists(),
         **_graphs(),
         **_calls(),
+        **sections(),
     }
     made = []
     for name, (body, early) in flows.items():

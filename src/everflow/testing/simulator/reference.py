@@ -22,6 +22,7 @@ from everflow.core.combine.joins import GOES, LOST
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.racing import Race
 from everflow.core.combine.saga import Saga
+from everflow.core.combine.sections import Critical
 from everflow.core.combine.sequence import Const, Identity, Keep
 from everflow.core.combine.sequence import Sequence as Steps
 from everflow.core.combine.signals import Receive
@@ -79,8 +80,6 @@ class Walk:
 
     def _kid(self, site: Site, path: str, name: str, value: Any) -> Any:
         return self.walk(site.kids[name], f"{path}/{name}", value)
-
-    # --- leaves
 
     def _node(self, site: Site, path: str, value: Any) -> Any:
         node: Node[Any, Any] = site.flow  # type: ignore[assignment]  # by the table
@@ -375,6 +374,7 @@ class Walk:
         TryCatch: _try_catch,
         Retry: _retry,
         Timeout: _timeout,
+        Critical: _timeout,
         Parallel: _parallel,
         Race: _race,
         Each: _each,
