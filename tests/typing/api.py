@@ -16,8 +16,8 @@ from everflow.core.combine.each import each
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
-from everflow.core.combine.sections import critical
 from everflow.core.combine.saga import saga
+from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.expressions import It, it
 from everflow.core.faults import Caught, Failure, Question, Settled
