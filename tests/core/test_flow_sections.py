@@ -210,3 +210,20 @@ def test_a_changed_flow_takes_the_line_along() -> None:
     driver = Driver(sequence(inc, desk)).start(1).result("inc", 2)
     driver.upgrade(sequence(desk, third)).result("first", 1).result("second", 2)
     assert driver.input("third") == (1, 2)
+
+
+def test_what_is_stopped_in_a_section_may_raise() -> None:
+    """The first error of its own is the extent's; it makes room after the last."""
+    driver = Driver(parallel(critical("a", parallel(first, second)), third)).start(1)
+    driver.error("third", "outer").error("second", "one").error("first", "other")
+    assert driver.failure().message == "one"
+
+
+def test_a_changed_body_is_taken_by_who_waits() -> None:
+    """The section stays what it is."""
+    one, two = sequence(first, inc), sequence(second, inc)
+    driver = Driver(parallel(critical("a", one), critical("a", two))).start(1)
+    longer = sequence(second, inc, third)
+    driver.upgrade(parallel(critical("a", one), critical("a", longer)))
+    driver.result("first", 1).result("inc", 2).result("second", 3).result("inc", 4)
+    assert driver.result("third", 5).value() == (2, 5)
