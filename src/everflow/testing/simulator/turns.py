@@ -18,7 +18,7 @@ __all__ = ["sections"]
 
 
 def sections() -> dict[str, tuple[Any, tuple[str, ...]]]:
-    """By name the flow and the tags that may be answered early; one holder is cancelled and undone."""
+    """By name the flow and the tags that may be answered early; one holder is undone."""
     minute = timedelta(minutes=1)
     alone = critical("desk", saga((thrice, back), suspend("desk", int) >> away))
     return {
