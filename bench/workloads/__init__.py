@@ -1,7 +1,17 @@
 """The workloads, in the order of the table."""
 
 from bench.goals import Workload
-from bench.workloads import beginnings, busy, direct, long, questions, queued, rates, schedules
+from bench.workloads import (
+    beginnings,
+    busy,
+    changing,
+    direct,
+    long,
+    questions,
+    queued,
+    rates,
+    schedules,
+)
 
 __all__ = ["WORKLOADS"]
 
@@ -16,5 +26,6 @@ WORKLOADS: dict[str, Workload] = {
         *direct.WORKLOADS,
         *long.WORKLOADS,
         *schedules.WORKLOADS,
+        *changing.WORKLOADS,
     )
 }

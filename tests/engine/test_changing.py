@@ -11,6 +11,7 @@ from everflow import Run, const, suspend
 from everflow.core.entries import Kind, decode_body
 from everflow.core.matching import Fit
 from everflow.core.upgrade import read_upgrade
+from everflow.engine.audit import audit_lines
 from everflow.engine.checking import Checked
 from everflow.errors import NoSuchFlow, UnresolvedName
 from tests.engine.support import PATIENT, World, kinds, plus_one, settle, step, until
@@ -64,7 +65,9 @@ def test_an_upgrade_moves_a_run_and_says_who_asked(world: World) -> None:
     with world.connect() as flows:
         (dry,) = flows.upgrade(dry=True)
         (asked,) = flows.upgrade([run], by="ann")
+        (line,) = audit_lines(flows.store)
     assert (dry.fit, asked.fit, dry.passed) == (Fit.MOVES, Fit.MOVES, ("./0.1",))
+    assert (line.action, line.run, line.by) == ("upgrade", run, "ann")
     with world.engine(warm_runs=1) as engine:
         until(lambda: Kind.UPGRADED in kinds(engine, run))
         engine.resume(run, 1)
@@ -117,6 +120,11 @@ def test_an_upgrade_that_comes_too_late_is_dropped(
         assert engine.run(run).result(PATIENT) == "old"
         assert Kind.UPGRADED not in kinds(engine, run)
     assert "wasn't upgraded: at ./1 the new flow has no such step" in caplog.text
+    with world.connect() as flows:
+        asked, refused = audit_lines(flows.store)
+    assert (asked.action, asked.subject, asked.detail["runs"]) == ("upgrade", "flow:f", 1)
+    assert (refused.action, refused.run) == ("upgrade refused", run)
+    assert refused.detail["position"] == "./1"
 
 
 def test_a_run_that_cannot_move_is_not_asked(world: World) -> None:

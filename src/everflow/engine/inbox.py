@@ -14,10 +14,11 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from everflow.core.entries import Kind
-from everflow.core.matching import Fit
+from everflow.core.matching import Fit, Verdict
 from everflow.core.ops import CallOp
 from everflow.core.upgrade import upgrade_text
 from everflow.engine.answers import as_asked, position_of_name, position_of_tag
+from everflow.engine.audit import audit
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.loader import Definitions
 from everflow.engine.recorder import Recorder
@@ -129,13 +130,7 @@ class Inbox:
         if verdict.fit is Fit.CANNOT or (
             upgrade and any(op.id in cell.running for op in upgrade.ops)
         ):
-            _log.warning(
-                "run %s of %s wasn't upgraded: at %s %s",
-                cell.row.id,
-                cell.row.flow,
-                verdict.position or "its start",
-                verdict.reason or "a step that has another function now is being run",
-            )
+            self._refused(cell, message, verdict)
             return
         led_to = changing.led_to(cell.definition, target, verdict.fit)
         if upgrade is not None:
@@ -143,6 +138,22 @@ class Inbox:
             recorder.move(cell, Kind.UPGRADED, led_to, upgrade_text(upgrade))
         elif led_to is not cell.definition:
             recorder.move(cell, Kind.MOVED, led_to)
+
+    def _refused(self, cell: Cell, message: UpgradeTo, verdict: Verdict) -> None:
+        """Say why a run stays as it is, where who asked will look: in the log and in the audit."""
+        row, place = cell.row, verdict.position or "its start"
+        reason = verdict.reason or "a step that has another function now is being run"
+        _log.warning("run %s of %s wasn't upgraded: at %s %s", row.id, row.flow, place, reason)
+        line = audit(
+            "upgrade refused",
+            at=self._recorder.now,
+            by=message.by,
+            run=row.id,
+            definition=message.definition,
+            position=verdict.position,
+            reason=reason,
+        )
+        self._recorder.draft.puts.append(line)
 
     def _answered(self, cell: Cell, message: Answer) -> None:
         op = cell.asked.get((message.tag, message.occurrence))

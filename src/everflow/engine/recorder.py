@@ -27,6 +27,7 @@ from everflow.store import (
     EntryRow,
     Letter,
     NewRun,
+    Put,
     QuestionClosed,
     QuestionOpened,
     RunChange,
@@ -63,6 +64,7 @@ class Draft:
     definitions: list[tuple[str, str]] = field(default_factory=list)
     starts: list[NewRun] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
+    puts: list[Put] = field(default_factory=list)
     calls: deque[tuple[Cell, CallOp]] = field(default_factory=deque)
     called: list[Cell] = field(default_factory=list)
     endings: dict[int, Ending] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Draft:
             definitions=self.definitions,
             starts=self.starts,
             letters=self.letters,
+            puts=self.puts,
         )
 
 

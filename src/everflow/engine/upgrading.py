@@ -2,15 +2,17 @@
 
 Two rules hold here. Who asks changes no run: a message in the run's inbox does, which its owner, or
 the next one, applies and journals. A run that can't follow isn't asked; should it be able no longer
-once the message is applied, it stays as it is, and the log says why.
+once the message is applied, it stays as it is, and the log and the audit say why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from everflow.core.definition import Definition, from_data
 from everflow.core.matching import Fit
+from everflow.engine.audit import audit
 from everflow.engine.checking import Checked, Checker
 from everflow.engine.client import Client
 from everflow.errors import NoSuchFlow, UnresolvedName
@@ -56,7 +58,8 @@ class Upgrader:
             pages = iter([checker.runs([self._client.row(run) for run in runs])])
         for page in pages:
             if not dry:
-                self._ask([found for found in page if found.fit in MOVABLE], checker, by)
+                asked = self._ask([found for found in page if found.fit in MOVABLE], checker, by)
+                self._write_down(asked, checker, by, named=runs is not None)
             yield page
 
     def _given(self, hash_: str) -> Definition:
@@ -74,7 +77,28 @@ class Upgrader:
             )
         return found
 
-    def _ask(self, movable: Sequence[Checked], checker: Checker, by: str) -> None:
+    def _write_down(
+        self, asked: Sequence[Checked], checker: Checker, by: str, *, named: bool
+    ) -> None:
+        """What was asked for, in the audit: by run where they were named, else how many by flow."""
+        at, random = self._client.clock.wall(), self._client.random
+        flows: dict[str, list[str]] = {}
+        for found in asked:
+            flows.setdefault(found.flow, []).append(found.run)
+        puts = []
+        for flow, runs in flows.items():
+            target = checker.target(flow)
+            to = "" if target is None else target.hash
+            write = partial(audit, "upgrade", at=at, by=by, random=random, definition=to)
+            if named:
+                puts += [write(run=run) for run in runs]
+            else:
+                puts.append(write(subject=f"flow:{flow}", runs=len(runs)))
+        if puts:
+            self._store.write(puts, at=at)
+
+    def _ask(self, movable: Sequence[Checked], checker: Checker, by: str) -> list[Checked]:
+        """Those that were asked; a run that has ended meanwhile is told as such."""
         now = self._client.clock.wall()
         targets = {found.flow: checker.target(found.flow) for found in movable}
         known = {d.hash: d.body for d in targets.values() if d is not None}
@@ -87,6 +111,10 @@ class Upgrader:
             for found in movable
             if (target := targets[found.flow]) is not None
         ]
+        asked = []
         for found, verdict in zip(movable, self._client.accept.all(messages), strict=True):
-            if verdict is not Verdict.ACCEPTED:
+            if verdict is Verdict.ACCEPTED:
+                asked.append(found)
+            else:
                 found.fit, found.reason = Fit.SAME, "it has ended meanwhile"
+        return asked
