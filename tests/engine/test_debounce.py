@@ -53,6 +53,8 @@ def test_what_is_still_to_begin_can_be_cancelled(world: World) -> None:
         engine.cancel(run)
         with pytest.raises(NoSuchRun):
             engine.run(run.id)
+        with pytest.raises(NoSuchRun, match="there is no run"):
+            run.wait(0)
         world.clock.jump(61)
         assert engine.runs() == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from everflow import Config, ask, loop
+from everflow import Config, ask, loop, receive
 from everflow.core.expressions import it
 from everflow.engine.operating import FORKED_FROM
 from everflow.errors import NoSuchPoint, WrongArgument
@@ -67,6 +67,16 @@ def test_a_finished_run_is_forked_from_its_input(memory: World) -> None:
         assert run.result(PATIENT) == 2
         assert engine.fork(run, 0, value=10).result(PATIENT) == 11
         assert engine.fork(run, 1).result(PATIENT) == 2
+
+
+def test_a_fork_takes_another_signal(memory: World) -> None:
+    """The signal that was taken is an entry with a value like any other."""
+    flow = memory.flow("heard", receive("parcel", int) >> plus_one)
+    with memory.engine() as engine:
+        run = engine.start(flow, None)
+        engine.signal(run, "parcel", 1)
+        assert run.result(PATIENT) == 2
+        assert engine.fork(run, 1, value=10).result(PATIENT) == 11
 
 
 @pytest.mark.parametrize("at", [2, -1])

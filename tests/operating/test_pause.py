@@ -195,3 +195,21 @@ def test_a_run_that_waits_for_an_operator_is_not_unpaused(memory: World) -> None
         row.status, row.until = Status.BLOCKED, "operator"
         with pytest.raises(NotWaiting, match="waits for an operator"):
             flows.unpause(run)
+
+
+def test_a_paused_queue_admits_nobody_until_it_is_unpaused(world: World) -> None:
+    """Who has a place goes on; the next is admitted at once when the pause is over (B067)."""
+    work = world.flow("work", ask("ok", bool))
+    with world.engine() as engine:
+        engine.queues.declare("mails", limit=2)
+        first = engine.start(work, 1, queue="mails")
+        first.wait(PATIENT)
+        engine.pause_all_of(queue="mails", by="ann")
+        second = engine.start(world.flow("plain", plus_one), 1, queue="mails")
+        assert second.wait(0.1) is Status.QUEUED
+        engine.cancel(first)
+        with pytest.raises(RunCancelled):
+            first.result(PATIENT)
+        assert second.row().admitted is None
+        engine.unpause_all_of(queue="mails", by="ann")
+        assert second.result(PATIENT) == 2

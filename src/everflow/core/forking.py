@@ -18,7 +18,7 @@ from everflow.errors import NoSuchPoint
 
 __all__ = ["forked_entries"]
 
-VALUED = frozenset({Kind.START, Kind.RESULT, Kind.ANSWER, Kind.EARLY})
+VALUED = frozenset({Kind.START, Kind.RESULT, Kind.ANSWER, Kind.EARLY, Kind.SIGNAL})
 
 
 def forked_entries(
@@ -36,7 +36,7 @@ def forked_entries(
             raise NoSuchPoint(
                 f"entry {last.seq} is of kind {last.kind} and bears no value to replace",
                 run=origin,
-                hint="fork at the start, or at the result or the answer that is to be another",
+                hint="fork at the start, or at the result, answer or signal that is to be another",
             )
         entries[-1] = msgspec.structs.replace(last, payload=value)
     note = f"{origin}@{last.seq}"

@@ -18,7 +18,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
-from everflow.errors import RunBlocked, RunCancelled, RunFailed, StillRunning
+from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunRow, Status, Store
 
 __all__ = [
@@ -149,9 +149,16 @@ class Run(Generic[Out_co]):
         self._guard = guard
 
     def row(self) -> RunRow:
-        """The run as the store knows it."""
+        """The run as the store knows it; NoSuchRun for one that was cancelled before it began."""
         store, run = self._store, self.id
-        return cast("RunRow", store.find(run) or to_come(store, run) or store.find(run))
+        row = store.find(run) or to_come(store, run) or store.find(run)
+        if row is None:
+            raise NoSuchRun(
+                f"there is no run {run} in {store.info().place}",
+                run=run,
+                hint="a debounced start that was cancelled before its run began never was one",
+            )
+        return row
 
     @property
     def status(self) -> Status:
