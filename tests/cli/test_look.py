@@ -175,3 +175,19 @@ def test_a_run_is_drawn_as_it_stood_after_any_entry(cli: Cli, runs: list[str]) -
     assert "running" not in cli("graph", runs[0]).stdout
     assert cli("graph", f"{FLOWS}:greet", "--at", "0").exit_code == 2
     assert cli("graph", "cli.greet", "--import", FLOWS, "--at", "0").exit_code == 2
+
+
+def test_what_a_run_called_is_told_in_both_directions(told: Any, cli: Cli) -> None:
+    """By list, status, show and graph; `run` leaves a caller whose child asks (B051)."""
+    caller = told("run", f"{FLOWS}:cli.calls", "c", code=3)
+    assert caller["status"] == "waiting"
+    (child,) = [told("list", "--parent", caller["id"])]
+    assert child["parent"] == caller["id"]
+    assert told("status", caller["id"])["children"] == {"suspended": 1}
+    assert caller["id"] in cli("status", child["id"]).stdout
+    assert "1 suspended" in cli("show", caller["id"]).stdout
+    cli("resume", child["id"], '{"approved": true}')
+    cli("worker", FLOWS, "--until-idle")
+    shown = cli("show", caller["id"]).stdout
+    assert "its run is done" in shown
+    assert "call 'cli.approve'" in cli("graph", f"{FLOWS}:cli.calls").stdout

@@ -13,7 +13,7 @@ from everflow.clock import SystemClock
 from everflow.core.entries import Kind, decode_body
 from everflow.engine.facade import Engine
 from everflow.engine.runs import Run, settled
-from everflow.store import RunRow, Status, Store
+from everflow.store import OUTCOMES, RunQuery, RunRow, Status, Store
 
 if TYPE_CHECKING:
     from everflow.cli.terminal import Steps
@@ -22,12 +22,15 @@ __all__ = ["Watch", "rest"]
 
 SLICE = 0.1  # seconds between looks
 FAR = 60_000_000  # microseconds: a timer due later is left to a worker
+OPEN = tuple(status for status in Status if status not in OUTCOMES)
+CALLED = 1_000  # runs that are looked at
 PAGE = 200  # entries shown at one look
 _MARKS = {
     Kind.RESULT: ("✓", "green"),
     Kind.ERROR: ("✗", "red"),
     Kind.STOPPED: ("■", "red"),
     Kind.ANSWER: ("→", "yellow"),
+    Kind.CHILD: ("←", "yellow"),
     Kind.CANCEL: ("■", "red"),
 }
 
@@ -86,9 +89,22 @@ def rest(engine: Engine, run: Run[Any], watch: Watch, timeout: float | None) -> 
         run.wait(max(left, 0.0))
         watch.look()
         row = run.row()
-        store = engine.client.store
-        if settled(store, row) or left <= 0 or _far(row, clock.wall()) or _hears(store, row):
+        store, now = engine.client.store, clock.wall()
+        if settled(store, row) or left <= 0 or _far(row, now) or _hears(store, row):
             return row.status
+        if _left(store, row, now):
+            return row.status
+
+
+def _left(store: Store, row: RunRow, now: int) -> bool:
+    """Whether a run waits for others, and nothing goes on in what it called."""
+    if row.status is not Status.WAITING or row.due is not None:
+        return False
+    called = store.runs(RunQuery(parent=row.id, status=OPEN, limit=CALLED))
+    if not all(settled(store, c) or _far(c, now) or _left(store, c, now) for c in called):
+        return False
+    moved = store.standing(row.no) not in {None, (Status.WAITING, 0)}
+    return not moved and store.rows([row.no])[0].updated == row.updated
 
 
 def _far(row: RunRow, now: int) -> bool:

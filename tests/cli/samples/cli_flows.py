@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from everflow import NodeRun, ask, flow, need, node, parallel, sleep, suspend
+from everflow import NodeRun, ask, call, flow, need, node, parallel, sleep, suspend
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,4 @@ counted = flow("cli.counted", counting)
 deadly = flow("cli.deadly", killing)
 gated = flow("cli.gated", slow)
 unnamed = greeted >> greeted
+flow("cli.calls", call("cli.approve"))
