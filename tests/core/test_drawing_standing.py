@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everflow.core.algebra import ask, suspend
+from everflow.core.algebra import ask, call, suspend
 from everflow.core.combine.choice import branch, choose, loop
 from everflow.core.combine.control import fixed, retry, timeout, try_catch
 from everflow.core.combine.each import each
@@ -60,6 +60,17 @@ def test_steps_before_the_one_that_runs_are_done() -> None:
     """And those after it have no mark."""
     run = Driver(sequence(one, two, three)).start().result("one")
     assert marks(run) == {".": "entered", "0": "done", "1": "running"}
+
+
+def test_a_call_says_what_it_waits_for() -> None:
+    """And that it is being cancelled."""
+    run = Driver(sequence(one, call("other"), call("apart", detached=True))).start().result("one")
+    assert marks(run)["1"] == "waiting"
+    assert words(run, "./1") == "waiting, for its run of 'other'"
+    assert marks(run.cancel())["1"] == "stopping"
+    shown = outline(run.program)
+    assert "call 'other'" in shown
+    assert "call 'apart', detached" in shown
 
 
 def test_what_is_done_is_done_within() -> None:

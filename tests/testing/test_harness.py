@@ -14,6 +14,8 @@ from everflow import (
     Status,
     ask,
     branch,
+    call,
+    const,
     exponential,
     flow,
     it,
@@ -191,3 +193,15 @@ def test_a_question_shows_its_prompt() -> None:
         run = h.start("swifts")
         (question,) = h.questions(run)
         assert h.prompt(question) == "about swifts"
+
+
+def test_nodes_of_called_flows_are_replaced_too() -> None:
+    """What a call leads to is part of what is tested; a flow that calls itself is met once."""
+    kit = Registry()
+    flow("low", draft, registry=kit)
+    top = flow("top", call("low"), registry=kit)
+    again = flow("again", branch(it == 3, it, const(3) >> call("again")), registry=kit)
+    with harness(top, registry=kit, replace={draft: lambda _: "replaced"}) as h:
+        assert h.start("x").result() == "replaced"
+    with harness(again, registry=kit) as h:
+        assert h.start(1).result() == 3

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from everflow.config import Config
+from everflow.core.combine.call import Call
 from everflow.core.definition import Definition
 from everflow.core.entries import decode_body
 from everflow.core.flow import Flow
@@ -28,6 +29,7 @@ from everflow.engine.client import Client, Started
 from everflow.engine.commits import InlineCommitter
 from everflow.engine.dependencies import check_needs, open_all
 from everflow.engine.dispatcher import Attempt
+from everflow.engine.loader import Definitions
 from everflow.engine.replies import Reply
 from everflow.engine.runs import outcome_of, prompt_of
 from everflow.engine.scheduler import Scheduler
@@ -129,14 +131,15 @@ class Harness(Generic[In, Out]):
         self._given = open_all(self._provide, self._stack)
         self._stack.callback(self._performer.close)
         self._begin()
-        definition = self.client.definition(self.flow)
-        known = {node.name for node in definition.nodes}
-        if definition.program.bodies:
+        self.client.definition(self.flow)  # refuses what an engine would
+        reached = self._reached(self.client.definitions)
+        known = {node.name for each in reached for node in each.nodes}
+        if any(each.program.bodies for each in reached):
             known |= {name for name in self._replaced if self._registry.awaited(name).fn}
         unknown = sorted(set(self._replaced) - known)
         if unknown:
             raise WrongArgument(f"the flow has no node {unknown[0]!r} to replace")
-        check_needs([definition], self._given)
+        check_needs(reached, self._given)
         return self
 
     def __exit__(
@@ -176,9 +179,22 @@ class Harness(Generic[In, Out]):
             unclear=lambda: scheduler.post(scheduler.adoption.look_for_lost),
         )
         self.schedules = Book(self.client, scheduler.clock, self._stir)
-        name = self.flow.name_of_flow
         for definitions in (scheduler.definitions, self.client.definitions):
-            self._replace_in(definitions.of_flow(name, self.flow))
+            for definition in self._reached(definitions):
+                self._replace_in(definition)
+
+    def _reached(self, definitions: Definitions) -> list[Definition]:
+        """The flow's definition, and those of the flows that it calls, and so on."""
+        flows = {**self._registry.flows, self.flow.name_of_flow: self.flow}
+        found: dict[str, Definition] = {}
+        names = [self.flow.name_of_flow]
+        while names:
+            name = names.pop()
+            if name in flows and name not in found:
+                found[name] = definitions.of_flow(name, flows[name])
+                sites = found[name].program.sites.values()
+                names += [site.flow.flow for site in sites if isinstance(site.flow, Call)]
+        return list(found.values())
 
     def _replace_in(self, definition: Definition) -> None:
         """Put the stand-ins at the positions of the nodes that they replace."""

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from everflow.core.ops import NodeOp, Op, TimerOp
+from everflow.core.ops import CallOp, NodeOp, Op, TimerOp
 from everflow.engine.adoption import Adoption
+from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
 from everflow.engine.dispatcher import Attempt, Dispatcher
 from everflow.engine.firing import Firing
@@ -32,6 +33,32 @@ def a_node_begins_before_its_commit(patch: pytest.MonkeyPatch) -> None:
             real(self, cell, op)
 
     patch.setattr(Scheduler, "_opened", opened)
+
+
+@bug()
+def a_caller_is_not_told(patch: pytest.MonkeyPatch) -> None:
+    """A child's outcome is written without the letter to who waits for it."""
+    real = Recorder._stand
+
+    def stand(self: Recorder, draft: Draft, cell: Cell) -> None:
+        draft.endings.clear()
+        real(self, draft, cell)
+
+    patch.setattr(Recorder, "_stand", stand)
+
+
+@bug()
+def a_cancel_stays_above(patch: pytest.MonkeyPatch) -> None:
+    """Who waits for a child is cancelled at once, and the child isn't."""
+    real = Calls._call
+
+    def called(self: Calls, draft: Draft, cell: Cell, op: CallOp) -> None:
+        if op.stopping:
+            self._parts.recorder.record(cell, "child", op.id, note="cancelled")
+        else:
+            real(self, draft, cell, op)
+
+    patch.setattr(Calls, "_call", called)
 
 
 @bug()
