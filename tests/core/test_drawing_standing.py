@@ -70,7 +70,7 @@ def test_a_call_says_what_it_waits_for() -> None:
     assert marks(run.cancel())["1"] == "stopping"
     shown = outline(run.program)
     assert "call 'other'" in shown
-    assert "call 'apart', detached" in shown
+    assert "call 'apart' · detached" in shown
 
 
 def test_what_is_done_is_done_within() -> None:
