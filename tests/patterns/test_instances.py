@@ -7,6 +7,7 @@ from everflow import (
     NodeRun,
     Registry,
     at_least,
+    call,
     const,
     each,
     flow,
@@ -24,6 +25,21 @@ from everflow.testing.harness import Harness
 from tests.patterns.steps import at_work, of, token
 
 KIT = Registry()  # so that no engine of another test is asked for what these nodes need
+
+
+part = flow("an instance of pattern 12", suspend("instance"))
+
+
+def test_instances_in_runs_of_their_own() -> None:
+    """WCP-12 Multiple Instances without Synchronization: the run may end long before they do."""
+    with of(12, each(call(part, detached=True)) >> suspend("next")) as h:
+        run = h.start([1, 2, 3])
+        assert at_work(h) == ["instance"] * 3 + ["next"]
+        h.answer(run, "through", "next")
+        assert run.result() == "through"
+        for question in h.questions():
+            h.answer(token(question), None)
+        assert {str(run.status) for run in h.runs()} == {"done"}
 
 
 def test_instances_without_synchronization() -> None:

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from everflow import choose, flow, it, loop, parallel, step, suspend
+from everflow import branch, call, choose, flow, identity, it, loop, parallel, step, suspend
+from everflow.testing.harness import Harness
 from tests.patterns.steps import at_work, double, of
 
 
@@ -60,3 +61,13 @@ def test_recursion() -> None:
         run = h.start([1, 2, 3, 4, 5])
         h.crash()
         assert [h.prompt(question) for question in h.questions(run)] == [15]
+
+
+down = flow("pattern 22 by call", branch(it > 0, (it - 1) >> call("pattern 22 by call"), identity))
+
+
+def test_recursion_by_runs() -> None:
+    """WCP-22 Recursion: a flow calls itself by its name, each time in a run of its own."""
+    with Harness(down) as h:
+        assert h.start(5).result() == 0
+        assert len(h.runs()) == 6

@@ -1,6 +1,7 @@
 """What depends on a state: patterns 16 to 18, 39 and 40."""
 
 from datetime import timedelta
+from typing import Any
 
 from everflow import (
     after,
@@ -8,15 +9,18 @@ from everflow import (
     const,
     critical,
     dag,
+    flow,
     it,
     loop,
     parallel,
     race,
     receive,
+    saga,
     sleep,
+    step,
     suspend,
 )
-from tests.patterns.steps import at_work, of
+from tests.patterns.steps import at_work, first, nodes_run, of, second, undo
 
 
 def test_deferred_choice() -> None:
@@ -98,3 +102,23 @@ def test_interleaved_routing() -> None:
             assert at_work(h) == [name]
             h.answer(run, name)
         assert run.result() == ("blood", "eyes", "heart")
+
+
+@flow
+async def in_turn(done: list[str]) -> Any:
+    """What a body awaits may be in a section, too."""
+    return await step(critical("bridge", saga((first, undo), suspend("a"))), done)
+
+
+def test_critical_section_in_a_body() -> None:
+    """WCP-39 Critical Section: a body that is cancelled makes room once it is undone."""
+    withdrawn = race(in_turn, receive("withdraw") >> const(0))
+    other = suspend("come") >> critical("bridge", second >> suspend("b"))
+    with of(39, parallel(withdrawn, other)) as h:
+        run = h.start([])
+        h.answer(run, [], "come")
+        assert (at_work(h), nodes_run(h, run)) == (["a"], ["first"])
+        h.signal(run, "withdraw")
+        h.crash()
+        assert at_work(h) == ["b"]
+        assert nodes_run(h, run) == ["first", "undo", "second"]
