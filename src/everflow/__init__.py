@@ -2,6 +2,7 @@
 
 from everflow.config import Config
 from everflow.core.algebra import ask, call, const, fail, flow, receive, suspend, upcast, value
+from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import (
     Backoff,
@@ -72,6 +73,7 @@ __all__ = [
     "at_least",
     "bind",
     "branch",
+    "cached",
     "call",
     "choose",
     "connect",

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from everflow.core.algebra import ask, call, const, fail, receive, suspend
+from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -263,12 +264,42 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
         lambda d: d.start(1).result("first", {"enough": False}).perform(".~1/until"),
     ),
     "dag": (
-        dag(a=first, b=after("a", second), c=after("a", "b", "input", third), give="c"),
+        dag(
+            a=first,
+            b=after("a", second),
+            c=after("a", "b", "input", third),
+            give="c",
+            cached=False,
+        ),
         lambda d: d.start(LONG).result("first", LONG).result("second", 2).result("third", 3),
     ),
     "dag_failed": (
-        dag(a=first, b=second, c=after("b", third)),
+        dag(a=first, b=second, c=after("b", third), cached=False),
         lambda d: d.start(1).result("second", 2).error("first").stopped("third"),
+    ),
+    "cached": (
+        cached(sequence(first, second), version="2") >> cached(third),
+        lambda d: (
+            d.start(LONG)
+            .perform("./0/@cache")
+            .result("first", 1)
+            .result("second", LONG)
+            .perform("./0/@fill")
+            .result("./1/@cache", ["key", LONG])
+        ),
+    ),
+    "dag_cached": (
+        dag(a=first, b=after("a", second), c=suspend("c")),
+        lambda d: (
+            d.start(LONG)
+            .perform("./a/@cache")
+            .result("first", LONG)
+            .perform("./a/@fill")
+            .answer("c", 1)
+            .perform("./b/@cache")
+            .result("second", 2)
+            .perform("./b/@fill")
+        ),
     ),
     "moved": (
         retry(2, first),

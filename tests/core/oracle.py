@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from everflow.core.combine.cached import Cached
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.dag import Dag
@@ -76,7 +77,7 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
             return (x, _value(flow.body, x))
         case TryCatch():
             return _rescued(flow, x)
-        case Retry() | Ticks() | Timeout() | Critical():  # what fails once here fails each time
+        case Retry() | Ticks() | Timeout() | Critical() | Cached():  # once is as good as often
             return _value(flow.body, x)
         case Const():
             return decode(flow.payload, default_registry().types)

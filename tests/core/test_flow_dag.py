@@ -21,7 +21,9 @@ def total(values: dict[str, int]) -> int:
 
 def test_each_begins_as_soon_as_what_it_is_after_is_done() -> None:
     """Whatever else goes on; one value is given as it is, several as a dict by name."""
-    driver = Driver(dag(a=first, b=second, c=after("a", third), d=after("c", "b", "input", total)))
+    driver = Driver(
+        dag(a=first, b=second, c=after("a", third), d=after("c", "b", "input", total), cached=False)
+    )
     driver.start(7)
     assert [op.id for op in driver.commands()] == ["./a", "./b"]
     driver.result("first", 1)
@@ -40,12 +42,21 @@ def test_one_value_may_be_the_result() -> None:
 
 def test_an_error_cancels_what_goes_on() -> None:
     """It is raised once all are closed, the first in declared order with the others attached."""
-    driver = Driver(dag(a=first, b=second, c=after("b", third))).start(1).error("second", "two")
+    driver = (
+        Driver(dag(a=first, b=second, c=after("b", third), cached=False))
+        .start(1)
+        .error("second", "two")
+    )
     assert driver.stopping() == ["./a"]
     driver.error("first", "one")
     assert driver.failure().message == "one"
     assert [other.message for other in driver.failure().others] == ["two"]
-    driver = Driver(dag(a=first, b=second)).start(1).error("second", "two").stopped("first")
+    driver = (
+        Driver(dag(a=first, b=second, cached=False))
+        .start(1)
+        .error("second", "two")
+        .stopped("first")
+    )
     assert driver.failure().others == ()
 
 
@@ -79,7 +90,7 @@ def test_what_a_vertex_is_after_is_part_of_the_shape() -> None:
 
 def test_it_is_drawn_as_a_graph() -> None:
     """An arrow for each dependency; as text, what each is after."""
-    flow = dag(a=inc, b=after("a", double), c=after("a", "b", total))
+    flow = dag(a=inc, b=after("a", double), c=after("a", "b", total), cached=False)
     lines = outline(Program(flow, "graph")).splitlines()
     assert lines[0] == "graph: dag"
     assert lines[2:] == [

@@ -9,9 +9,10 @@ from everflow.core.entries import Entry, Kind
 from everflow.core.program import Program
 from everflow.errors import StoreUnavailable, WrongArgument
 from everflow.stores.memory import MemoryStore
+from everflow.testing.simulator.ends import Raised, Undecided
 from everflow.testing.simulator.faulty import Died, FaultyStore
 from everflow.testing.simulator.plan import Fault
-from everflow.testing.simulator.reference import Raised, Undecided, reference
+from everflow.testing.simulator.reference import reference
 
 
 class Nobody:

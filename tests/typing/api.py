@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, assert_type
 
 from everflow.core.algebra import ask, call, const, flow, receive, suspend, upcast, value
+from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import After, after, dag
@@ -173,6 +174,13 @@ assert_type(each(count, join="first"), Flow[list[Draft], int])
 assert_type(each(count) >> longest, Flow[list[Draft], str])
 node(write) >> each(count)  # type: ignore[operator]  # a Draft is no list
 each(count, join="most")  # type: ignore[call-overload]  # there is no such join
+
+# --- by content
+
+assert_type(cached(count), Flow[Draft, int])
+assert_type(cached(sequence(count, is_long), version="2"), Flow[Draft, bool])
+assert_type(dag(a=count, cached=False), Flow[Draft, dict[str, Any]])
+cached(count, version=2)  # type: ignore[arg-type]  # a version is a text
 
 # --- by named dependencies
 

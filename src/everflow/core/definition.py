@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from everflow.core.combine.body import Ambient, Body, Step
+from everflow.core.combine.cached import Cached
 from everflow.core.combine.call import Call
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
@@ -45,9 +46,9 @@ FORMAT = 1
 KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
-        Ambient, Ask, Body, Branch, Call, Choose, Const, Critical, Dag, Each, Fail, Failed,
-        Identity, It, Keep, Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence, Sleep, Step,
-        Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+        Ambient, Ask, Body, Branch, Cached, Call, Choose, Const, Critical, Dag, Each, Fail,
+        Failed, Identity, It, Keep, Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence,
+        Sleep, Step, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")

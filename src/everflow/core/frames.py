@@ -21,6 +21,7 @@ __all__ = [
     "AskFrame",
     "BodyFrame",
     "BranchFrame",
+    "CachedFrame",
     "CatchFrame",
     "ChooseFrame",
     "CriticalFrame",
@@ -163,6 +164,14 @@ class DagFrame(Frame, tag="dag/1", kw_only=True):
     closing: dict[str, None] = {}
 
 
+class CachedFrame(Frame, tag="cached/1", kw_only=True):
+    """``address`` is the key, once a look-up found nothing; ``value`` what is to be kept by it."""
+
+    input: AnyRef
+    address: str = ""
+    value: AnyRef | None = None
+
+
 class AskFrame(Frame, tag="ask/1", kw_only=True):
     """``answer`` or ``error`` is set once it is decided; ``closing`` holds the notifier."""
 
@@ -276,6 +285,7 @@ AnyFrame = (
     | RaceFrame
     | EachFrame
     | DagFrame
+    | CachedFrame
     | AskFrame
     | SagaFrame
     | BodyFrame

@@ -30,6 +30,7 @@ from everflow.errors import (
     UnresolvedName,
     ValueMismatch,
 )
+from everflow.store import Put
 
 __all__ = ["Callee", "Ended", "make_callee"]
 
@@ -39,12 +40,16 @@ _RESULT = Kind.RESULT.value  # a plain text is formatted twice as fast as an enu
 
 
 class Ended(msgspec.Struct, gc=False):
-    """How an attempt ended. ``kind`` is an entry's kind, or MISFIT with the reason as payload."""
+    """How an attempt ended. ``kind`` is an entry's kind, or MISFIT with the reason as payload.
+
+    ``puts`` are records that are written with the entry.
+    """
 
     kind: str
     payload: str
     ticks: int = 0
     note: str = ""
+    puts: tuple[Put, ...] = ()
 
 
 class Callee:

@@ -17,6 +17,7 @@ import msgspec
 
 from everflow.config import Config
 from everflow.core.combine.body import Body
+from everflow.core.combine.cached import Cached
 from everflow.core.entries import Kind
 from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
@@ -28,6 +29,7 @@ from everflow.core.registry import Registry
 from everflow.core.values import decode as read
 from everflow.engine.bodies import Entries, advance, replay_of
 from everflow.engine.bodycall import BodyCallee
+from everflow.engine.caching import CacheCallee, Kept, cache_end
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
 from everflow.engine.dependencies import require_node
@@ -96,6 +98,7 @@ class Dispatcher:
         self._pools = pools
         self.ended = ended
         self.damaged: Callable[[Cell, str], None] = _nobody
+        self.kept: Kept = dict[str, str]().get  # what was cached under a key
         self._entries = entries
         self._progress = progress
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
@@ -145,6 +148,8 @@ class Dispatcher:
             require_node(known, self.given)
             flow = flow.bound_to(known)
         limit = self._config.value_limit
+        if isinstance(flow, Cached):
+            return CacheCallee(flow, limit)
         if isinstance(flow, Body):
             return BodyCallee(flow, self._registry, limit, verify=self.verify)
         return make_callee(flow, self._types, self.given, limit)
@@ -226,6 +231,8 @@ class Dispatcher:
         callee = self.callee(cell, op)
         if isinstance(callee, BodyCallee):
             return advance(cell, op, callee, self._entries)
+        if isinstance(callee, CacheCallee):
+            return cache_end(cell, op, callee, self._entries, self.kept)
         ref = op.input
         payload = ref.small if type(ref) is Stored else None
         if payload is None:

@@ -11,6 +11,7 @@ import msgspec
 from everflow.core.entries import Entry, decode_body
 from everflow.core.marks import SEALED, is_marked
 from everflow.engine.audit import audit
+from everflow.engine.caching import prune_cache
 from everflow.errors import CallerError, ConfigurationError, KeyMissing, RunErased, StillRunning
 from everflow.store import OUTCOMES, Put, RunRow, Store
 from everflow.stores.aside import AsideStore
@@ -62,6 +63,7 @@ def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
     for layer in layers(store):
         if isinstance(layer, AsideStore):
             layer.forget(row.no)
+    prune_cache(store, at=at, run=row.id)
     return went or known is None
 
 

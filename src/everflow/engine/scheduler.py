@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from everflow.clock import Clock, RunClock
@@ -22,6 +22,7 @@ from everflow.core.entries import Kind
 from everflow.core.ops import NodeOp, Op, TimerOp, input_of
 from everflow.core.registry import Registry
 from everflow.engine.adoption import Adoption
+from everflow.engine.caching import kept_in
 from everflow.engine.callee import MISFIT, Ended
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.commits import Committer
@@ -78,7 +79,7 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
-            config, registry, self.pools, self._record_end, self._entries, progress
+            config, registry, self.pools, self._record_end, store.entries, progress
         )
         self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(
@@ -114,6 +115,7 @@ class Scheduler:
     def open(self, given: Mapping[type[Any], Any]) -> None:
         """Enlist as a worker. ``given`` is what nodes need, by type."""
         self.dispatcher.given.update(given)
+        self.dispatcher.kept = kept_in(self.store)
         self.dispatcher.board = self.ownership.enlist(self.clock.now())
 
     @property
@@ -200,9 +202,6 @@ class Scheduler:
                 self._unreached.append((react, args))
                 raise
 
-    def _entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
-        return self.store.entries(no, seqs)
-
     # --- what the machine asks for
 
     def _opened(self, cell: Cell, op: Op) -> None:
@@ -264,6 +263,7 @@ class Scheduler:
             self.recorder.record(
                 cell, end.kind, op.id, end.payload, op.node, source, end.ticks, end.note
             )
+            self.recorder.draft.puts += end.puts
         except FlowError as error:
             self.adoption.block(cell, "code", str(error))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+from everflow.core.caching import address_of, hash_of, input_hash, look_up_text
+from everflow.core.combine.cached import FILL, Cached
 from everflow.core.combine.each import Each
 from everflow.core.definition import Definition, from_data
 from everflow.core.elements import count_of
@@ -59,6 +61,7 @@ class Driver:
         self.machine = Machine(self.program)
         self.now = BEGIN
         self.bodies: list[str] = []
+        self.cache: dict[str, str] = {}  # what was kept by `cached`, by key
         self._run = run
         self._shadow = shadow
         self._first = self.program
@@ -259,6 +262,8 @@ class Driver:
             elif isinstance(leaf, Each):
                 counted = count_of(self._payload(op.input), SMALL, FAILURE_PREFIX)
                 return self._end(op.id, Kind.RESULT, counted, 0)
+            elif isinstance(leaf, Cached):
+                return self._end(op.id, Kind.RESULT, self._cached(leaf, op), 0)
             elif isinstance(leaf, It):
                 value = evaluate(leaf.data, self.decode(op.input))
             else:
@@ -267,6 +272,16 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - whatever a node raises is the run's
             return self.error(op.id, error)
         return self._end(op.id, Kind.RESULT, payload, 0)
+
+    def _cached(self, flow: Cached, op: NodeOp) -> str:
+        """What a look-up finds in the driver's own cache, or what is kept there."""
+        frame: Any = self.machine.state.frames[op.parent]
+        if op.key == FILL:
+            self.cache[frame.address] = value = self._payload(op.input)
+            return f'"{hash_of(value)}"'
+        definition = hash_of(Definition(Program(flow.body)).body)
+        address = address_of(definition, flow.version, input_hash(self._payload(op.input)))
+        return look_up_text(address, self.cache.get(address))
 
     # --- values
 

@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from everflow.core.algebra import ask, call, const, fail, receive, suspend
+from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -128,6 +129,7 @@ def _around(
             st.sampled_from(["all", "settled", tolerate(1)]),
         ),
         st.builds(lambda body: sequence(wrap, parallel(identity, const(7)), each(body)), inner),
+        st.builds(cached, inner),
         st.builds(keep, inner),
         st.builds(lambda flows: parallel(*map(_alone, flows)), few),
         st.builds(try_catch, inner, inner),

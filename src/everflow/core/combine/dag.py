@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Generic, TypeVar, overload
 
+from everflow.core.combine.cached import FIRST_VERSION, Cached, is_worth_caching
 from everflow.core.faults import ErrorData, attached
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, check_label, lift
 from everflow.core.frames import DagFrame
@@ -175,22 +176,30 @@ def after(*given: Any) -> Any:
 
 @overload
 def dag(
-    *, give: None = None, **vertices: FlowLike[In, Any] | After[Any]
+    *, give: None = None, cached: bool = ..., **vertices: FlowLike[In, Any] | After[Any]
 ) -> Flow[In, dict[str, Any]]: ...
 @overload
-def dag(*, give: str, **vertices: FlowLike[In, Any] | After[Any]) -> Flow[In, Any]: ...
-def dag(*, give: str | None = None, **vertices: Any) -> Any:
+def dag(
+    *, give: str, cached: bool = ..., **vertices: FlowLike[In, Any] | After[Any]
+) -> Flow[In, Any]: ...
+def dag(*, give: str | None = None, cached: bool = True, **vertices: Any) -> Any:
     """Run vertices by name, each as soon as what it is after is done.
 
     ``dag(a=f, b=after("a", g), c=after("a", "b", h))``: a vertex without ``after`` gets the input.
     Gives a dict of all values, or the value of the vertex ``give``. An error cancels what goes on
     and is raised as by ``parallel``.
+
+    Each vertex is as in ``cached``: what didn't change since an earlier run isn't computed again.
+    Those without a node, and those that ask, wait or are direct style, always run. ``cached=False``
+    leaves it to you which vertices are.
     """
     parts, needs = [], {}
     for name, given in vertices.items():
         if name == INPUT:
             raise WrongArgument(f"a vertex can't be called {INPUT!r}: that is what the dag gets")
         flow = given.flow if isinstance(given, After) else lift(given, "dag")
+        if cached and is_worth_caching(flow):
+            flow = Cached(flow, FIRST_VERSION)
         parts.append((check_label(name), flow))
         needs[name] = given.names if isinstance(given, After) else ()
     if not parts:

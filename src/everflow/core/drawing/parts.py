@@ -225,6 +225,7 @@ PARTS: dict[str, MakePart] = {
     "ask": _ask,
     "body": _leaf(Look.STEP),
     "branch": _branch,
+    "cached": _around,
     "call": _leaf(Look.STEP),
     "choose": _choose,
     "const": _leaf(Look.VALUE),

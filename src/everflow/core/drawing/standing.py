@@ -19,6 +19,7 @@ from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
 from everflow.core.frames import (
     AskFrame,
+    CachedFrame,
     CriticalFrame,
     DagFrame,
     EachFrame,
@@ -231,6 +232,9 @@ _FRAMES: dict[type, Callable[[Site, Any], str]] = {
     ),
     TicksFrame: lambda _site, frame: f"{frame.left:,} ticks left",
     EachFrame: lambda _site, frame: _counted(frame),
+    CachedFrame: lambda _site, frame: (
+        "not in the cache" if frame.address else "looking in the cache"
+    ),
 }
 
 

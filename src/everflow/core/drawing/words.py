@@ -204,6 +204,10 @@ def _dag(data: Data) -> Words:
     return Words("dag", "dag", (f"gives {literal(data['give'])}",) if "give" in data else ())
 
 
+def _cached(data: Data) -> Words:
+    return Words("cached", "cached", (f"version {literal(data['version'])}",))
+
+
 def _each(data: Data) -> Words:
     return Words("each", "each", (f"{_number(data['limit'])} at once", *_joined(data)))
 
@@ -290,6 +294,7 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "ambient": _ambient,
     "ask": _ask,
     "body": _body,
+    "cached": _cached,
     "call": _call,
     "const": _const,
     "critical": _critical,

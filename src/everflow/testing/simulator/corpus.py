@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from everflow.core.algebra import ask, call, const, fail, flow, suspend
+from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -237,6 +238,14 @@ def _graphs() -> dict[str, tuple[Any, tuple[str, ...]]]:
             >> up,
             (),
         ),
+        "cached": (
+            spread >> each(cached(thrice >> up)) >> summed >> cached(up, version="2") >> up,
+            (),
+        ),
+        "cached with an error": (
+            parallel(cached(away), try_catch(cached(broken), rescue)) >> it[0] >> up,
+            (),
+        ),
         "broken graph": (
             try_catch(
                 dag(a=thrice, b=after("a", broken), c=after("a", suspend("c", int)), d=away)
@@ -372,19 +381,8 @@ class _Maker:
         *(_sequence,) * 4,
         *(_parallel,) * 3,
         *(_race, _each, _dag, _first, _at_least, _partial, _tolerant),
-        *(
-            _settled,
-            _loop,
-            _retry,
-            _retry,
-            _catch,
-            _catch,
-            _timeout,
-            _saga,
-            _branch,
-            _choose,
-            _keep,
-        ),
+        *(_settled, _loop, _retry, _retry, _catch, _catch, _timeout),
+        *(_saga, _branch, _choose, _keep),
     )
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from everflow.core.combine.cached import Cached
 from everflow.core.combine.call import Call
 from everflow.core.combine.choice import Branch, Choose, Loop, UnlessFailed
 from everflow.core.combine.control import Retry, Timeout, TryCatch
@@ -30,26 +31,17 @@ from everflow.core.combine.waiting import Ask, Sleep, Suspend
 from everflow.core.elements import elements
 from everflow.core.entries import Entry, Kind
 from everflow.core.expressions import It, evaluate
-from everflow.core.faults import Caught, ErrorData, Failure, Settled
+from everflow.core.faults import Caught, Failure
 from everflow.core.flow import Site
 from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.values import Reader, Types, decode, encode
 from everflow.engine.noderun import NodeRun
 from everflow.errors import NotAList, WrongArgument
+from everflow.testing.simulator.ends import ERROR, Raised, Undecided, found_in, settled
 from everflow.testing.simulator.joining import awaited, joined
 
-__all__ = ["Raised", "Undecided", "reference"]
-
-ERROR = ErrorData(type="Error", message="some error or other")
-
-
-class Raised(Exception):
-    """The flow fails here."""
-
-
-class Undecided(Exception):
-    """The flow waits here for what the world didn't decide."""
+__all__ = ["reference"]
 
 
 class Walk:
@@ -62,6 +54,7 @@ class Walk:
         self._signals: dict[str, list[str]] = defaultdict(list)
         self._ended = {e.op for e in journal if e.kind in {Kind.RESULT, Kind.ERROR}}
         self._children = {e.op: e for e in journal if e.kind == Kind.CHILD}
+        self._found = found_in(journal)
         self._journal = journal
         self._racing = 0  # how many races there are around
         self._early: dict[str, list[str]] = defaultdict(list)
@@ -239,6 +232,19 @@ class Walk:
             raise Raised
         return self._kid(site, path, "body", value)
 
+    def _cached(self, site: Site, path: str, value: Any) -> Any:
+        """What computing gives, whether it was computed here or found."""
+        self._need(f"{path}/@cache")
+        racing, hit = self._racing, path in self._found
+        self._racing = 0 if hit else racing
+        try:
+            given = self._kid(site, path, "body", value)
+        finally:
+            self._racing = racing
+        if not (hit or isinstance(given, Failure)):
+            self._need(f"{path}/@fill")
+        return given
+
     def _parallel(self, site: Site, path: str, value: Any) -> Any:
         flow: Parallel = site.flow  # type: ignore[assignment]  # by the table
         names = [name for name, _ in flow.parts]
@@ -253,7 +259,7 @@ class Walk:
             raise undecided
         given = {name: ends[name] for name in names if name in ends}
         if flow.policy.settles:
-            given = {name: _settled(end) for name, end in given.items()}
+            given = {name: settled(end) for name, end in given.items()}
         values = joined(flow, given)
         if flow.then is None:
             return values
@@ -319,7 +325,7 @@ class Walk:
             raise Raised
         if undecided is not None:
             raise undecided
-        return [_settled(end) for end in ends] if flow.policy.settles else ends
+        return [settled(end) for end in ends] if flow.policy.settles else ends
 
     def _dag(self, site: Site, path: str, value: Any) -> Any:
         flow: Dag = site.flow  # type: ignore[assignment]  # by the table
@@ -374,18 +380,13 @@ class Walk:
         TryCatch: _try_catch,
         Retry: _retry,
         Timeout: _timeout,
+        Cached: _cached,
         Critical: _timeout,
         Parallel: _parallel,
         Race: _race,
         Each: _each,
         Dag: _dag,
     }
-
-
-def _settled(end: Any) -> Settled[Any]:
-    if isinstance(end, Raised):
-        return Settled(ok=False, error=ERROR)
-    return Settled(ok=True, value=end)
 
 
 def reference(program: Program, types: Types, journal: Sequence[Entry]) -> Any:

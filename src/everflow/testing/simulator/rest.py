@@ -17,7 +17,8 @@ from everflow.core.state import Cancelled, Done
 from everflow.core.values import encode
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, RunRow, Status
 from everflow.testing.shadow import check, check_fold
-from everflow.testing.simulator.reference import Raised, Undecided, reference
+from everflow.testing.simulator.ends import Raised, Undecided
+from everflow.testing.simulator.reference import reference
 from everflow.testing.simulator.untrue import Untrue, claim
 from everflow.testing.simulator.world import SECOND, World
 

@@ -1,0 +1,37 @@
+"""How flows and their children end in the reference: values, errors, and what nobody decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from everflow.core.combine.cached import LOOK_UP
+from everflow.core.elements import elements
+from everflow.core.entries import Entry
+from everflow.core.faults import ErrorData, Settled
+
+__all__ = ["ERROR", "Raised", "Undecided", "found_in", "settled"]
+
+ERROR = ErrorData(type="Error", message="some error or other")
+
+
+class Raised(Exception):
+    """The flow fails here."""
+
+
+class Undecided(Exception):
+    """The flow waits here for what the world didn't decide."""
+
+
+def settled(end: Any) -> Settled[Any]:
+    """How a child ended, as a value."""
+    if isinstance(end, Raised):
+        return Settled(ok=False, error=ERROR)
+    return Settled(ok=True, value=end)
+
+
+def found_in(journal: Sequence[Entry]) -> set[str]:
+    """The paths of what was found in the cache rather than computed."""
+    end = f"/{LOOK_UP}"
+    told = (entry for entry in journal if entry.op.endswith(end))
+    return {e.op.removesuffix(end) for e in told if len(elements(e.payload)) > 1}
