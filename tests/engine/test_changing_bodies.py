@@ -125,3 +125,38 @@ def test_an_input_that_the_body_does_not_take_is_told(memory: World, style: Any)
     body.__annotations__["x"] = "list[int]"
     talking(memory, body)
     assert (only(memory).fit, only(memory).parked) == (Fit.MISSING, True)
+
+
+def nested(inner: Any) -> Any:
+    """A body that awaits another one."""
+
+    async def outer(x: int) -> int:
+        found: int = await step(inner, x)
+        return found
+
+    outer.__qualname__ = "outer"
+    return outer
+
+
+def test_a_body_inside_of_a_body_is_replayed_too(memory: World) -> None:
+    """And what it awaits and is gone is told where the run stands."""
+
+    def deployed(first: Callable[[int], int], name: str = "talk") -> None:
+        memory.deploy()
+        body = asynchronous(first, "go")
+        body.__qualname__ = name
+        inner: Any = flow("inner", registry=memory.registry)(body)
+        if name == "talk":
+            memory.registry.add_parts(inner)
+        memory.flow("f", flow("outer", registry=memory.registry)(nested(inner)))
+
+    deployed(up)
+    asked(memory)
+    deployed(up)
+    assert only(memory).fit is Fit.SAME
+    deployed(down)
+    found = only(memory)
+    assert (found.fit, found.position != ".") == (Fit.MISSING, True)
+    assert "at its await 1" in found.reason
+    deployed(up, "gone")
+    assert "has tests.engine.test_changing_bodies:talk, which is awaited" in only(memory).reason

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from everflow.core.combine.body import Body
 from everflow.core.entries import Kind
+from everflow.core.flow import Site
 from everflow.core.frames import BodyFrame
 from everflow.core.mounting import mount, sites_of
+from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.refs import compose
 from everflow.core.registry import Registry
@@ -37,32 +38,37 @@ class Replayer:
     def misfit(
         self, program: Program, state: State, payload_of: Callable[[int], str]
     ) -> tuple[str, str]:
-        """The position of the first body that doesn't fit its log, and where and how; or blanks."""
+        """The position of the first body that can't go on with this code, and why; or blanks.
+
+        What it awaits just now is gone, or it doesn't fit its log.
+        """
         if not program.bodies:
             return "", ""
         sites = sites_of(program, state)
+        for place in (*state.ops.values(), *state.frames.values()):
+            node = self._node(sites.get(place.position))
+            if node is not None and node.fn is None:  # as whoever loads the run would find
+                return place.position, f"no module imported here has {node.name}, which is awaited"
         for frame in state.frames.values():
             if isinstance(frame, BodyFrame):
-                callee = self._callee(sites[frame.position].flow)
-                problem = "" if callee is None else _problem(callee, program, frame, payload_of)
-                if problem:
+                callee = self._callee(sites[frame.position])
+                if problem := _problem(callee, program, frame, payload_of):
                     return frame.position, _on_one_line(problem)
         return "", ""
 
-    def _callee(self, body: object) -> BodyCallee | None:
-        """How the body is called; None where its function isn't here, which is told elsewhere."""
-        if not isinstance(body, Body):
+    def _node(self, site: Site | None) -> Node[Any, Any] | None:
+        """The node of a site, with its function if that is here."""
+        if site is None or not isinstance(site.flow, Node):
             return None
-        found = self._callees.get(id(body.leaf))
+        return site.flow if site.flow.fn else self._registry.awaited(site.flow.name)
+
+    def _callee(self, site: Site) -> BodyCallee:
+        body: Any = site.flow
+        node = body if body.fn else self._registry.awaited(body.name)
+        found = self._callees.get(id(node.leaf))
         if found is None:
-            bound: Any = body
-            if body.fn is None:
-                known = self._registry.awaited(body.name)
-                if known.fn is None:
-                    return None
-                bound = body.bound_to(known)
-            made = BodyCallee(bound, self._registry, self._limit)
-            found = self._callees[id(body.leaf)] = made
+            bound = body if body.fn else body.bound_to(node)
+            found = self._callees[id(node.leaf)] = BodyCallee(bound, self._registry, self._limit)
         return found
 
 
@@ -108,4 +114,4 @@ def _on_one_line(problem: str) -> str:
     """What happened, without what to do about it."""
     first, *others = problem.splitlines()
     sides = [line.strip() for line in others if line.startswith(("  - ", "  + "))]
-    return " ".join([first, *sides])
+    return " ".join([first, *sides[:2]])  # what comes after them is the hint
