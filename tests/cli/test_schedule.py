@@ -47,6 +47,13 @@ def test_a_schedule_is_added_shown_and_removed(cli: Cli, told: Any, nightly: str
     assert "no schedule 'daily'" in cli("schedule", "remove", "daily").stderr
 
 
+def test_a_schedule_names_the_queue_of_its_runs(cli: Cli, told: Any, nightly: str) -> None:
+    """With their lane there."""
+    added = told("schedule", "add", "q", "1h", nightly, "Ada", "--queue", "mails", "--lane", "a")
+    assert (added["queue"], added["lane"]) == ("mails", "a")
+    assert "mails, a" in cli("schedule", "show", "q").stdout
+
+
 def test_a_schedule_is_paused_and_goes_on(cli: Cli, told: Any, nightly: str) -> None:
     """The reason is shown to the others."""
     cli("schedule", "add", "poll", "15m", nightly, "Ada")

@@ -8,6 +8,7 @@ import pytest
 
 from everflow import Registry, Status, ask, flow, node
 from everflow.core.faults import Scheduled
+from everflow.engine.queues import Queues
 from everflow.engine.schedules.spec import schedule
 from everflow.errors import StoreUnavailable
 from everflow.store import Put, RunQuery, Store
@@ -170,6 +171,20 @@ def test_runs_are_started_beside_each_other(h: Harness[Any, Any]) -> None:
     add(h, overlap="allow")
     h.jump(days=3)
     assert statuses(h) == [Status.SUSPENDED] * 3
+
+
+def test_runs_of_a_schedule_wait_in_their_queue(h: Harness[Any, Any]) -> None:
+    """For a place, in their lane; so many schedules share one limit."""
+    Queues(h.store, JumpClock(1), None).declare("mails", limit=1)
+    add(h, overlap="allow", queue="mails", lane="news")
+    h.jump(days=2)
+    assert statuses(h) == [Status.SUSPENDED, Status.QUEUED]
+    first, second = h.runs()
+    row = h.store.runs(RunQuery())[1]
+    assert (row.queue, row.lane) == ("mails", "news")
+    h.answer(first, value=True)
+    h.jump(seconds=1)
+    assert second.status is Status.SUSPENDED
 
 
 def test_a_paused_schedule_lets_its_instants_pass(h: Harness[Any, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, assert_type
 from everflow.core.algebra import ask, call, const, flow, receive, suspend, upcast, value
 from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
-from everflow.core.combine.control import exponential, retry, timeout, try_catch
+from everflow.core.combine.control import Backoff, exponential, fixed, retry, timeout, try_catch
 from everflow.core.combine.dag import After, after, dag
 from everflow.core.combine.each import each
 from everflow.core.combine.joins import at_least, tolerate
@@ -20,10 +20,12 @@ from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
+from everflow.core.combine.waiting import sleep
 from everflow.core.expressions import It, it
 from everflow.core.faults import Caught, Failure, Question, Settled
 from everflow.core.flow import Flow, Keeping
 from everflow.core.node import Node, bind, node
+from everflow.engine.schedules.spec import Schedule, schedule
 
 
 class Brief:
@@ -277,3 +279,8 @@ assert_type(Plain(), Plain)
 assert_type(Changed(), Changed)
 assert_type(changed({}), dict[str, Any])
 upcast("Gone", "1")  # type: ignore[arg-type]  # a version is a number
+
+assert_type(schedule("n", "@daily", flow("c", const(3)), None, queue="mails", lane="a"), Schedule)
+assert_type(sleep(3), Flow[Any, Any])
+assert_type(fixed(timedelta(seconds=1)), Backoff)
+schedule("n", "@daily", flow("c", const(3)), lane=3)  # type: ignore[call-overload]  # lanes are texts

@@ -198,6 +198,8 @@ def schedule_view(row: ScheduleRow) -> View:
         "overlap": str(plan.rules.overlap),
         "limit": plan.rules.limit,
         "labels": plan.labels,
+        "queue": plan.queue,
+        "lane": plan.lane,
         "declared": row.declared,
         "paused": standing.paused,
         "reason": standing.reason,

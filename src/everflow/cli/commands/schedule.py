@@ -101,6 +101,7 @@ def show(here: Here, *, name: str, count: int) -> None:
         ("input", str(plain_value(row.plan.value))),
         ("catch up", f"{rules.catch_up}, at most {rules.limit}"),
         ("overlap", str(rules.overlap)),
+        ("queue", ", ".join(part for part in (row.plan.queue, row.plan.lane) if part)),
         ("started", f"{standing.started}, passed over {standing.passed}"),
         ("waiting", str(len(standing.waiting) + len(standing.backlog))),
         ("last run", standing.run),
@@ -141,6 +142,8 @@ def show(here: Here, *, name: str, count: int) -> None:
 @click.option("--jitter", callback=as_length, metavar="LENGTH", help="Start a little later.")
 @click.option("--instant", is_flag=True, help="The flow takes Scheduled(value, at, schedule).")
 @click.option("--label", "pairs", metavar="NAME=VALUE", multiple=True, help="A label of its runs.")
+@click.option("--queue", default="", metavar="NAME", help="Where its runs wait for a place.")
+@click.option("--lane", default="", metavar="TEXT", help="Their lane in the queue.")
 @click.option("--replace", is_flag=True, help="Replace one of that name.")
 def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **given: Any) -> None:
     """Have FLOW started on INPUT at certain times.
@@ -295,6 +298,8 @@ def _settings(given: dict[str, Any]) -> Settings:
         "deadline": None if late is None else timedelta(seconds=late),
         "jitter": timedelta(seconds=jitter or 0),
         "labels": labels(given["pairs"]),
+        "queue": given["queue"],
+        "lane": given["lane"],
     }
 
 

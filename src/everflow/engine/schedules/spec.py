@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from everflow.core.faults import Scheduled
 from everflow.core.flow import Flow
+from everflow.engine.queues import LONGEST_LANE, LONGEST_NAME
 from everflow.engine.schedules.pattern import Cron, Every, Pattern, moment_of, zone_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Rules, Standing
 from everflow.errors import BadSchedule, NotAFlow
@@ -56,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     instant: bool = False
     rules: Rules = Rules()
     labels: dict[str, str] = {}
+    queue: str = ""
+    lane: str = ""
 
     def pattern(self) -> Pattern:
         """Which instants it has. BadSchedule where this process can't tell."""
@@ -116,6 +119,8 @@ class Settings(TypedDict, total=False):
     limit: int
     deadline: timedelta | None
     labels: Mapping[str, str]
+    queue: str
+    lane: str
 
 
 @dataclass(frozen=True)
@@ -178,6 +183,7 @@ def schedule(
     while a run of the schedule goes on. ``limit`` (100) bounds what is caught up with and what
     waits. ``deadline``: how late a run may still be started. ``jitter``: its runs are started later
     by a delay below that, always the same, drawn from its name. ``labels`` are its runs' own.
+    ``queue``: where they wait for a place, in ``lane``.
 
     Raises BadSchedule for what means nothing or can't come. It is Temporal's Schedule.
     """
@@ -202,7 +208,11 @@ def _timing(when: str | timedelta, settings: Settings, *, instant: bool) -> Plan
     rules, zone = _rules(settings), settings.get("zone", "UTC")
     phase, jitter = (_length(settings, name, 0) for name in ("phase", "jitter"))
     labels = dict(settings.get("labels", {}))
-    plan = Plan("", "", "", jitter=jitter, instant=instant, rules=rules, labels=labels)
+    queue, lane = _place(settings)
+    plan = Plan(
+        "", "", "", jitter=jitter, instant=instant, rules=rules, labels=labels,
+        queue=queue, lane=lane,
+    )  # fmt: skip
     if not isinstance(when, timedelta):
         if phase:
             raise BadSchedule(
@@ -217,6 +227,18 @@ def _timing(when: str | timedelta, settings: Settings, *, instant: bool) -> Plan
         plan = replace(plan, every=when // _MICROSECOND, phase=phase, zone=zone)
     plan.pattern()
     return plan
+
+
+def _place(settings: Settings) -> tuple[str, str]:
+    """The queue of its runs, and their lane there."""
+    queue, lane = settings.get("queue", ""), settings.get("lane", "")
+    if not isinstance(queue, str) or len(queue) > LONGEST_NAME:
+        raise BadSchedule(f"queue is the name of a queue, not {queue!r:.60}")
+    if not isinstance(lane, str) or len(lane) > LONGEST_LANE:
+        raise BadSchedule(f"lane is a text of at most {LONGEST_LANE} characters")
+    if lane and not queue:
+        raise BadSchedule("lane is for runs of a queue", hint="give queue=, too")
+    return queue, lane
 
 
 def _rules(settings: Settings) -> Rules:

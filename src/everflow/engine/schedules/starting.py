@@ -70,4 +70,6 @@ def begun(
         at=now,
         key=key,
         labels={**plan.labels, LABEL: name},
+        queue=plan.queue,
+        lane=plan.lane,
     )
