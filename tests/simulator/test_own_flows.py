@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow import NodeRun, Registry, ask, branch, flow, it, need, node, step
+from everflow import NodeRun, Registry, ask, branch, call, flow, it, need, node, step
 from everflow.core.schemas import check, schema_of
 from everflow.errors import WrongArgument
 from everflow.testing.simulator import (
@@ -250,3 +250,11 @@ def test_nested_choices_come_to_an_end() -> None:
     schema = {"anyOf": choice, "$defs": {"T": {"anyOf": choice}}}
     for seed in range(50):
         drawn(schema, Random(seed))
+
+
+def test_flows_that_are_called_need_no_subject(registry: Registry) -> None:
+    """They are on the stage, and people answer what they ask, as its schema says."""
+    low = flow("low", ask("ok", bool) >> it[1], registry=registry)
+    top = flow("top", call(low), registry=registry)
+    for seed in range(5):
+        simulate(seed, [Subject(top, drawn=True)], registry=registry).check()

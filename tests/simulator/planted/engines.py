@@ -62,6 +62,12 @@ def a_cancel_stays_above(patch: pytest.MonkeyPatch) -> None:
 
 
 @bug()
+def a_first_call_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A child isn't started at a load, where the caller's start, a client's, had none with it."""
+    patch.setattr(Recorder, "take_up", Recorder.touch)
+
+
+@bug()
 def a_deadline_beats_an_accepted_answer(patch: pytest.MonkeyPatch) -> None:
     """The expiry is journaled without a look at the inbox."""
 

@@ -215,6 +215,7 @@ def _calls() -> dict[str, tuple[Any, tuple[str, ...]]]:
             branch(enough, thrice, more >> call("calling_on", detached=True).keep() >> it[0]),
             (),
         ),
+        "calling first": (call("line") >> up, ()),
         "calling many": (
             branch(
                 enough, up, spread >> each(more >> more >> more >> call("calling_many")) >> summed

@@ -7,9 +7,12 @@ acknowledged must be in the journals.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
+from everflow.core.flow import Flow
 from everflow.core.values import encode
 from everflow.engine.client import Client
 from everflow.engine.replies import Reply
@@ -48,7 +51,13 @@ class Told:
 class People:
     """``acknowledged`` are the runs that a start was told of: id -> the payload it was given."""
 
-    def __init__(self, base: MemoryStore, ledger: Ledger, subjects: list[Subject]) -> None:
+    def __init__(
+        self,
+        base: MemoryStore,
+        ledger: Ledger,
+        subjects: list[Subject],
+        flows: Mapping[str, Flow[Any, Any]],
+    ) -> None:
         self.acknowledged: dict[str, str] = {}
         self.keyed: dict[tuple[str, str], str] = {}
         self.told: dict[Address, Told] = defaultdict(Told)
@@ -59,10 +68,12 @@ class People:
         self._ledger = ledger
         self._subjects = {s.flow.name_of_flow: s for s in subjects}
         self._names = list(self._subjects)
+        self._flows = flows
 
     def subject(self, flow: str) -> Subject:
-        """The subject of a flow."""
-        return self._subjects[flow]
+        """The subject of a flow; of one that is only called, with answers by their schemas."""
+        known = self._subjects.get(flow)
+        return Subject(self._flows[flow], drawn=True) if known is None else known
 
     def start(self, client: Client, pick: int, dice: Random) -> str:
         """Start a run, some with a key that another start had."""
@@ -112,7 +123,7 @@ class People:
     def answer_to(self, client: Client, question: QuestionRow, key: str, dice: Random) -> str:
         """Answer that question, and hold the reply against the facts."""
         schema = self._taken.schema(question.definition, question.position, question)
-        value = self._subjects[question.flow].answer(question.tag, dice, schema)
+        value = self.subject(question.flow).answer(question.tag, dice, schema)
         payload = encode(value, client.registry.types)
         token = f"{question.run}.{question.tag}.{question.occurrence}"
         told = self.told[question.no, question.tag, question.occurrence]
@@ -159,11 +170,11 @@ class People:
     def answer_early(self, client: Client, pick: int, dice: Random) -> str:
         """Answer by tag, before the question or when it is open, some with a key used before."""
         rows = self._base.runs(RunQuery(limit=1000))
-        rows = [row for row in rows if self._subjects[row.flow].early]
+        rows = [row for row in rows if self.subject(row.flow).early]
         if not rows:
             return "there is nothing to answer early"
         run = rows[pick % len(rows)]
-        subject = self._subjects[run.flow]
+        subject = self.subject(run.flow)
         tag = dice.choice(list(subject.early))
         value = subject.answer(tag, dice, self._taken.table(run.definition).get(tag))
         key = f"early {dice.randrange(KEYS)}"

@@ -70,7 +70,7 @@ class World:
             config,
         )
         self.witness = Witness(self.ledger, registry.types, given, self.story, subjects)
-        self.people = People(self.base, self.ledger, subjects)
+        self.people = People(self.base, self.ledger, subjects, registry.flows)
         self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
             "turn": self._turn,
             "perform": self._perform,
