@@ -10,6 +10,7 @@ import click
 
 from everflow.cli.commands.answer import answer, cancel, resume, signal
 from everflow.cli.commands.audit import audit
+from everflow.cli.commands.cache import cache
 from everflow.cli.commands.change import check, upgrade
 from everflow.cli.commands.demo import demo
 from everflow.cli.commands.erase import erase, rewrap
@@ -40,7 +41,7 @@ class Program(click.Group):
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
-        ("Keep", (worker, queue, export, import_, adopt, backup, prune, erase, rewrap)),
+        ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
     )
 
     def format_commands(
