@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -27,7 +27,7 @@ from everflow.core.ops import NodeOp, TimerOp
 from everflow.core.refs import Stored
 from everflow.core.registry import Registry
 from everflow.core.values import decode as read
-from everflow.engine.bodies import Entries, advance, replay_of
+from everflow.engine.bodies import advance, replay_of
 from everflow.engine.bodycall import BodyCallee
 from everflow.engine.caching import CacheCallee, Kept, cache_end
 from everflow.engine.callee import Callee, Ended, make_callee
@@ -35,6 +35,7 @@ from everflow.engine.cell import Cell
 from everflow.engine.dependencies import require_node
 from everflow.engine.noderun import NodeRun, Progress
 from everflow.errors import StoreDamaged, StoreError
+from everflow.store import Store
 
 _log = logging.getLogger("everflow.engine")
 __all__ = ["Attempt", "Dispatcher", "Pool"]
@@ -81,7 +82,7 @@ class Dispatcher:
         registry: Registry,
         pools: Mapping[str, Pool],
         ended: Callable[[Cell, NodeOp, Ended], None],
-        entries: Entries,
+        store: Store,
         progress: Progress | None,
     ) -> None:
         self.given: dict[type[Any], Any] = {}
@@ -99,7 +100,7 @@ class Dispatcher:
         self.ended = ended
         self.damaged: Callable[[Cell, str], None] = _nobody
         self.kept: Kept = dict[str, str]().get  # what was cached under a key
-        self._entries = entries
+        self._store = store
         self._progress = progress
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
         self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
@@ -108,6 +109,9 @@ class Dispatcher:
         self._token = 0
         self._stopped = 0
         self._free = list(range(FIRST, FIRST + config.max_unrecorded))
+
+    def _entries(self, no: int, seqs: Sequence[int]) -> dict[int, str]:
+        return self._store.entries(no, seqs)
 
     # --- what is to be run
 

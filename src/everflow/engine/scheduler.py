@@ -79,7 +79,7 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
-            config, registry, self.pools, self._record_end, store.entries, progress
+            config, registry, self.pools, self._record_end, store, progress
         )
         self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(

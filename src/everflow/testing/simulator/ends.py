@@ -7,7 +7,7 @@ from typing import Any
 
 from everflow.core.combine.cached import LOOK_UP
 from everflow.core.elements import elements
-from everflow.core.entries import Entry
+from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, Settled
 
 __all__ = ["ERROR", "Raised", "Undecided", "found_in", "settled"]
@@ -33,5 +33,5 @@ def settled(end: Any) -> Settled[Any]:
 def found_in(journal: Sequence[Entry]) -> set[str]:
     """The paths of what was found in the cache rather than computed."""
     end = f"/{LOOK_UP}"
-    told = (entry for entry in journal if entry.op.endswith(end))
+    told = (e for e in journal if e.kind == Kind.RESULT and e.op.endswith(end))
     return {e.op.removesuffix(end) for e in told if len(elements(e.payload)) > 1}
