@@ -197,7 +197,7 @@ def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Scheduler, "attempt_ended", attempt_ended)
 
 
-@bug()
+@bug(within=900)
 def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Runs of a claim that was done but said to have failed are nobody's."""
     patch.setattr(Adoption, "_find_lost", lambda self: setattr(self, "_lost", False))
