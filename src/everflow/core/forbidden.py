@@ -81,7 +81,6 @@ def _found(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[int, s
             continue
         if (twin := _twin(held)) is not None:
             yield line, path, twin
-            held = None
 
 
 def _member(held: Any, name: str) -> Any:
