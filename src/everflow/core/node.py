@@ -118,14 +118,13 @@ class Node(Flow[In, Out]):
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
             """Call the function itself, outside of any run; an async one gives its coroutine."""
-            if self.leaf.fn is None:
-                raise NotAFlow(f"the node {self.name!r} has no function here")
+            fn = self.require_fn()
             if advancing() is not None:
                 raise BodyMisuse(
                     f"a body called {self.name} itself, so that its result wouldn't be recorded",
                     hint="await step(fn, ...); in a plain def body perform(step(fn, ...))",
                 )
-            return self.leaf.fn(*args, **{**self.bound, **kwargs})
+            return fn(*args, **{**self.bound, **kwargs})
 
     def require_arguments(self) -> None:
         """WrongArgument where a parameter is neither bound nor provided nor has a default."""

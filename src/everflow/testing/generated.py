@@ -165,8 +165,12 @@ def _races(inner: st.SearchStrategy[Flow[Any, Any]]) -> list[st.SearchStrategy[F
 
 def flows(*, waiting: bool = True, leaves: int = 12) -> st.SearchStrategy[Flow[Any, Any]]:
     """Any flow. ``waiting=False`` leaves out what needs a world to go on, or to be decided."""
-    around = partial(_around, racing=waiting)
-    return st.recursive(_leaves(waiting=waiting), around, max_leaves=leaves).filter(_has_a_layout)
+
+    def around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[Any, Any]]:
+        # At each level, as `cached` and `dag` lay out what they are given.
+        return _around(inner, racing=waiting).filter(_has_a_layout)
+
+    return st.recursive(_leaves(waiting=waiting), around, max_leaves=leaves)
 
 
 def _has_a_layout(flow: Flow[Any, Any]) -> bool:

@@ -122,9 +122,9 @@ class Saga(Flow[Any, Any]):
             undo = UNDO + name
             path = f"{frame.path}!{frame.attempt}/{undo}"
             m.enter(m.sites[frame.position].kids[undo], path, frame.path, undo, pair)
-        elif frame.cancelled:
+        elif frame.cancelled or frame.error is None:
             m.close(frame, None if frame.guarded else frame.error)
-        elif frame.error is not None:
+        else:
             m.throw(frame, frame.error)
 
     def _ask(self, m: Moves, frame: SagaFrame, name: str, error: ErrorData) -> None:
