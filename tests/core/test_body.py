@@ -82,6 +82,13 @@ def test_a_snapshot_between_two_awaits_is_restored() -> None:
     assert restore(driver.program, snapshot(driver.machine)) == driver.machine.state
 
 
+def test_a_cancel_between_two_awaits_stops_the_body() -> None:
+    """What advances it is closed first."""
+    driver = Driver(body_of(talk)).start(1).cancel()
+    (stopping,) = driver.stopping()
+    assert driver.restart().stopped(stopping).outcome == Cancelled()
+
+
 def test_a_snapshot_of_a_body_that_is_undone_is_restored() -> None:
     """The body is gone, and what it awaited stays known while that is undone."""
     driver = Driver(body_of(talk)).start(1)
