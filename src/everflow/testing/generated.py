@@ -168,18 +168,20 @@ def flows(*, waiting: bool = True, leaves: int = 12) -> st.SearchStrategy[Flow[A
 
     def around(inner: st.SearchStrategy[Flow[Any, Any]]) -> st.SearchStrategy[Flow[Any, Any]]:
         # At each level, as `cached` and `dag` lay out what they are given.
-        return _around(inner, racing=waiting).filter(_has_a_layout)
+        return _laid_out(_around(inner, racing=waiting))
 
     return st.recursive(_leaves(waiting=waiting), around, max_leaves=leaves)
 
 
-def _has_a_layout(flow: Flow[Any, Any]) -> bool:
-    """Not so where two children of one flow got the same label."""
+@st.composite
+def _laid_out(draw: st.DrawFn, drawn: st.SearchStrategy[Flow[Any, Any]]) -> Flow[Any, Any]:
+    """A flow, or ``identity`` for one in which two children of one flow got the same label."""
+    flow = draw(drawn)
     try:
         Program(flow)
     except WrongArgument:
-        return False
-    return True
+        return identity
+    return flow
 
 
 def live(data: st.DataObject, driver: Driver, steps: int) -> Iterator[None]:
