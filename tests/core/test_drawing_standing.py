@@ -14,6 +14,7 @@ from everflow.core.combine.control import fixed, retry, timeout, try_catch
 from everflow.core.combine.each import each
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.drawing import Mark, Standing, dot, mermaid, outline, stand
@@ -273,3 +274,14 @@ def test_a_question_was_told_of_once_its_notify_has_ended() -> None:
     assert marks(run) == {".": "asked", "notify": "running"}
     run.result("one")
     assert marks(run) == {".": "asked", "notify": "done"}
+
+
+def test_the_steps_of_a_saga_are_done_before_the_one_that_runs() -> None:
+    """And all of them once the saga is, but no undo."""
+    run = Driver(sequence(saga((one, two), three), suspend("go"))).start(1)
+    run.result("one", 1)
+    assert marks(run)["0/0"] == "done"
+    run.result("three", 2)
+    found = marks(run)
+    assert (found["0/0"], found["0/1"]) == ("done", "done")
+    assert "0/undo 0" not in found
