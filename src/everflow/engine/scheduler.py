@@ -102,7 +102,6 @@ class Scheduler:
         self._graces: deque[tuple[int, Cell, NodeOp]] = deque()  # cancelled, until when
         self._delay = FIRST_DELAY
         self._retry_at = 0
-        self._doubted = False  # a caller's write failed, and none went through since
         self._deposed = False  # fenced, and not enlisted anew so far
         self.draining = False  # begin nothing more: the engine is closing
 
@@ -344,17 +343,12 @@ class Scheduler:
         self._delay = min(self._delay * 2, LONGEST_DELAY)
 
     def doubt(self) -> None:
-        """A caller's write failed: pause until a write goes through, if only an empty batch.
-
-        Else the deadline of a question would pass while nobody can answer it.
-        """
+        """A caller's write failed: pause, or the deadline of a question passes unanswerably."""
         self.adoption.look_for_lost()
         if self.trouble is None:
             self._in_trouble(StoreUnavailable("a caller's write to it failed"))
-            self._doubted = True
 
     def _healed(self) -> None:
-        self._doubted = False
         if self.trouble is not None:
             _log.warning("the store is back, the runs go on")
         self.trouble = None
@@ -364,13 +358,15 @@ class Scheduler:
         self.clock.go()
 
     def _try_again(self) -> bool:
-        """Whether the loop may go on after trouble: at the next try, if one is due."""
+        """Whether the loop may go on after trouble: at the next try, if one is due.
+
+        A write must have gone through, if only an empty batch: else the runs' time would go
+        on between one read that fails and the next, and a deadline pass in an outage.
+        """
         if self.system_clock.boot() < self._retry_at:
             return False
         if self._deposed:
             self._fenced()
-        elif self._pending is None and not self._doubted:
-            self._healed()
         else:
             if self._pending is None:
                 empty = Draft()
