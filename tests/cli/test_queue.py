@@ -25,6 +25,13 @@ def test_a_queue_is_set_shown_and_removed(cli: Cli, told: Any) -> None:
     assert "no queues" in cli("queue", "list").stdout
 
 
+def test_a_rate_of_lanes_is_set_and_shown(cli: Cli, told: Any) -> None:
+    """Beside all else that a queue allows."""
+    view = told("queue", "set", "mails", "--rate-per-lane", "5/1s")
+    assert (view["rate"], view["rate_per_lane"]) == (None, {"number": 5, "seconds": 1.0})
+    assert "5 of a lane in 1 s" in cli("queue", "list").stdout
+
+
 def test_a_removal_is_told(cli: Cli) -> None:
     """In words."""
     cli(*SET)

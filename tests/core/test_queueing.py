@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 from everflow.core.queueing import Admission, Lane, Limits, Standing, Waiting, admit
 
 
-def standing(*lanes: Lane, placed: int = 0, recent: int = 0, oldest: int | None = None) -> Standing:
-    return Standing(placed, recent, oldest, list(lanes))
+def standing(
+    *lanes: Lane,
+    placed: int = 0,
+    recent: int = 0,
+    oldest: int | None = None,
+    held: int | None = None,
+) -> Standing:
+    return Standing(placed, recent, oldest, list(lanes), held)
 
 
-def lane(name: str, *runs: tuple[int, int], placed: int = 0) -> Lane:
+def lane(name: str, *runs: tuple[int, int], placed: int = 0, recent: int = 0) -> Lane:
     """A lane with runs as (number, priority), created in the order of their numbers."""
-    return Lane(name, placed, [Waiting(no, priority, no) for no, priority in runs])
+    return Lane(name, placed, [Waiting(no, priority, no) for no, priority in runs], recent)
 
 
 def chosen(limits: Limits, seen: Standing, *, most: int = 9, depth: int = 9) -> Admission:
@@ -79,6 +85,25 @@ def test_a_rate_holds_nobody_when_the_places_do() -> None:
     assert chosen(Limits(limit=2, rate=(3, 100)), seen) == Admission([1])
 
 
+def test_a_rate_of_lanes_holds_each_of_them() -> None:
+    """The others go on; when the first of those that are held may is told."""
+    seen = standing(lane("a", (1, 9), (2, 9), recent=1), lane("b", (3, 0)), held=70)
+    assert chosen(Limits(rate_per_lane=(2, 100)), seen) == Admission([1, 3], at=170)
+
+
+def test_a_rate_of_lanes_holds_nobody_when_the_places_do() -> None:
+    """Nor is there a time to look again when nobody is held."""
+    seen, rate = standing(lane("a", (1, 0)), held=70), (2, 100)
+    assert chosen(Limits(limit=1, rate_per_lane=rate), seen) == Admission([1])
+    assert chosen(Limits(rate_per_lane=rate), standing(lane("a", (1, 0)))) == Admission([1])
+
+
+def test_a_rate_in_all_is_waited_for_before_that_of_a_lane() -> None:
+    """It says when to look again, since no lane goes on before."""
+    seen = standing(lane("a", (1, 0)), recent=1, oldest=90, held=70)
+    assert chosen(Limits(rate=(1, 100), rate_per_lane=(1, 100)), seen) == Admission([], at=190)
+
+
 def test_what_was_not_seen_is_not_passed_over() -> None:
     """Where a lane may have more than was seen, one looks again before another lane goes."""
     seen = standing(lane("a", (1, 5), (2, 5)), lane("b", (9, 0)))
@@ -96,6 +121,7 @@ LIMITS = st.builds(
     limit=st.none() | st.integers(1, 5),
     per_lane=st.none() | st.integers(1, 3),
     rate=st.none() | st.tuples(st.integers(1, 4), st.just(10)),
+    rate_per_lane=st.none() | st.tuples(st.integers(1, 2), st.just(20)),
 )
 RUNS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1)), max_size=25)
 
@@ -108,30 +134,42 @@ class World:
         self.waiting = [Waiting(no, priority, no) for no, (_, priority) in enumerate(runs)]
         self.lane_of = [name for name, _ in runs]
         self.placed: deque[int] = deque()
-        self.times: list[int] = []
+        self.times: list[tuple[int, str]] = []
 
     def look(self, now: int, most: int, depth: int) -> Admission:
         placed = Counter(self.lane_of[no] for no in self.placed)
         lanes: dict[str, list[Waiting]] = {}
         for run in sorted(self.waiting, key=lambda run: (-run.priority, run.created)):
             lanes.setdefault(self.lane_of[run.no], []).append(run)
-        most_of_lane = self.limits.per_lane
+        most_of_lane, rate = self.limits.per_lane, self.limits.rate_per_lane
+        of_lane = {
+            name: [at for at, lane in self.times if rate and lane == name and at > now - rate[1]]
+            for name in lanes
+        }
+        not_full = [name for name in lanes if most_of_lane is None or placed[name] < most_of_lane]
+        held = [name for name in not_full if rate and len(of_lane[name]) >= rate[0]]
         open_lanes = [
-            Lane(name, placed[name], runs[:depth])
-            for name, runs in lanes.items()
-            if most_of_lane is None or placed[name] < most_of_lane
+            Lane(name, placed[name], lanes[name][:depth], len(of_lane[name]))
+            for name in not_full
+            if name not in held
         ]
         open_lanes.sort(
             key=lambda lane: (-lane.waiting[0].priority, lane.placed, lane.waiting[0].no)
         )
         span = self.limits.rate[1] if self.limits.rate else 0
-        recent = [time for time in self.times if time > now - span]
-        seen = Standing(len(self.placed), len(recent), min(recent, default=None), open_lanes[:most])
+        recent = [time for time, _ in self.times if time > now - span]
+        seen = Standing(
+            len(self.placed),
+            len(recent),
+            min(recent, default=None),
+            open_lanes[:most],
+            min((of_lane[name][-rate[0]] for name in held), default=None) if rate else None,
+        )
         found = admit(self.limits, seen, most=most, depth=depth)
         for no in found.nos:
             self.waiting = [run for run in self.waiting if run.no != no]
             self.placed.append(no)
-            self.times.append(now)
+            self.times.append((now, self.lane_of[no]))
         return found
 
     def check(self, now: int) -> None:
@@ -140,7 +178,11 @@ class World:
         assert limits.per_lane is None or max(placed.values(), default=0) <= limits.per_lane
         if limits.rate is not None:
             many, span = limits.rate
-            assert sum(time > now - span for time in self.times) <= many
+            assert sum(time > now - span for time, _ in self.times) <= many
+        if limits.rate_per_lane is not None:
+            many, span = limits.rate_per_lane
+            recent = Counter(lane for time, lane in self.times if time > now - span)
+            assert max(recent.values(), default=0) <= many
 
 
 @given(LIMITS, RUNS, st.integers(1, 4), st.integers(1, 3))
@@ -156,7 +198,7 @@ def test_no_limit_is_ever_passed_and_all_get_their_turn(
             if world.placed:
                 world.placed.popleft()
             now += 10
-        assert now <= 10 * (2 * len(runs) + 2), "somebody waits for ever"
+        assert now <= 10 * (3 * len(runs) + 2), "somebody waits for ever"
 
 
 @given(LIMITS, RUNS, st.integers(1, 4), st.integers(1, 3))

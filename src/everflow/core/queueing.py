@@ -19,12 +19,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a queue allows; None is without limit.
 
     ``limit``: places in all; ``per_lane``: places of one lane; ``rate``: (admissions, microseconds)
-    so many within any span of that length.
+    so many within any span of that length; ``rate_per_lane``: so many of one lane.
     """
 
     limit: int | None = None
     per_lane: int | None = None
     rate: tuple[int, int] | None = None
+    rate_per_lane: tuple[int, int] | None = None
 
 
 class Waiting(msgspec.Struct, array_like=True, frozen=True):
@@ -36,29 +37,36 @@ class Waiting(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Lane(msgspec.Struct, array_like=True):
-    """A lane with its first waiting runs in their order."""
+    """A lane with its first waiting runs in their order.
+
+    ``recent`` counts its admissions within the span of the lanes' rate.
+    """
 
     name: str
     placed: int
     waiting: list[Waiting]
+    recent: int = 0
 
 
 class Standing(msgspec.Struct):
     """How a queue stands: its places, its recent admissions, and its lanes that may go on.
 
     ``recent`` counts the admissions within the rate's span, ``oldest`` is the first of these.
+    ``held``: of the lanes that nothing but their rate keeps from going on the earliest admission
+    that has to leave the span before one may.
     """
 
     placed: int
     recent: int
     oldest: int | None
     lanes: list[Lane]
+    held: int | None = None
 
 
 class Admission(msgspec.Struct):
     """Whom to admit, in order.
 
-    ``again``: others may be admitted after these, once they are looked at. ``at``: when the rate
+    ``again``: others may be admitted after these, once they are looked at. ``at``: when a rate
     allows more, if that is what holds them.
     """
 
@@ -84,16 +92,29 @@ def admit(limits: Limits, standing: Standing, *, most: int, depth: int) -> Admis
         lane = lanes[name]
         nos.append(no)
         lane.placed = placed + 1
-        if limits.per_lane is not None and lane.placed >= limits.per_lane:
+        lane.recent += 1
+        if _full(limits, lane):
             continue
         if nth + 1 < len(lane.waiting):
             heappush(heap, _rank(lane, nth + 1))
         elif len(lane.waiting) >= depth:
             return Admission(nos, again=True)
     if limits.rate is not None and heap and len(nos) == allowed < slots:
-        oldest = standing.oldest
-        return Admission(nos, at=None if oldest is None else oldest + limits.rate[1])
-    return Admission(nos, again=len(nos) >= most)
+        return Admission(nos, at=_later(standing.oldest, limits.rate))
+    at = _later(standing.held, limits.rate_per_lane) if len(nos) < slots else None
+    return Admission(nos, again=len(nos) >= most, at=at)
+
+
+def _full(limits: Limits, lane: Lane) -> bool:
+    """Whether no more of a lane may go on now."""
+    many, rate = limits.per_lane, limits.rate_per_lane
+    return (many is not None and lane.placed >= many) or (
+        rate is not None and lane.recent >= rate[0]
+    )
+
+
+def _later(since: int | None, rate: tuple[int, int] | None) -> int | None:
+    return None if since is None or rate is None else since + rate[1]
 
 
 def _rank(lane: Lane, nth: int) -> tuple[int, int, int, int, str, int]:

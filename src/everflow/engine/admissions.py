@@ -76,13 +76,7 @@ class Admissions:
         limits = setting_of(record).limits
         lanes = MOST if limits.limit is None else min(MOST, limits.limit)
         depth = max(DEPTH // self._lanes.get(queue, FEW), 2)
-        standing = self._store.places(
-            queue,
-            since=now - limits.rate[1] if limits.rate else now,
-            per_lane=limits.per_lane,
-            lanes=lanes,
-            depth=depth,
-        )
+        standing = self._store.places(queue, limits, now=now, lanes=lanes, depth=depth)
         self._lanes[queue] = max(len(standing.lanes), 1)
         chosen = admit(limits, standing, most=MOST, depth=depth)
         if chosen.at is not None:

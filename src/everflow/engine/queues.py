@@ -87,10 +87,14 @@ def limits_of(
     limit: int | None = None,
     rate: tuple[int, timedelta] | None = None,
     per_lane: int | None = None,
+    rate_per_lane: tuple[int, timedelta] | None = None,
 ) -> Limits:
     """What a queue allows; WrongArgument for what would let nothing through, or means nothing."""
     return Limits(
-        limit=_count("limit", limit), per_lane=_count("per_lane", per_lane), rate=_rate(rate)
+        limit=_count("limit", limit),
+        per_lane=_count("per_lane", per_lane),
+        rate=_rate("rate", rate),
+        rate_per_lane=_rate("rate_per_lane", rate_per_lane),
     )
 
 
@@ -105,18 +109,18 @@ def _count(what: str, value: object) -> int | None:
     return value
 
 
-def _rate(rate: object) -> tuple[int, int] | None:
+def _rate(what: str, rate: object) -> tuple[int, int] | None:
     if rate is None:
         return None
     if not isinstance(rate, tuple) or len(rate) != 2 or not isinstance(rate[1], timedelta):  # noqa: PLR2004 - it is a pair of two
         raise WrongArgument(
-            f"rate of a queue is a pair of a number and a timedelta, not {rate!r:.60}",
-            hint="rate=(100, timedelta(minutes=1))",
+            f"{what} of a queue is a pair of a number and a timedelta, not {rate!r:.60}",
+            hint=f"{what}=(100, timedelta(minutes=1))",
         )
-    many, span = _count("rate", rate[0]), rate[1] // _MICRO
+    many, span = _count(what, rate[0]), rate[1] // _MICRO
     if many is None or not 0 < span <= timedelta(days=366) // _MICRO:
         raise WrongArgument(
-            f"the span of a rate is longer than nothing, and a year at most, not {rate[1]}"
+            f"the span of {what} is longer than nothing, and a year at most, not {rate[1]}"
         )
     return many, span
 
@@ -137,16 +141,18 @@ class Queues:
         limit: int | None = None,
         rate: tuple[int, timedelta] | None = None,
         per_lane: int | None = None,
+        rate_per_lane: tuple[int, timedelta] | None = None,
     ) -> None:
         """Say in code what a queue allows; it is there from now on.
 
         ``limit``: how many of its runs have a place at once. ``per_lane``: how many of one lane.
-        ``rate``: (number, span), so many get a place within any span of that length. A run has its
-        place from its admission until it ends, at rest too. The same declaration again changes
+        ``rate``: (number, span), so many get a place within any span of that length;
+        ``rate_per_lane``: so many of one lane. A run has its place from its admission until it
+        ends, at rest too. The same declaration again changes
         nothing, not even what ``set`` changed since; another one holds from now on.
         """
         _check_name(name)
-        limits = limits_of(limit=limit, rate=rate, per_lane=per_lane)
+        limits = limits_of(limit=limit, rate=rate, per_lane=per_lane, rate_per_lane=rate_per_lane)
 
         def declared(setting: QueueSetting | None) -> QueueSetting | None:
             if setting is not None and setting.declared == limits:
@@ -162,10 +168,11 @@ class Queues:
         limit: int | None = None,
         rate: tuple[int, timedelta] | None = None,
         per_lane: int | None = None,
+        rate_per_lane: tuple[int, timedelta] | None = None,
     ) -> None:
         """Change what a queue allows, until its code declares something new; see ``declare``."""
         _check_name(name)
-        limits = limits_of(limit=limit, rate=rate, per_lane=per_lane)
+        limits = limits_of(limit=limit, rate=rate, per_lane=per_lane, rate_per_lane=rate_per_lane)
         self._change(
             name,
             lambda setting: QueueSetting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from everflow.core.queueing import Standing
+from everflow.core.queueing import Limits, Standing
 from everflow.core.status import Status
 from everflow.store.messages import Arrival, Letter, Message
 from everflow.store.records import Put, Record
@@ -253,16 +253,16 @@ class Store(Protocol):
 
     # queues
 
-    def places(
-        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
-    ) -> Standing:
+    def places(self, queue: str, limits: Limits, *, now: int, lanes: int, depth: int) -> Standing:
         """How a queue stands, as admission asks it; cheap however many runs wait in a lane.
 
         A run has a place from its admission until it ends; one waits that is queued, not admitted
-        and not cancelled. ``recent`` are the admissions after ``since``. The lanes are those where
-        somebody waits and fewer than ``per_lane`` have a place: the first ``lanes`` of them by
+        and not cancelled. Within a rate's span are the admissions after ``now`` less the span; none
+        are where there is no such rate. The lanes are those where somebody waits and neither
+        ``per_lane`` nor ``rate_per_lane`` is used up: the first ``lanes`` of them by
         their first runs (highest priority, then fewest places, then created, then number), each
-        with its first ``depth`` runs (highest priority, then created, then number).
+        with its first ``depth`` runs (highest priority, then created, then number). ``held``: of
+        those left out for their rate alone, the earliest n-th latest admission, n the rate's.
         """
 
     def waiting(self) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from typing import Literal
 
-from everflow.core.queueing import Standing
+from everflow.core.queueing import Limits, Standing
 from everflow.core.status import Status
 from everflow.store import (
     Arrival,
@@ -119,10 +119,8 @@ class Layer:
     def next_due(self, worker: int) -> int | None:
         return self.inner.next_due(worker)
 
-    def places(
-        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
-    ) -> Standing:
-        return self.inner.places(queue, since=since, per_lane=per_lane, lanes=lanes, depth=depth)
+    def places(self, queue: str, limits: Limits, *, now: int, lanes: int, depth: int) -> Standing:
+        return self.inner.places(queue, limits, now=now, lanes=lanes, depth=depth)
 
     def waiting(self) -> list[str]:
         return self.inner.waiting()

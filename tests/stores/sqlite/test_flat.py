@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
+from everflow.core.queueing import Limits
 from everflow.store import Batch, Put, QuestionOpened, RunChange, Status
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import DEFINITION, answer, cancel, early, entry, new_run
@@ -74,7 +75,9 @@ VERBS: dict[str, Callable[[World], object]] = {
     "arrivals": lambda w: w.store.arrivals(w.worker.id, after=0, limit=100),
     "due": lambda w: w.store.due(w.worker.id, now=NOW, limit=100),
     "next_due": lambda w: w.store.next_due(w.worker.id),
-    "places": lambda w: w.store.places("q", since=0, per_lane=None, lanes=9, depth=9),
+    "places": lambda w: w.store.places(
+        "q", Limits(rate=(9, NOW), rate_per_lane=(9, NOW)), now=NOW, lanes=9, depth=9
+    ),
     "waiting": lambda w: w.store.waiting(),
     "lanes": lambda w: w.store.lanes(),
     "records": lambda w: w.store.records("queue"),

@@ -54,6 +54,12 @@ def as_rate(
     metavar="N/LENGTH",
     help="set: so many get a place within any span of that length: 100/1m.",
 )
+@click.option(
+    "--rate-per-lane",
+    callback=as_rate,
+    metavar="N/LENGTH",
+    help="set: so many of one lane within any span of that length: 5/1s.",
+)
 def queue(here: Here, *, what: str, name: str | None, **limits: Any) -> None:
     """Look at queues and change them; a run of a queue waits there for its place.
 
@@ -90,12 +96,12 @@ def _one(views: list[QueueView], name: str | None) -> dict[str, Any]:
 
 
 def _view(view: QueueView) -> dict[str, Any]:
-    rate = view.limits.rate
     return {
         "name": view.name,
         "limit": view.limits.limit,
         "per_lane": view.limits.per_lane,
-        "rate": None if rate is None else {"number": rate[0], "seconds": rate[1] / 1_000_000},
+        "rate": _rate(view.limits.rate),
+        "rate_per_lane": _rate(view.limits.rate_per_lane),
         "declared": view.known,
         "paused": view.paused,
         "waiting": view.waiting,
@@ -107,6 +113,10 @@ def _view(view: QueueView) -> dict[str, Any]:
     }
 
 
+def _rate(rate: tuple[int, int] | None) -> dict[str, float] | None:
+    return None if rate is None else {"number": rate[0], "seconds": rate[1] / 1_000_000}
+
+
 def _allowed(limits: Limits) -> str:
     said = []
     if limits.limit is not None:
@@ -115,6 +125,9 @@ def _allowed(limits: Limits) -> str:
         said.append(f"{limits.per_lane:,} of a lane")
     if limits.rate is not None:
         said.append(f"{limits.rate[0]:,} in {span(limits.rate[1])}")
+    if limits.rate_per_lane is not None:
+        many, length = limits.rate_per_lane
+        said.append(f"{many:,} of a lane in {span(length)}")
     return ", ".join(said) or "without limit"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from everflow.core.queueing import Lane, Standing, Waiting
+from everflow.core.queueing import Lane, Limits, Standing, Waiting
 from everflow.store import OUTCOMES, LaneRow, RunRow
 from everflow.stores.memory.tables import Tables, locked
 from everflow.stores.memory.workers import waits
@@ -14,19 +14,23 @@ class Queues(Tables):
     """The verbs of queues."""
 
     @locked
-    def places(
-        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
-    ) -> Standing:
+    def places(self, queue: str, limits: Limits, *, now: int, lanes: int, depth: int) -> Standing:
         """How a queue stands."""
         placed = Counter(run.lane for run in self._placed() if run.queue == queue)
-        times = [
-            run.admitted
-            for run in self._runs.values()
-            if run.queue == queue and run.admitted is not None and run.admitted > since
-        ]
+        times = [at for _, at in self._admissions(queue, limits.rate, now)]
+        of_lane: dict[str, list[int]] = defaultdict(list)
+        for lane, at in self._admissions(queue, limits.rate_per_lane, now):
+            of_lane[lane].append(at)
         by_lane: dict[str, list[RunRow]] = defaultdict(list)
+        held: set[int] = set()
         for run in self._queued():
-            if run.queue == queue and (per_lane is None or placed[run.lane] < per_lane):
+            if run.queue != queue or not (
+                limits.per_lane is None or placed[run.lane] < limits.per_lane
+            ):
+                continue
+            if limits.rate_per_lane and len(of_lane[run.lane]) >= limits.rate_per_lane[0]:
+                held.add(sorted(of_lane[run.lane])[-limits.rate_per_lane[0]])
+            else:
                 by_lane[run.lane].append(run)
         for runs in by_lane.values():
             runs.sort(key=lambda run: (-run.priority, run.created, run.no))
@@ -43,11 +47,13 @@ class Queues(Tables):
             placed=placed.total(),
             recent=len(times),
             oldest=min(times, default=None),
+            held=min(held, default=None),
             lanes=[
                 Lane(
                     name,
                     placed[name],
                     [Waiting(run.no, run.priority, run.created) for run in runs[: max(depth, 0)]],
+                    len(of_lane[name]),
                 )
                 for name, runs in found[: max(lanes, 0)]
             ],
@@ -67,6 +73,19 @@ class Queues(Tables):
             LaneRow(queue=place[0], lane=place[1], waiting=waiting[place], placed=placed[place])
             for place in sorted({*waiting, *placed})
             if queue in {None, place[0]}
+        ]
+
+    def _admissions(
+        self, queue: str, rate: tuple[int, int] | None, now: int
+    ) -> list[tuple[str, int]]:
+        """Lane and time of those within a rate's span."""
+        return [
+            (run.lane, run.admitted)
+            for run in self._runs.values()
+            if rate
+            and run.queue == queue
+            and run.admitted is not None
+            and run.admitted > now - rate[1]
         ]
 
     def _queued(self) -> list[RunRow]:

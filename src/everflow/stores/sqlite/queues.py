@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everflow.core.queueing import Standing
+from everflow.core.queueing import Limits, Standing
 from everflow.store import LaneRow
 from everflow.stores.sqlite.desk import Desk
 from everflow.stores.sqlite.opening import Value
@@ -11,11 +11,12 @@ from everflow.stores.sqlite.opening import Value
 class Queues(Desk):
     """The verbs of queues."""
 
-    def places(
-        self, queue: str, *, since: int, per_lane: int | None, lanes: int, depth: int
-    ) -> Standing:
+    def places(self, queue: str, limits: Limits, *, now: int, lanes: int, depth: int) -> Standing:
         """How a queue stands."""
-        values: dict[str, Value] = {"queue": queue, "since": since, "per_lane": per_lane}
+        rate, lane_rate = limits.rate or (None, 0), limits.rate_per_lane or (None, 0)
+        values: dict[str, Value] = {"queue": queue, "per_lane": limits.per_lane}
+        values |= {"rate": rate[0], "since": now - rate[1]}
+        values |= {"lane_rate": lane_rate[0], "lane_since": now - lane_rate[1]}
         values |= {"lanes": max(lanes, 0), "depth": max(depth, 0)}
         return self._ask("places", Standing, values)
 

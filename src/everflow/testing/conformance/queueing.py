@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow.core.queueing import Standing
+from everflow.core.queueing import Limits, Standing
 from everflow.store import OUTCOMES, LaneRow, Put, RunQuery, Status, Store
 from everflow.testing.conformance.base import START, Hooks, Scribe, begin, cancel, standing
 
@@ -81,8 +81,9 @@ class QueueRules(Hooks):
 
 def seen(store: Store, queue: str = "q", **changes: Any) -> Standing:
     """How a queue stands, as one look at most of it sees it."""
-    look = {"since": 0, "per_lane": None, "lanes": 9, "depth": 9}
-    return store.places(queue, **(look | changes))
+    look = {"now": START, "lanes": 9, "depth": 9} | changes
+    given = {name: look.pop(name) for name in changes if name in Limits.__struct_fields__}
+    return store.places(queue, Limits(**given), **look)
 
 
 def lanes(standing: Standing) -> list[tuple[str, int, list[int]]]:
@@ -156,9 +157,34 @@ class PlaceRules(Hooks):
             begin(store, name, queue="q", admitted=admitted)
         row = begin(store, "d", queue="q", admitted=8, owner=scribe.id)
         scribe.write(changes=[standing(row, Status.DONE)])
-        found = seen(store, since=5)
+        found = seen(store, now=9, rate=(1, 4))
         assert (found.placed, found.recent, found.oldest) == (3, 3, 6)
-        assert (seen(store, since=8).recent, seen(store, since=8).oldest) == (0, None)
+        later = seen(store, now=12, rate=(1, 4))
+        assert (later.recent, later.oldest) == (0, None)
+
+    def test_recent_admissions_of_a_lane_are_counted(self, store: Store) -> None:
+        """A lane whose rate is used up is left out; when it may go on is told."""
+        scribe = Scribe(store)
+        for lane, admitted in (("x", 5), ("x", 6), ("x", 7), ("y", 3), ("y", 6), ("z", 6)):
+            name = f"{lane}{admitted}"
+            row = begin(store, name, queue="q", lane=lane, admitted=admitted, owner=scribe.id)
+            scribe.write(changes=[standing(row, Status.DONE)])
+        for lane in "wxyz":
+            begin(store, lane, queue="q", lane=lane, at=ord(lane))
+        free = [(lane.name, lane.recent) for lane in seen(store, now=8).lanes]
+        assert free == [("w", 0), ("x", 0), ("y", 0), ("z", 0)]
+        found = seen(store, now=8, rate_per_lane=(2, 4))
+        assert [(lane.name, lane.recent) for lane in found.lanes] == [("w", 0), ("y", 1), ("z", 1)]
+        assert (found.held, found.recent, found.oldest) == (6, 0, None)
+        one = seen(store, now=8, rate_per_lane=(1, 4))
+        assert ([lane.name for lane in one.lanes], one.held) == (["w"], 6)
+
+    def test_a_lane_without_a_free_place_is_held_by_no_rate(self, store: Store) -> None:
+        """No time sets it free, but the end of a run."""
+        for name, admitted in (("a", 5), ("b", None)):
+            begin(store, name, queue="q", lane="x", admitted=admitted)
+        found = seen(store, now=6, per_lane=1, rate_per_lane=(1, 9))
+        assert (found.lanes, found.held) == ([], None)
 
     def test_lanes_are_counted(self, store: Store) -> None:
         """Of one queue, or of all."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from everflow.core.queueing import Limits
 from everflow.store import Status
 
 KINDS = ("schedule", "queue")
@@ -206,8 +207,12 @@ def _letter(random: Random) -> dict[str, Any]:
 def _places(random: Random) -> dict[str, Any]:
     return {
         "queue": random.choice(("mails", "pages")),
-        "since": _at(random),
-        "per_lane": _maybe(random, random.randrange(1, 3)),
+        "limits": Limits(
+            per_lane=_maybe(random, random.randrange(1, 3)),
+            rate=_maybe(random, (1, random.randrange(1, 20))),
+            rate_per_lane=_maybe(random, (random.randrange(1, 3), random.randrange(1, 20))),
+        ),
+        "now": _at(random),
         "lanes": random.randrange(4),
         "depth": random.randrange(3),
     }

@@ -25,24 +25,41 @@ head (lane, no) AS (
         ORDER BY lane, priority DESC, created, no LIMIT 1
     )
 ),
-best (lane, many, nth) AS (
-    SELECT head.lane, coalesce(many, 0), row_number() OVER (
-        ORDER BY priority DESC, coalesce(many, 0), created, run.no
-    ) AS nth
-    FROM head CROSS JOIN run ON run.no = head.no LEFT JOIN placed ON placed.lane = head.lane
+-- With the admission that uses up its rate: the n-th latest, if it is within the span.
+turn (lane, no, many, spent) AS MATERIALIZED (
+    SELECT head.lane, head.no, coalesce(many, 0), CASE WHEN :lane_rate IS NOT NULL THEN (
+        SELECT admitted FROM run
+        WHERE
+            queue = :queue AND lane = head.lane
+            AND queue <> '' AND admitted IS NOT NULL AND admitted > :lane_since
+        ORDER BY admitted DESC LIMIT 1 OFFSET :lane_rate - 1
+    ) END
+    FROM head LEFT JOIN placed ON placed.lane = head.lane
     WHERE :per_lane IS NULL OR coalesce(many, 0) < :per_lane
+),
+best (lane, many, nth) AS (
+    SELECT turn.lane, many, row_number() OVER (
+        ORDER BY priority DESC, many, created, run.no
+    ) AS nth
+    FROM turn CROSS JOIN run ON run.no = turn.no
+    WHERE spent IS NULL
     ORDER BY nth LIMIT :lanes
 )
 SELECT json_object(
     'placed', (SELECT coalesce(sum(many), 0) FROM placed),
     'recent', (
         SELECT count(*) FROM run
-        WHERE queue = :queue AND queue <> '' AND admitted IS NOT NULL AND admitted > :since
+        WHERE
+            :rate IS NOT NULL
+            AND queue = :queue AND queue <> '' AND admitted IS NOT NULL AND admitted > :since
     ),
     'oldest', (
         SELECT min(admitted) FROM run
-        WHERE queue = :queue AND queue <> '' AND admitted IS NOT NULL AND admitted > :since
+        WHERE
+            :rate IS NOT NULL
+            AND queue = :queue AND queue <> '' AND admitted IS NOT NULL AND admitted > :since
     ),
+    'held', (SELECT min(spent) FROM turn),
     'lanes', json((
         SELECT coalesce(json_group_array(json_array(lane, many, json((
             SELECT coalesce(json_group_array(json_array(no, priority, created)), '[]') FROM (
@@ -52,6 +69,11 @@ SELECT json_object(
                     AND queue <> '' AND admitted IS NULL AND status = 'queued' AND cancel = 0
                 ORDER BY priority DESC, created, no LIMIT :depth
             )
+        )), iif(:lane_rate IS NULL, 0, (
+            SELECT count(*) FROM run
+            WHERE
+                queue = :queue AND lane = best.lane
+                AND queue <> '' AND admitted IS NOT NULL AND admitted > :lane_since
         ))) ORDER BY nth), '[]') FROM best
     ))
 )

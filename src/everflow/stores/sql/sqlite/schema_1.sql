@@ -77,6 +77,7 @@ CREATE INDEX run_status ON run (status, created);
 CREATE INDEX run_waiting ON run (queue, lane, priority DESC, created)
 WHERE queue <> '' AND admitted IS NULL AND status = 'queued' AND cancel = 0;
 CREATE INDEX run_admitted ON run (queue, admitted) WHERE queue <> '' AND admitted IS NOT NULL;
+CREATE INDEX run_lane ON run (queue, lane, admitted) WHERE queue <> '' AND admitted IS NOT NULL;
 CREATE INDEX run_placed ON run (queue, lane)
 WHERE queue <> '' AND admitted IS NOT NULL AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off');
 
