@@ -23,7 +23,7 @@ from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
-from everflow.core.combine.sequence import identity, sequence
+from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep, sleep_until
 from everflow.core.definition import Definition
 from everflow.core.expressions import it
@@ -31,11 +31,11 @@ from everflow.core.flow import Flow
 from everflow.core.journal import base_entry, outcome_text, snapshot
 from everflow.core.node import node
 from everflow.testing.driver import Driver
-from tests.core.sample_flows import broken, first, inc, rescue, second, third, tolerant
+from tests.core.golden_bodies import BODIES
+from tests.core.sample_flows import LONG, broken, first, inc, rescue, second, third, tolerant
 
 RELEASE = "0.1.0"
 FOLDER = Path(__file__).parent / "golden"
-LONG = "a text that is too long to be carried along in a reference, " * 2
 
 
 class Golden(msgspec.Struct):
@@ -316,10 +316,15 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
             .result("third", 3)
         ),
     ),
+    "kept": (
+        keep(keep(first)),
+        lambda d: d.start(LONG).result("first", 1),
+    ),
     "based": (
         sequence(first, second, node(inc)),
         lambda d: _based(d.start(LONG).result("first", LONG)).result("second", 2).result("inc", 3),
     ),
+    **BODIES,
 }
 
 

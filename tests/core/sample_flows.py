@@ -4,6 +4,8 @@ from typing import Any
 
 from everflow.core.faults import Caught, Failure
 
+LONG = "a text that is too long to be carried along in a reference, " * 2
+
 
 def inc(x: int) -> int:
     return x + 1
@@ -43,3 +45,11 @@ def rescue(caught: Caught[Any]) -> Any:
 
 def tolerant(x: object | Failure) -> str:
     return type(x).__name__
+
+
+async def talk(value: Any) -> Any:
+    return value
+
+
+async def chat(value: Any) -> Any:
+    return value

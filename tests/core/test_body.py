@@ -11,40 +11,22 @@ from everflow.core.algebra import fail, suspend
 from everflow.core.combine.body import ADVANCE, Ambient, body_of
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import sequence
-from everflow.core.entries import Kind
-from everflow.core.flow import Flow
 from everflow.core.journal import restore, snapshot
-from everflow.core.mounting import MOST_MOUNTS, mount, note_of
-from everflow.core.ops import ROOT, input_of
+from everflow.core.mounting import MOST_MOUNTS, mount
+from everflow.core.ops import ROOT
 from everflow.core.program import Program
 from everflow.core.state import Cancelled
 from everflow.errors import UnresolvedName, WrongArgument
 from everflow.testing import harness
 from everflow.testing.driver import Driver
-from tests.core.sample_flows import double, first, inc, positive, second
+from tests.core.sample_flows import chat, double, first, inc, positive, second, talk
 
 KIT = Registry()
-
-
-async def talk(value: int) -> int:
-    return value
-
-
-async def chat(value: int) -> int:
-    return value
 
 
 @node
 def attempt(value: int, run: NodeRun, more: int = 0) -> int:
     return value + more + run.attempt
-
-
-def awaiting(driver: Driver, awaited: Flow[Any, Any], payload: str = "1") -> Driver:
-    """The body that is to be advanced awaits a flow."""
-    (op,) = (op for op in driver.nodes() if op.id.endswith(ADVANCE))
-    source = input_of(op.input)
-    note, _ = note_of(awaited)
-    return driver.tell(Kind.AWAITED, op.id, payload, node=op.node, input=source, note=note)
 
 
 def test_without_an_engine_nothing_is_advanced() -> None:
@@ -57,7 +39,7 @@ def test_a_body_that_takes_no_failures_raises() -> None:
     driver = Driver(sequence(fail("no"), body_of(talk))).start(1)
     error = driver.failure()
     assert (error.code, error.position) == ("unhandled_failure", "./1")
-    assert "test_body:talk" in error.message
+    assert "sample_flows:talk" in error.message
 
 
 def test_a_run_can_only_tell_what_it_knows() -> None:
@@ -69,7 +51,7 @@ def test_a_run_can_only_tell_what_it_knows() -> None:
 def test_a_body_goes_along_with_a_changed_function() -> None:
     """Whether that fits the log shows at the replay, so the upgrade refuses nothing."""
     driver = Driver(sequence(body_of(talk).named("talk"), first)).start(1)
-    awaiting(driver, suspend("ok"))
+    driver.awaits("talk", suspend("ok"))
     driver.upgrade(sequence(body_of(chat).named("talk"), first)).restart()
     driver.answer("ok", 2)
     (op,) = driver.nodes()
@@ -92,7 +74,7 @@ def test_a_cancel_between_two_awaits_stops_the_body() -> None:
 def test_a_snapshot_of_a_body_that_is_undone_is_restored() -> None:
     """The body is gone, and what it awaited stays known while that is undone."""
     driver = Driver(body_of(talk)).start(1)
-    awaiting(driver, saga((first, second), suspend("ok")))
+    driver.awaits("talk", step(saga((first, second), suspend("ok")), 1))
     driver.result("first", 2).cancel()
     assert driver.input("second") == (1, 2)
     assert restore(driver.program, snapshot(driver.machine)) == driver.machine.state

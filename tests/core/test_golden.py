@@ -1,16 +1,20 @@
 """Golden journals: runs of every release, which must replay for ever."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import msgspec
 import pytest
 
 from everflow.core.definition import Definition, from_data
 from everflow.core.entries import decode_body
+from everflow.core.frames import AnyFrame
 from everflow.core.journal import fold, outcome_text, read_outcome, restore, snapshot, take
 from everflow.core.machine import Machine
+from everflow.core.ops import Op
 from everflow.core.program import Program
 from everflow.core.registry import Registry
+from everflow.core.state import state_of
 from everflow.errors import EverflowError
 from tests.core.golden_flows import CORPUS, FOLDER, RELEASE, Golden, record, write_missing
 
@@ -70,6 +74,16 @@ def test_a_journal_of_another_flow_fails(golden: Golden) -> None:
     with pytest.raises(EverflowError, match="doesn't fit the flow at entry 1") as caught:
         fold(program_of(golden), golden.bodies)
     assert caught.value.code == golden.fails
+
+
+def test_every_frame_stands_in_a_golden_state() -> None:
+    """And each op: one whose fields change unseen would strand the runs of a release."""
+    states = [state_of(state) for golden in GOOD.values() for state in golden.states]
+    frames = {type(frame) for state in states for frame in state.frames.values()}
+    ops = {type(op) for state in states for op in state.ops.values()}
+    assert {*get_args(AnyFrame), *get_args(Op)} - frames - ops == set()
+    assert any(state.kept for state in states)
+    assert any(state.sections for state in states)
 
 
 def test_this_release_has_its_golden_journals() -> None:

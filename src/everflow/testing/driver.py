@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from everflow.core.caching import address_of, hash_of, input_hash, look_up_text
+from everflow.core.combine.body import Step
 from everflow.core.combine.cached import FILL, Cached
 from everflow.core.combine.each import Each
 from everflow.core.definition import Definition, from_data
@@ -22,6 +23,7 @@ from everflow.core.generations import reopened_state
 from everflow.core.journal import fold, state_text, take
 from everflow.core.machine import Machine
 from everflow.core.matching import Matching
+from everflow.core.mounting import note_of, steps_in
 from everflow.core.node import Node
 from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, TimerOp, input_of
 from everflow.core.program import Program
@@ -98,6 +100,18 @@ class Driver:
     def stopped(self, which: str, *, ticks: int = 0) -> Self:
         """A node that was cancelled is closed."""
         return self._end(which, Kind.STOPPED, "null", ticks)
+
+    def awaits(self, which: str, flow: Flow[Any, Any]) -> Self:
+        """A body awaits a flow, with the values that its steps bring along."""
+        steps = steps_in(flow)
+        values = [self.encode(step.value) for step in steps]
+        if not isinstance(flow, Step) or flow.holds_steps:
+            return self._said(which, flow, f"[{','.join(values)}]" if steps else "null")
+        return self._said(which, flow.inner, values[0])
+
+    def continued(self, which: str, state: object) -> Self:
+        """A body goes on with a new state."""
+        return self._end(which, Kind.CONTINUED, self.encode(state), 0)
 
     def wanted(self, which: str, tag: str, prompt: object = None) -> Self:
         """A sync node called ``wait_for``."""
@@ -311,6 +325,11 @@ class Driver:
         if isinstance(op, NodeOp):
             return op
         raise LookupError(f"{which!r} is no node: {op}")
+
+    def _said(self, which: str, flow: Flow[Any, Any], payload: str) -> Self:
+        op, (note, _) = self._node(which), note_of(flow)
+        source = input_of(op.input)
+        return self.tell(Kind.AWAITED, op.id, payload, node=op.node, input=source, note=note)
 
     def _end(self, which: str, kind: str, payload: str, ticks: int) -> Self:
         op = self._node(which)
