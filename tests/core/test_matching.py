@@ -30,6 +30,9 @@ def extra(x: object) -> object:
     return x
 
 
+OTHER_STEPS = "the steps that it has begun are other ones: label those that are the same"
+
+
 def undone(pair: object) -> object:
     """What undoes a step."""
     return pair
@@ -336,7 +339,7 @@ def test_a_saga_takes_new_steps_where_it_has_not_begun() -> None:
     driver = driven(old, "first")
     assert judged(driver, saga((first, undone), (second, extra), third, extra)).passed == ()
     late: Flow[Any, Any] = saga((node(first).named("a"), undone), second)
-    assert refused(driver, late)[1] == "its steps are known by other names: label them"
+    assert refused(driver, late)[1] == OTHER_STEPS
     driver = driven(saga(first, second), "first")
     assert judged(driver, saga((first, undone), second)).passed == ("./undo 0",)
     driver.upgrade(saga((first, undone), second, third))
@@ -350,7 +353,21 @@ def test_what_a_saga_has_done_must_be_undone_as_it_was_to_be() -> None:
     driver = driven(saga((do, undone), then), "extra")
     assert refused(driver, saga(do, then))[1] == "the undo of its step 'do' is gone"
     other: Flow[Any, Any] = saga((node(third).named("new"), extra_step), then)
-    assert refused(driver, other)[1] == "the steps that it has begun are other ones"
+    assert refused(driver, other)[1] == OTHER_STEPS
+
+
+@pytest.mark.parametrize("other", [third, sequence(first, second)], ids=["a node", "a kind"])
+def test_a_step_without_a_label_is_the_one_of_before_only_if_it_looks_so(other: Any) -> None:
+    """Its place in the row alone doesn't say that what is undone is what was done (B045)."""
+    driver = driven(saga((first, undone), second), "first")
+    assert refused(driver, saga((other, undone), second))[1] == OTHER_STEPS
+
+
+def test_a_step_of_a_saga_that_took_the_place_of_another_is_not_taken_for_it() -> None:
+    """Even where it can be nothing else: it has the other's name (B045)."""
+    group = parallel(second, third)
+    driver = driven(saga(extra, (group, undone), first), "extra", "second")
+    assert refused(driver, saga(group, third))[0] == "./1"
 
 
 def test_vertices_of_a_graph_change_inside_of_it() -> None:

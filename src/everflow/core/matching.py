@@ -123,6 +123,8 @@ class Matching:
         olds = _children_of(old, self._whole_old)
         news = _children_of(new, self._whole_new)
         pairs = self._paired(olds, news)
+        if not new.flow.ordered:  # its children's own names are what it finds them by
+            pairs = {i: j for i, j in pairs.items() if olds[i].key == news[j].key}
         keys = {j: olds[i].key for i, j in pairs.items()}
         used = {child.key for child in olds}
         for j, child in enumerate(news):

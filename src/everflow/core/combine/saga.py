@@ -153,12 +153,11 @@ class Saga(Flow[Any, Any]):
 
     def refit(self, frame: SagaFrame, old: Site, new: Site) -> str:
         """Steps that are still to come may change; what was done is undone as it was to be."""
-        if [key for key, _ in new.order] != [name for name, _ in self.children()]:
-            return "its steps are known by other names: label them"
         begun = frame.index + 1
         before = [key for key in old.kids if not key.startswith(UNDO)][:begun]
-        if before != [name for name, _, _ in self.steps][:begun]:
-            return "the steps that it has begun are other ones"
+        now = [name for name, _, _ in self.steps][:begun]
+        if before != now or not all(_same(name, old.kids[name], new.kids[name]) for name in now):
+            return "the steps that it has begun are other ones: label those that are the same"
         gone = [name for name in frame.results if UNDO + name not in new.kids]
         return f"the undo of its step {gone[0]!r} is gone" if gone else ""
 
@@ -166,6 +165,14 @@ class Saga(Flow[Any, Any]):
         done = [name for name, _, _ in self.steps[: frame.index]]
         late = [UNDO + name for name in done if name not in frame.results]
         return [new.kids[key].position for key in late if key in new.kids and key not in old.kids]
+
+
+def _same(name: str, old: Site, new: Site) -> bool:
+    """Whether a step is the one of before: a label says so, a place in the row says little."""
+    if not name.isdigit():
+        return True
+    one, other = old.flow, new.flow
+    return one.kind == other.kind and not other.succeeds(one, labelled=False)
 
 
 @overload
