@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from everflow.cli.output import screens
 from everflow.core.registry import Registry
 from tests.cli.conftest import Cli
 
 OLD = """
-from everflow import const, flow, suspend
+from everflow import call, const, flow, suspend
 
 post = flow("cli.post", suspend("go") >> const("old"))
 """
@@ -71,6 +72,23 @@ def test_runs_that_do_not_fit_stop_a_deploy(cli: Cli, told: Any, deploy: Any) ->
         "fits": False,
     }
     assert "no open runs" in cli("check", "--flow", "none", "--import", other).stderr
+
+
+def test_whole_reasons_are_shown_where_a_terminal_is_narrow(
+    cli: Cli, told: Any, deploy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the table, with the position and a run that can be copied (B065)."""
+    name = "a flow whose name goes on and on, " * 5
+    code = OLD.replace("suspend", "call").replace('"go"', repr(name))
+    run = told("start", f"{deploy(code)}:post", "1")["id"]
+    assert cli("worker", "post_0.py", "--until-idle").exit_code == 0
+    other = deploy(code.replace(repr(name), '"another"'))
+    monkeypatch.setenv("COLUMNS", "30")
+    screens.cache_clear()
+    shown = cli("check", "--import", other).stdout
+    screens.cache_clear()
+    assert f"\ncli.post cannot at ./0, such as {run}\n" in shown
+    assert f"(it waits for a run of {name!r}, and the new flow calls 'another' here)\n" in shown
 
 
 def test_an_upgrade_says_which_runs(cli: Cli, told: Any, deploy: Any) -> None:

@@ -268,7 +268,8 @@ def test_a_kept_answer_needs_its_question() -> None:
 def test_another_tag_is_another_question() -> None:
     """Links to it were sent."""
     driver = Driver(ask("ok", bool)).start(1)
-    assert refused(driver, ask("sure", bool)) == (".", "this ask isn't the one of before", KEEP)
+    why = "this ask isn't the one of before: its tag was 'ok' and is 'sure' now"
+    assert refused(driver, ask("sure", bool)) == (".", why, KEEP)
 
 
 def test_what_is_being_stopped_is_waited_for() -> None:

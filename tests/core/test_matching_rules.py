@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from everflow.core.algebra import suspend
+from everflow.core.algebra import call, suspend
 from everflow.core.combine.cached import cached
 from everflow.core.combine.each import each
 from everflow.core.combine.joins import tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
 from everflow.core.combine.saga import saga
+from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import sequence
 from everflow.core.flow import Flow
 from everflow.core.matching import Fit, Matching
+from everflow.core.ops import CallOp
 from everflow.core.program import Program
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import first, inc, second, third
@@ -76,3 +78,56 @@ def test_a_cancelled_saga_waits_for_all_that_is_stopped_and_keeps_the_first_erro
     driver.error("inc", "two").restart()
     assert driver.input("undone") == (1, 2)
     assert driver.result("undone").failure().message == "one"
+
+
+def test_a_call_that_waits_goes_along_with_what_is_around_it() -> None:
+    """Its child keeps its own definition, and the op's id, of which the child's is made (B045)."""
+    driver = Driver(sequence(first, call("child"))).start(1).result("first", 1)
+    before = [op.id for op in driver.commands()]
+    driver.upgrade(sequence(inc, first, call("child"), third)).restart()
+    assert [op.id for op in driver.commands()] == before
+    assert driver.child(before[0], 5).result("third", 6).value() == 6
+
+
+def test_a_call_of_another_flow_is_another_call() -> None:
+    """Its child has begun, and what it gives is the old flow's (B045)."""
+    driver = Driver(sequence(call("child"), first)).start(1)
+    where, why = why_not(driver, sequence(call("other"), first))
+    told = "(it waits for a run of 'child', and the new flow calls 'other' here)"
+    assert (where, why) == ("./0", f"the new flow has no such step {told}")
+    labelled = Driver(call("child").named("x") >> first).start(1)
+    other = call("other").named("x") >> first
+    assert why_not(labelled, other)[1].startswith("it waits for a run of 'child'")
+    detached: Flow[Any, Any] = call("child", detached=True).named("x") >> first
+    assert why_not(labelled, detached)[1] == "it was an awaited call and is a detached one now"
+
+
+def test_a_call_that_is_cancelled_goes_along() -> None:
+    """Its child may take days to undo what it did, and the run is moved meanwhile (B045)."""
+    driver = Driver(parallel(call("child"), first) >> third).start(1).error("first")
+    (op,) = driver.commands()
+    assert isinstance(op, CallOp)
+    assert op.stopping
+    driver.upgrade(parallel(call("child"), first) >> second >> third)
+    assert driver.restart().child_cancelled(op.id).failure().position == "./0/1"
+
+
+def test_a_section_that_is_held_changes_inside_for_who_waits_too() -> None:
+    """The holder goes on where it stands, the next one runs the new body (B045)."""
+    driver = Driver(parallel(*[critical("desk", sequence(first, second))] * 2)).start(1)
+    driver.result("first", 2)
+    driver.upgrade(parallel(*[critical("desk", sequence(first, second, third))] * 2)).restart()
+    assert [op.id for op in driver.commands()] == ["./0/body/1"]
+    driver.result("second", 3).result("third", 4)
+    assert [op.id for op in driver.commands()] == ["./1/body/0"]
+    driver.result("first", 5).result("second", 6)
+    assert driver.result("third", 7).value() == (4, 7)
+
+
+def test_a_section_of_another_name_is_another_section() -> None:
+    """Those of the old one would be at work at the same time (B045)."""
+    driver = Driver(critical("desk", first)).start(1)
+    where, why = why_not(driver, critical("door", first))
+    told = "this critical isn't the one of before: its name was 'desk' and is 'door' now"
+    assert (where, why) == (".", told)
+    assert why_not(driver, sequence(first))[1] == "it was a critical and is a node now"

@@ -238,7 +238,14 @@ class Flow(Generic[In_contra, Out_co]):
 
         Whether their children fit is asked of them. ``labelled``: the user named both alike.
         """
-        return "" if self.shape() == old.shape() else f"this {self.kind} isn't the one of before"
+        before, now = old.shape(), self.shape()
+        differing = [key for key in before | now if before.get(key) != now.get(key)]
+        if not differing:
+            return ""
+        was, this = before.get(differing[0]), now.get(differing[0])
+        texts = isinstance(was, str) and isinstance(this, str)
+        what = f": its {differing[0]} was {was!r} and is {this!r} now" if texts else ""
+        return f"this {self.kind} isn't the one of before{what}"
 
     def refit(self, frame: Any, old: Site, new: Site) -> str:
         """Make a frame of ``old`` one of ``new``, whose flow this is; why it can't be, or "".

@@ -30,6 +30,7 @@ __all__ = ["Fit", "Matching", "Verdict"]
 
 EXACT, SIMILAR = 3, 2  # scores of two children of no name
 LABEL = 'label the steps, as in step.named("draft"), in the flow of before and in the new one'
+GONE = "the new flow has no such step"
 KEEP = "let such runs end as they are: they go on in the shape that they were started with"
 
 
@@ -244,13 +245,21 @@ class Matching:
         names = position.split("/")
         places = ("/".join(names[: count + 1]) for count in range(len(names)))
         place = next((place for place in places if self._ends.get(place)), position)
-        ended = self._ends.get(place, "the new flow has no such step")
+        ended = self._ends.get(place, GONE)
         if not isinstance(ended, _Ends):
             return Verdict(Fit.CANNOT, place, str(ended), KEEP)
         if any(self._score(ended.old, other) for other in ended.left):
             why = "several steps of the new flow could be this one, and their order doesn't tell"
             return Verdict(Fit.CANNOT, place, why, LABEL)
-        return Verdict(Fit.CANNOT, place, "the new flow has no such step", KEEP)
+        return Verdict(Fit.CANNOT, place, f"{GONE}{_likely(ended)}", KEEP)
+
+
+def _likely(ended: _Ends) -> str:
+    """Why the only new child of its kind isn't the one that is gone; of several none is named."""
+    old = ended.old.site.flow
+    alike = [child.site.flow for child in ended.left if child.site.flow.kind == old.kind]
+    why = alike[0].succeeds(old, labelled=False) if len(alike) == 1 else ""
+    return f" ({why})" if why else ""
 
 
 class _Digests:

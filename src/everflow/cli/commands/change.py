@@ -66,21 +66,34 @@ class _Tally:
         return all(group[1] in FITS for group in self._groups)
 
     def show(self) -> None:
-        """The table, and what to do."""
+        """The table, the reasons below it, and what to do."""
         if self._here.json:
             emit({"counts": self.counts, "fits": self.fits})
             return
         if not self._groups:
             notes().line("no open runs")
             return
+        groups = sorted(self._groups.items())
         rows = [
-            (f"{number:,}", flow, str(fit), position, reason[:80], self._examples[group])
-            for group, number in sorted(self._groups.items())
-            for flow, fit, position, reason, _ in [group]
+            (f"{number:,}", flow, str(fit), position, self._examples[group])
+            for group, number in groups
+            for flow, fit, position, *_ in [group]
         ]
-        screen().table(("runs", "flow", "verdict", "position", "why", "such as"), rows)
-        for hint in dict.fromkeys(group[4] for group in sorted(self._groups) if group[4]):
+        screen().table(("runs", "flow", "verdict", "position", "such as"), rows)
+        for group, _ in groups:
+            self._explain(group)
+        for hint in dict.fromkeys(group[4] for group, _ in groups if group[4]):
             notes().line(hint, "dim")
+
+    def _explain(self, group: Group) -> None:
+        """Why, in whole: below the table, where a narrow terminal cuts nothing."""
+        flow, fit, position, reason, _ = group
+        if not reason:
+            return
+        at = f" at {position}" if position else ""
+        screen().line(f"{flow} {fit}{at}, such as {self._examples[group]}", "bold")
+        for line in reason.split("\n"):
+            screen().line(f"  {line}")
 
 
 @command(

@@ -81,6 +81,17 @@ class Call(Flow[Any, Any]):
             return
         m.open(CallOp(path, site.position, parent, key, value, m.seq, self.flow, self.detached))
 
+    def succeeds(self, old: Flow[Any, Any], *, labelled: bool) -> str:
+        """A child that goes on keeps its own definition, and only its caller's place counts."""
+        before: Any = old
+        if self.flow != before.flow:
+            was = f"it waits for a run of {before.flow!r}"
+            return f"{was}, and the new flow calls {self.flow!r} here"
+        if self.detached != before.detached:
+            kinds = ("an awaited", "a detached")
+            return f"it was {kinds[before.detached]} call and is {kinds[self.detached]} one now"
+        return ""
+
 
 def make_call(target: Any, *, detached: bool) -> Call:
     """The flow behind ``call``."""
