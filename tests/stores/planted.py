@@ -158,29 +158,29 @@ class ClaimsFromTheLiving(MemoryStore):
     """A living worker's run is taken."""
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
         for run in self._runs.values():
             run.owner = 0
-        return super().claim(worker, now=now, limit=limit, without=without)
+        return super().claim(worker, now=now, limit=limit, without=without, code=code)
 
 
 class ClaimsTooEarly(MemoryStore):
     """A timer counts a microsecond before its time."""
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
-        return super().claim(worker, now=now + 1, limit=limit, without=without)
+        return super().claim(worker, now=now + 1, limit=limit, without=without, code=code)
 
 
 class ClaimsForGoodLooks(MemoryStore):
     """The rows say whose the run is now, not whose it was."""
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
-        rows = super().claim(worker, now=now, limit=limit, without=without)
+        rows = super().claim(worker, now=now, limit=limit, without=without, code=code)
         return [structs.replace(row, owner=worker) for row in rows]
 
 
@@ -222,6 +222,26 @@ class TrustsBytes(MemoryStore):
 
     def _entry(self, no: int, seq: int) -> EntryRow:
         return self._entries[no][seq]
+
+
+class GivesBackAgain(MemoryStore):
+    """Whose code doesn't fit a run is given it all the same."""
+
+    def claim(
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+    ) -> list[RunRow]:
+        return super().claim(worker, now=now, limit=limit, without=without, code=code + 99)
+
+
+class LeavesReleased(MemoryStore):
+    """What doesn't fit one worker is given to nobody."""
+
+    def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
+        refused = super().append(batch, side_rows)
+        for released in batch.released:
+            if released.code is not None:
+                self._unfit[released.no] = dict.fromkeys(self._workers, released.code)
+        return refused
 
 
 class PagesByNumber(MemoryStore):

@@ -35,6 +35,7 @@ from everflow.store.judge import (
     judge_upgrade,
 )
 from everflow.store.messages import (
+    ORDERS,
     SIGNALS,
     Answer,
     Arrival,
@@ -63,6 +64,7 @@ from everflow.store.rows import (
     QuestionOpened,
     QuestionQuery,
     QuestionRow,
+    Released,
     Reopened,
     RunChange,
     RunQuery,
@@ -80,6 +82,7 @@ from everflow.store.verbs import Store
 __all__ = [
     "ACTIVE",
     "KEPT",
+    "ORDERS",
     "OUTCOMES",
     "SIGNALS",
     "WORKER_SPAN",
@@ -103,6 +106,7 @@ __all__ = [
     "QuestionQuery",
     "QuestionRow",
     "Record",
+    "Released",
     "Reopened",
     "RunChange",
     "RunQuery",

@@ -102,6 +102,7 @@ class UpgradeTo(msgspec.Struct, kw_only=True, tag="upgrade"):
 
 
 Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded | UpgradeTo
+ORDERS = (Cancel, Pause, Unpause, UpgradeTo)  # they may be obeyed where no code fits
 
 
 class Letter(msgspec.Struct, kw_only=True):

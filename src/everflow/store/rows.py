@@ -139,6 +139,17 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
     schema: str = ""
 
 
+class Released(msgspec.Struct, array_like=True):
+    """A run that its owner gives back with a batch, unowned from then on.
+
+    ``code`` is the number of the owner's code if that is why, None for any other reason: see
+    ``Store.claim``.
+    """
+
+    no: int
+    code: int | None = None
+
+
 class Reopened(msgspec.Struct, kw_only=True):
     """A failed run's next generation. ``entry`` opens it, and is the run's base from then on.
 
@@ -230,10 +241,11 @@ class Batch(msgspec.Struct, kw_only=True):
     puts: list[Put] = []
     starts: list[NewRun] = []  # numbered by the store; an id or a key that is there is left alone
     letters: list[Letter] = []
+    released: list[Released] = []
 
     def __bool__(self) -> bool:
         own = self.entries or self.changes or self.arrivals or self.opened or self.closed
-        return bool(own or self.puts or self.starts or self.letters)
+        return bool(own or self.puts or self.starts or self.letters or self.released)
 
 
 class Loaded(msgspec.Struct, kw_only=True):

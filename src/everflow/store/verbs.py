@@ -102,7 +102,8 @@ class Store(Protocol):
 
         Its ``puts``, ``starts`` and ``letters`` come last, by the rules of ``write``, but that the
         expectations of records count for nothing, and that the store numbers the new runs whatever
-        ``no`` they bear. A letter that tells a refused outcome isn't sent.
+        ``no`` they bear. A letter that tells a refused outcome isn't sent. Last of all the runs
+        that are ``released`` are unowned, those that the worker owns.
         """
 
     def write(
@@ -153,7 +154,7 @@ class Store(Protocol):
     # what there is to do
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
         """Take runs that have no living owner and something to do; the rows are as they were.
 
@@ -164,6 +165,10 @@ class Store(Protocol):
         ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
         an upgrade that leads to another definition than those.
+        ``code`` is a number for the code that the worker has now. A run that it released as one
+        that its ``code`` doesn't fit is left to others, until one of them writes that the run isn't
+        blocked, a cancel, an upgrade, a pause or the end of one is accepted, or it is adopted. It
+        costs the same however many runs it leaves out.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
         ``Fenced`` for a worker that is gone or unknown.

@@ -103,9 +103,9 @@ class Layer:
         return self.inner.accept(messages)
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
-        return self.inner.claim(worker, now=now, limit=limit, without=without)
+        return self.inner.claim(worker, now=now, limit=limit, without=without, code=code)
 
     def release(self, worker: int, nos: Sequence[int]) -> None:
         self.inner.release(worker, nos)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from everflow.errors import StoreDamaged
 from everflow.store import (
+    ORDERS,
     Arrival,
     EntryRow,
     Message,
@@ -93,6 +94,7 @@ class Tables:
         self._workers: dict[int, WorkerRow] = {}
         self._refused: dict[int, list[int]] = {}  # the answer to a worker's last batch
         self._boards: dict[int, list[int]] = {}
+        self._unfit: dict[int, dict[int, int]] = {}  # by run: workers with the code that isn't fit
 
     def _lives(self, worker: int) -> bool:
         return worker in self._workers and not self._workers[worker].gone
@@ -118,6 +120,7 @@ class Tables:
 
     def _delete(self, run: RunRow) -> None:
         del self._runs[run.no], self._ids[run.id], self._entries[run.no], self._heard[run.no]
+        self._unfit.pop(run.no, None)
         if run.key is not None:
             del self._keys[run.flow, run.key]
         self._questions = {at: q for at, q in self._questions.items() if q.no != run.no}
@@ -127,6 +130,8 @@ class Tables:
         self._last_arrival += 1
         arrival = Arrival(id=self._last_arrival, no=message.no, message=copy.copy(message))
         self._inbox[arrival.id] = arrival
+        if isinstance(message, ORDERS):
+            self._unfit.pop(message.no, None)
         self._version += 1
 
     def _today(self, question: QuestionRow) -> QuestionRow:

@@ -104,7 +104,7 @@ class Workers(Tables):
 
     @locked
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         if not self._lives(worker):
@@ -122,6 +122,7 @@ class Workers(Tables):
             for run in self._runs.values()
             if not self._lives(run.owner)
             and (run.definition not in without or run.no in cancels | moving)
+            and self._unfit.get(run.no, {}).get(worker) != code
             and (
                 (run.status in ACTIVE and (not waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})

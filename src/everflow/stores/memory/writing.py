@@ -27,6 +27,7 @@ from everflow.store import (
     Put,
     QuestionOpened,
     QuestionRow,
+    Released,
     RunChange,
     RunRow,
     SideRow,
@@ -97,7 +98,19 @@ class Writing(Records):
             if self._find(new) is None:
                 self._insert(replace(new, no=0))
         self._deliver([letter for letter in batch.letters if letter.of not in refused])
+        self._release(batch.worker, batch.released)
         return refused
+
+    def _release(self, worker: int, released: Sequence[Released]) -> None:
+        for no, code in ((one.no, one.code) for one in released):
+            run = self._runs.get(no)
+            if run is None or run.owner != worker:
+                continue
+            run.owner = 0
+            if code is not None:
+                known = self._unfit.get(no, {})
+                living = {other: code for other, code in known.items() if self._lives(other)}
+                self._unfit[no] = living | {worker: code}
 
     def _change(self, change: RunChange, at: int, seen: set[int]) -> bool:
         """False when a cancel that the owner hasn't seen refuses the outcome."""
@@ -110,6 +123,8 @@ class Writing(Records):
         for field, value in asdict(change).items():
             setattr(run, field, value)
         run.updated = at
+        if run.status is not Status.BLOCKED:
+            self._unfit.pop(run.no, None)
         return True
 
     def _open(self, opened: QuestionOpened) -> None:

@@ -246,9 +246,10 @@ class SealedStore(Layer):
         return None if row is None else self._open_rows([row])[0]
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
-        return self._open_rows(self.inner.claim(worker, now=now, limit=limit, without=without))
+        rows = self.inner.claim(worker, now=now, limit=limit, without=without, code=code)
+        return self._open_rows(rows)
 
     def release(self, worker: int, nos: Sequence[int]) -> None:
         self.inner.release(worker, nos)

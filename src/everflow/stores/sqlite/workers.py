@@ -6,7 +6,7 @@ Looking for work costs reads on the glass alone; the turnstile is passed only wh
 from __future__ import annotations
 
 import heapq
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Iterator, MutableSequence, Sequence
 from itertools import islice
 from typing import cast
 
@@ -23,10 +23,10 @@ Place = tuple[int, int, int]  # created, no, owner: the order of claims
 
 
 class Heaps(msgspec.Struct):
-    """Where there is work without a living owner: by (owner, definition), and timers by owner."""
+    """Where there is work without a living owner: runs alike in three columns, timers by owner."""
 
     lives: bool  # the worker that asks
-    heaps: list[tuple[int, str]]
+    heaps: list[tuple[int, str, str]]  # owner, definition, whose code doesn't fit
     sleepers: list[int]
 
 
@@ -107,7 +107,7 @@ class Workers(Desk):
             return db.changes() > 0
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = ()
+        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         found = self._ask("heaps", Heaps, {"worker": worker})
@@ -115,23 +115,29 @@ class Workers(Desk):
             raise Fenced(f"worker {worker} was deposed", hint="enlist again")
         limit = max(limit, 0)
         piles = [
-            self._ask(
-                "heap", list[Place], {"owner": owner, "definition": definition, "limit": limit}
-            )
-            for owner, definition in found.heaps
-            if definition not in without
+            self._ask("heap", list[Place], {**heap, "limit": limit})
+            for heap in self._fitting(found.heaps, worker, without, code)
         ]
-        sleepers: dict[str, Value] = {"now": now, "limit": limit, "without": as_json(without)}
+        mine: dict[str, Value] = {"me": str(worker), "code": code, "without": as_json(without)}
         piles += [
-            self._ask("sleepers", list[Place], {"owner": owner, **sleepers})
+            self._ask("sleepers", list[Place], {"owner": owner, "now": now, "limit": limit, **mine})
             for owner in found.sleepers
         ]
         if without:  # a cancel needs no code
-            piles.append(
-                self._ask("called", list[Place], {"limit": limit, "without": as_json(without)})
-            )
+            piles.append(self._ask("called", list[Place], {"limit": limit, **mine}))
         places = list(islice(heapq.merge(*piles), limit))
         return self._take(worker, places) if places else []
+
+    def _fitting(
+        self, heaps: Sequence[tuple[int, str, str]], worker: int, without: Sequence[str], code: int
+    ) -> Iterator[dict[str, Value]]:
+        """The heaps whose runs the worker's code may fit."""
+        for owner, definition, unfit in heaps:
+            if definition not in without and self._codes(unfit).get(worker) != code:
+                yield {"owner": owner, "definition": definition, "unfit": unfit}
+
+    def _codes(self, unfit: str) -> dict[int, int]:
+        return self._decoded(unfit, dict[int, int])
 
     def _take(self, worker: int, places: list[Place]) -> list[RunRow]:
         """Those of the places that are still as they were seen."""

@@ -21,14 +21,17 @@ _PARTS = (
     "appending",
     "base",
     "claiming",
+    "early",
     "hostile",
     "keeping",
     "operating",
     "queueing",
     "reading",
     "records",
+    "releasing",
     "signals",
     "starting",
+    "upgrades",
     "workers",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))

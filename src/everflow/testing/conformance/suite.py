@@ -10,6 +10,7 @@ from everflow.testing.conformance.operating import GenerationRules, LabelRules, 
 from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
+from everflow.testing.conformance.releasing import ReleaseRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
 from everflow.testing.conformance.starting import StartRules
 from everflow.testing.conformance.upgrades import UpgradeRules
@@ -29,6 +30,7 @@ class StoreConformance(
     ExportRules,
     KeepingRules,
     RecordRules,
+    ReleaseRules,
     SignalRules,
     LetterRules,
     QueueRules,

@@ -39,10 +39,10 @@ class Names:
     """A store whose runs are named by their ids, and its workers by their order."""
 
     def __init__(
-        self, store: Store, reopen: Callable[[Store], Store] = lambda store: store
+        self, store: Store, restart: Callable[[Store], Store] = lambda store: store
     ) -> None:
         self.store = store
-        self._reopen = reopen
+        self._restart = restart
         self._workers: list[int] = []
         self._here: set[int] = set()  # enlisted since the store was opened: they have a board
         self._numbers: dict[int, int] = {}  # of a worker's last batch

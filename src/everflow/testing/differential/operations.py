@@ -177,6 +177,7 @@ def _append(random: Random) -> dict[str, Any]:
         "puts": [_put(random) for _ in few],
         "starts": [_new(random) for _ in range(random.randrange(2))],
         "letters": [_letter(random) for _ in few],
+        "released": [(_run(random), _maybe(random, random.randrange(2), 0.8)) for _ in few],
     }
 
 
@@ -253,7 +254,8 @@ def _accept(random: Random) -> dict[str, Any]:
 def _claim(random: Random) -> dict[str, Any]:
     without = [definition for definition in DEFINITIONS if _chance(random, 0.2)]
     given = {"worker": _worker(random), "now": _at(random)}
-    return given | {"limit": random.randrange(5), "without": without}
+    code = random.randrange(2)
+    return given | {"limit": random.randrange(5), "without": without, "code": code}
 
 
 def _arrivals(random: Random) -> dict[str, Any]:
@@ -324,6 +326,17 @@ def _install(random: Random) -> dict[str, Any]:
     }
 
 
+def _reopen(random: Random) -> dict[str, Any]:
+    return {
+        "run": _run(random),
+        "past": random.choice((0, 0, 0, 1)),
+        "older": random.choice((0, 0, 0, 1)),
+        "questions": [_question(random) | {"at": _at(random)} for _ in range(random.randrange(3))],
+        "put": _put(random),
+        "at": _at(random),
+    }
+
+
 def _relabel(random: Random) -> dict[str, Any]:
     labels = {name: _maybe(random, random.choice("12")) for name in "xyz" if _chance(random, 0.5)}
     return _of_runs(random) | {"labels": labels, "put": _put(random), "at": _at(random)}
@@ -376,5 +389,6 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "adopt": (2, _of_runs),
     "relabel": (2, _relabel),
     "prune": (2, _prune),
-    "reopen": (1, _nothing),
+    "reopen": (3, _reopen),
+    "restart": (1, _nothing),
 }

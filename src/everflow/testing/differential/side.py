@@ -19,11 +19,13 @@ from everflow.store import (
     QuestionQuery,
     QuestionRow,
     Record,
+    Released,
+    Reopened,
     RunQuery,
     RunRow,
     Status,
 )
-from everflow.testing.differential.edits import EDITS
+from everflow.testing.differential.edits import EDITS, entry
 from everflow.testing.differential.names import NOBODY, Names
 from everflow.testing.differential.operations import KINDS, START, Operation
 
@@ -31,7 +33,7 @@ SLOTS = 3
 
 
 class Side(Names):
-    """A store under comparison. ``reopen`` closes it and gives the same data again."""
+    """A store under comparison. ``restart`` closes it and gives the same data again."""
 
     def apply(self, operation: Operation) -> Any:
         """The answer in names, or the error's type."""
@@ -94,8 +96,9 @@ class Side(Names):
     def highest(self) -> int:
         return self.store.info().highest
 
-    def reopen(self) -> None:
-        self.store = self._reopen(self.store)
+    def restart(self) -> None:
+        """Close the store, and open it again."""
+        self.store = self._restart(self.store)
         self._here.clear()
 
     # writing
@@ -161,6 +164,7 @@ class Side(Names):
             puts=[self._put(**put) for put in parts["puts"]],
             starts=[self._new(given) for given in parts["starts"]],
             letters=[self._letter(**letter) for letter in parts["letters"]],
+            released=[Released(self._no(run), code) for run, code in parts["released"]],
         )
         refused = self.store.append(batch)
         self._numbers[id_] = number
@@ -272,6 +276,22 @@ class Side(Names):
 
     def adopt(self, runs: Sequence[str]) -> list[bool]:
         return self.store.adopt(self._nos(runs))
+
+    def reopen(
+        self, run: str, past: int, older: int, questions: Sequence[dict[str, Any]], **given: Any
+    ) -> list[bool]:
+        """The oldest failed run, else one that isn't; ``past`` and ``older`` spoil it."""
+        rows = self.store.runs(RunQuery(status=(Status.FAILED,), limit=1))
+        no = rows[0].no if rows else self._no(run)
+        opened = [self._opened(**question, early=False) for question in questions]
+        again = Reopened(
+            no=no,
+            generation=(rows[0].generation if rows else 0) - older,
+            entry=entry(no, self._last(no) + 1 + past, '["again"]'),
+            questions=[structs.replace(question, no=no) for question in opened],
+            puts=[self._put(**given["put"])],
+        )
+        return self.store.reopen([again], at=given["at"])
 
     def relabel(
         self, runs: Sequence[str], labels: dict[str, Any], put: dict[str, Any], at: int

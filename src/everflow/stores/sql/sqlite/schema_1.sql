@@ -48,6 +48,8 @@ CREATE TABLE run (
     lane TEXT NOT NULL DEFAULT '',
     priority INTEGER NOT NULL DEFAULT 0,
     admitted INTEGER,
+    -- {worker: code} of those that gave it back since their code doesn't fit it, as canonical JSON.
+    unfit TEXT NOT NULL DEFAULT '{}',
     todo INTEGER GENERATED ALWAYS AS (
         CASE status
             WHEN 'queued' THEN queue = '' OR admitted IS NOT NULL OR called > 0
@@ -66,9 +68,9 @@ CREATE TABLE run (
 ) STRICT;
 
 -- Where partial, so that runs at rest cost neither space nor time: whoever looks for work walks from one
--- (owner, definition) to the next and never meets what it can't take.
+-- (owner, definition, unfit) to the next and never meets what it can't take.
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
-CREATE INDEX run_todo ON run (owner, definition, created) WHERE todo = 1;
+CREATE INDEX run_todo ON run (owner, definition, unfit, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
 CREATE INDEX run_called ON run (created) WHERE called + moving > 0;
 CREATE INDEX run_created ON run (created);
@@ -122,7 +124,8 @@ CREATE TRIGGER inbox_filled AFTER INSERT ON inbox BEGIN
     UPDATE run SET
         mail = mail + 1, called = called + (NEW.kind = 'cancel'),
         woken = woken + (NEW.kind = 'unpause'),
-        moving = moving + (NEW.kind = 'upgrade')
+        moving = moving + (NEW.kind = 'upgrade'),
+        unfit = iif(NEW.kind IN ('cancel', 'pause', 'unpause', 'upgrade'), '{}', unfit)
     WHERE no = NEW.run;
 END;
 CREATE TRIGGER inbox_emptied AFTER DELETE ON inbox BEGIN

@@ -186,7 +186,8 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         status = change.value ->> 1, until = change.value ->> 2, reason = change.value ->> 3,
         due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
         outcome = change.value ->> 7, definition = change.value ->> 8,
-        deaths = change.value ->> 9, updated = NEW.at
+        deaths = change.value ->> 9, updated = NEW.at,
+        unfit = iif(change.value ->> 1 = 'blocked', unfit, '{}')
     FROM jsonb_each(NEW.changes) AS change
     WHERE run.no = change.value ->> 0 AND NOT EXISTS (
         SELECT 1 FROM main.refusal
@@ -228,8 +229,8 @@ END;
 -- A view of its own, so that batches without records, starts and letters don't pay for these.
 CREATE TEMP VIEW batch_and_more (
     worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions,
-    puts, starts, letters
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '' WHERE 0;
+    puts, starts, letters, released
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '', '' WHERE 0;
 
 CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more BEGIN
     -- What is sent again is told here as batch_written tells it: after that, this would go on.
@@ -250,6 +251,18 @@ CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more B
     INSERT INTO puts (doc, at) SELECT NEW.puts, NEW.at WHERE NEW.puts <> '[]';
     INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
     INSERT INTO letters (doc, worker) SELECT NEW.letters, NEW.worker WHERE NEW.letters <> '[]';
+
+    -- (run, code or null). Of those whose code doesn't fit only the living count.
+    UPDATE run SET owner = 0, unfit = iif(given.value ->> 1 IS NULL, unfit, (
+        SELECT json_group_object(CAST(one AS TEXT), code ORDER BY one) FROM (
+            SELECT CAST(known.key AS INTEGER) AS one, known.value AS code
+            FROM jsonb_each(run.unfit) AS known CROSS JOIN main.worker ON worker.id = one
+            WHERE worker.gone = 0 AND worker.id <> NEW.worker
+            UNION ALL SELECT NEW.worker, given.value ->> 1
+        )
+    ))
+    FROM jsonb_each(NEW.released) AS given
+    WHERE run.no = given.value ->> 0 AND run.owner = NEW.worker;
 END;
 
 CREATE TEMP VIEW birth (runs, many, unnumbered, queued, definitions)

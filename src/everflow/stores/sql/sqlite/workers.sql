@@ -46,9 +46,9 @@ UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch 
 UPDATE worker SET epoch = epoch + 1, gone = 1 WHERE id = :id AND gone = 0
 
 -- name: heaps
--- (owner, definition) of runs with something to do and without a living owner, and the owners
+-- (owner, definition, unfit) of runs with something to do and without a living owner, and the owners
 -- without life that own timers: walking in the indexes from one owner to the next, and from one
--- definition to the next, so that it costs the same however many runs there are.
+-- definition and one unfit to the next, so that it costs the same however many runs there are.
 WITH RECURSIVE
 holder (owner) AS (
     SELECT min(owner) FROM run WHERE todo = 1
@@ -56,18 +56,28 @@ holder (owner) AS (
     SELECT (SELECT min(owner) FROM run WHERE todo = 1 AND owner > holder.owner)
     FROM holder WHERE holder.owner IS NOT NULL
 ),
-heap (owner, definition) AS (
-    SELECT owner, (SELECT min(definition) FROM run WHERE todo = 1 AND run.owner = holder.owner)
-    FROM holder
-    WHERE owner IS NOT NULL AND NOT EXISTS (
-        SELECT 1 FROM worker WHERE worker.id = holder.owner AND gone = 0
+heap (owner, definition, unfit) AS (
+    SELECT first.owner, first.definition, first.unfit
+    FROM holder CROSS JOIN run AS first ON first.no = (
+        SELECT no FROM run WHERE todo = 1 AND run.owner = holder.owner
+        ORDER BY definition, unfit LIMIT 1
     )
+    WHERE NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holder.owner AND gone = 0)
     UNION ALL
-    SELECT owner, (
-        SELECT min(definition) FROM run
-        WHERE todo = 1 AND run.owner = heap.owner AND definition > heap.definition
+    SELECT next.owner, next.definition, next.unfit
+    FROM heap CROSS JOIN run AS next ON next.no = coalesce(
+        (
+            SELECT no FROM run
+            WHERE todo = 1 AND run.owner = heap.owner AND definition = heap.definition
+            AND unfit > heap.unfit
+            ORDER BY unfit LIMIT 1
+        ),
+        (
+            SELECT no FROM run
+            WHERE todo = 1 AND run.owner = heap.owner AND definition > heap.definition
+            ORDER BY definition, unfit LIMIT 1
+        )
     )
-    FROM heap WHERE heap.definition IS NOT NULL
 ),
 sleeper (owner) AS (
     SELECT min(owner) FROM run WHERE timed = 1
@@ -83,8 +93,7 @@ SELECT json_object(
         SELECT 1 FROM worker WHERE id = :worker AND gone = 0
     ), 'true', 'false')),
     'heaps', json((
-        SELECT json_group_array(json_array(owner, definition)) FROM heap
-        WHERE definition IS NOT NULL
+        SELECT json_group_array(json_array(owner, definition, unfit)) FROM heap
     )),
     'sleepers', json((
         SELECT json_group_array(owner) FROM sleeper
@@ -97,7 +106,7 @@ SELECT json_object(
 -- name: heap
 SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     SELECT created, no, owner FROM run
-    WHERE todo = 1 AND owner = :owner AND definition = :definition
+    WHERE todo = 1 AND owner = :owner AND definition = :definition AND unfit = :unfit
     ORDER BY created, no LIMIT :limit
 )
 
@@ -107,6 +116,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     WHERE timed = 1 AND owner = :owner
     AND due <= :now AND NOT todo
     AND definition NOT IN (SELECT value FROM json_each(:without))
+    AND coalesce(unfit ->> :me <> :code, TRUE)
     ORDER BY created, no LIMIT :limit
 )
 
@@ -122,6 +132,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
         )
     )
     AND definition IN (SELECT value FROM json_each(:without))
+    AND coalesce(unfit ->> :me <> :code, TRUE)
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
     ORDER BY created, no LIMIT :limit
 )
