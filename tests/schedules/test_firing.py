@@ -8,6 +8,7 @@ import pytest
 
 from everflow import Registry, Status, ask, flow, node
 from everflow.core.faults import Scheduled
+from everflow.engine.currents import write_currents
 from everflow.engine.queues import Queues
 from everflow.engine.schedules.spec import schedule
 from everflow.errors import StoreUnavailable
@@ -185,6 +186,24 @@ def test_runs_of_a_schedule_wait_in_their_queue(h: Harness[Any, Any]) -> None:
     h.answer(first, value=True)
     h.jump(seconds=1)
     assert second.status is Status.SUSPENDED
+
+
+@pytest.mark.parametrize(
+    ("given", "queue"), [({}, "own"), ({"queue": None}, ""), ({"queue": "mails"}, "mails")]
+)
+def test_runs_of_a_schedule_wait_in_the_queue_of_their_flow(
+    h: Harness[Any, Any], given: dict[str, Any], queue: str
+) -> None:
+    """If it says nothing else; where the code isn't, by what a worker wrote down."""
+    name = f"queued for {queue or 'nothing'}"
+    flow(name, ask("go", bool), queue="own", registry=HOME)
+    h.schedules.add(schedule("nightly", DAILY, name, None, overlap="allow", **given))
+    h.jump(days=1)
+    write_currents(h.store, h.client.definitions, at=1)
+    del HOME.flows[name]
+    h.jump(days=1)
+    rows = h.store.runs(RunQuery())
+    assert [(row.queue, row.lane) for row in rows] == [(queue, "")] * 2
 
 
 def test_a_paused_schedule_lets_its_instants_pass(h: Harness[Any, Any]) -> None:

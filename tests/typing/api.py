@@ -281,6 +281,7 @@ assert_type(changed({}), dict[str, Any])
 upcast("Gone", "1")  # type: ignore[arg-type]  # a version is a number
 
 assert_type(schedule("n", "@daily", flow("c", const(3)), None, queue="mails", lane="a"), Schedule)
+assert_type(schedule("n", "@daily", flow("e", const(3), queue="mails"), queue=None), Schedule)
 assert_type(sleep(3), Flow[Any, Any])
 assert_type(fixed(timedelta(seconds=1)), Backoff)
 schedule("n", "@daily", flow("c", const(3)), lane=3)  # type: ignore[call-overload]  # lanes are texts

@@ -24,6 +24,7 @@ from everflow.core.faults import Failure, Question
 from everflow.core.flow import Flow, FlowLike, Keeping, check_label, lift, set_composition
 from everflow.core.naming import module_name
 from everflow.core.node import Node, node_of
+from everflow.core.queueing import check_queue
 from everflow.core.registry import Registry, default_registry
 from everflow.core.schemas import schema_of
 from everflow.core.upcasts import FIRST, add_step, declare
@@ -209,7 +210,7 @@ def _schema(kind: Any) -> Any:
 
 @overload
 def flow(
-    name: str, body: FlowLike[In, Out], *, registry: Registry | None = ...
+    name: str, body: FlowLike[In, Out], *, queue: str = ..., registry: Registry | None = ...
 ) -> Flow[In, Out]: ...
 @overload
 def flow(name: Callable[[], Coroutine[Any, Any, Out]], /) -> Flow[Any, Out]: ...
@@ -220,27 +221,34 @@ def flow(name: Callable[[], Out], /) -> Flow[Any, Out]: ...
 @overload
 def flow(name: Callable[[In], Out], /) -> Flow[In, Out]: ...
 @overload
-def flow(name: str = ..., *, registry: Registry | None = ...) -> BodyMaker: ...
-def flow(name: Any = "", body: Any = None, *, registry: Registry | None = None) -> Any:
+def flow(name: str = ..., *, queue: str = ..., registry: Registry | None = ...) -> BodyMaker: ...
+def flow(
+    name: Any = "", body: Any = None, *, queue: str = "", registry: Registry | None = None
+) -> Any:
     """Name a flow and register it, so that a later process can find it: ``flow("name", body)``.
 
     Used inside another flow it is inlined: its suspensions belong to the outer run. As a decorator,
     ``@flow``, ``@flow("name")`` or ``@flow(name="name")``, it makes a flow of a function in direct
     style, whose body awaits flows: see ``step``.
+
+    ``queue``: where its runs wait for a place, unless their start says another or ``None``. It is
+    no part of the definition: a changed one counts for runs that are started from then on.
     """
+    if queue != "":
+        check_queue(queue)
     home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001 - the caller's module
     if callable(name) and body is None:
-        return _register(_name_of(name), body_of(name), registry, home)
+        return _register(_name_of(name), body_of(name), queue, registry, home)
     if body is None:
-        return BodyMaker(name, registry, home)
-    return _register(name, lift(body, "flow"), registry, home)
+        return BodyMaker(name, queue, registry, home)
+    return _register(name, lift(body, "flow"), queue, registry, home)
 
 
 class BodyMaker:
     """The decorator that ``flow`` with a name gives."""
 
-    def __init__(self, name: str, registry: Registry | None, home: str) -> None:
-        self._name, self._registry, self._home = name, registry, home
+    def __init__(self, name: str, queue: str, registry: Registry | None, home: str) -> None:
+        self._name, self._queue, self._registry, self._home = name, queue, registry, home
 
     @overload
     def __call__(self, fn: Callable[[], Coroutine[Any, Any, Out]], /) -> Flow[Any, Out]: ...
@@ -252,7 +260,8 @@ class BodyMaker:
     def __call__(self, fn: Callable[[In], Out], /) -> Flow[In, Out]: ...
     def __call__(self, fn: Any, /) -> Any:
         """Make a flow of the function in direct style."""
-        return _register(self._name or _name_of(fn), body_of(fn), self._registry, self._home)
+        name = self._name or _name_of(fn)
+        return _register(name, body_of(fn), self._queue, self._registry, self._home)
 
 
 def _name_of(fn: Any) -> str:
@@ -260,11 +269,11 @@ def _name_of(fn: Any) -> str:
 
 
 def _register(
-    name: str, inner: Flow[Any, Any], registry: Registry | None, home: str
+    name: str, inner: Flow[Any, Any], queue: str, registry: Registry | None, home: str
 ) -> Flow[Any, Any]:
     check_label(name.replace(".", "_"), "flow's name")
     named = inner.copied()
-    named.name_of_flow = name
+    named.name_of_flow, named.queue_of_flow = name, queue
     (registry or default_registry()).add_flow(name, named, home)
     return named
 

@@ -144,6 +144,7 @@ class Flow(Generic[In_contra, Out_co]):
     has_defaults: bool = False
     label: str | None = None
     name_of_flow: str = ""
+    queue_of_flow: str = ""  # in which its runs wait if their start says nothing else
 
     # --- shape
 

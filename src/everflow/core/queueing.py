@@ -12,7 +12,20 @@ from heapq import heapify, heappop, heappush
 
 import msgspec
 
-__all__ = ["Admission", "Lane", "Limits", "Standing", "Waiting", "admit"]
+from everflow.errors import WrongArgument
+
+__all__ = [
+    "LONGEST_NAME",
+    "Admission",
+    "Lane",
+    "Limits",
+    "Standing",
+    "Waiting",
+    "admit",
+    "check_queue",
+]
+
+LONGEST_NAME = 200
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,6 +86,13 @@ class Admission(msgspec.Struct):
     nos: list[int]
     again: bool = False
     at: int | None = None
+
+
+def check_queue(name: object) -> str:
+    """A queue's name, or WrongArgument."""
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise WrongArgument(f"a queue's name is a text of 1 to {LONGEST_NAME} characters")
+    return name
 
 
 def admit(limits: Limits, standing: Standing, *, most: int, depth: int) -> Admission:

@@ -21,7 +21,7 @@ from everflow.engine.loader import Definitions
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Ending
 from everflow.errors import StoreDamaged
-from everflow.store import Cancel, Letter, NewRun
+from everflow.store import Cancel, Letter, NewRun, RunRow
 
 __all__ = ["Calls"]
 
@@ -99,6 +99,9 @@ class Calls:
         definition = self._definitions.today(op.flow)
         if definition is None:
             return self._parts.store.find(child) is not None
+        queue = definition.program.flow.queue_of_flow
+        if queue and not op.detached and self._has_place(cell, queue):
+            queue = ""
         now, depth = self._parts.recorder.now, cell.machine.state.depth + 1
         payload = cell.payload(op.input, self._fetch)
         caller, depth = ("", 0) if op.detached else (op.id, depth)
@@ -115,6 +118,7 @@ class Calls:
                 sum=checksum,
                 at=now,
                 parent=cell.machine.run,
+                queue=queue,
             )
         )
         if (definition.hash, definition.body) not in draft.definitions:
@@ -122,6 +126,18 @@ class Calls:
         cell.called.add(op.id)
         draft.after.append(self._nudge)
         return True
+
+    def _has_place(self, cell: Cell, queue: str) -> bool:
+        """Whether the caller, or whoever waits for it, is in that queue.
+
+        Then a child that waited there for its turn would wait for the end of its own caller.
+        """
+        row: RunRow | None = cell.row
+        for _ in range(cell.machine.state.depth):
+            if row is None or row.queue == queue:
+                break
+            row = self._parts.store.find(row.parent) if row.parent else None
+        return row is not None and row.queue == queue
 
     def _lack(self, cell: Cell, op: CallOp) -> None:
         self._lacking[cell.no] = op.flow

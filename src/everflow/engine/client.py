@@ -110,7 +110,7 @@ class Client(Operator):
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
         debounce = place.pop("debounce", None)
-        prepared = self._prepare(self.definition(flow), value, key, labels, place)
+        prepared = self._prepare(*self._known_as(flow), value, key, labels, place)
         return self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
 
     def start_all(
@@ -119,8 +119,8 @@ class Client(Operator):
         """Start a run for each value, in few transactions."""
         if not values:
             return []
-        definition = self.definition(flow)
-        prepared = [self._prepare(definition, value, None, None, place) for value in values]
+        known = self._known_as(flow)
+        prepared = [self._prepare(*known, value, None, None, place) for value in values]
         size = self._config.batch
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
@@ -132,6 +132,10 @@ class Client(Operator):
 
         By a name that isn't known here: the one that a worker last had for it.
         """
+        return self._known_as(flow)[0]
+
+    def _known_as(self, flow: Flow[Any, Any] | str) -> tuple[Definition, str]:
+        """The same, and the queue in which runs of the flow wait if their start says none."""
         if isinstance(flow, str) and flow not in self.registry.flows:
             return self._recorded(flow)
         if isinstance(flow, str):
@@ -151,19 +155,20 @@ class Client(Operator):
                 durable_names(definition)
             self._admit(definition)
             self._checked[definition.hash] = input_readers(definition, self.registry.types)
-        return definition
+        return definition, given.queue_of_flow
 
-    def _recorded(self, name: str) -> Definition:
+    def _recorded(self, name: str) -> tuple[Definition, str]:
         current = require_current(self.store, name, self.registry.flows)
         definition = self.definitions.pinned(current.definition)
         if not definition.missing:
             self._admit(definition)
         self._checked[definition.hash] = input_checks(current)
-        return definition
+        return definition, current.queue
 
     def _prepare(
         self,
         definition: Definition,
+        queue: str,
         value: Any,
         key: str | None,
         labels: Mapping[str, str] | None,
@@ -187,8 +192,8 @@ class Client(Operator):
             key=key,
             labels=dict(labels or {}),
         )
-        if place:
-            self.queues.put_in(new, place)
+        if place or queue:
+            self.queues.put_in(new, place, queue)
         return new, definition, payload
 
     def check_input(self, definition: Definition, payload: str) -> None:

@@ -28,10 +28,14 @@ MOST_SHOWN = 20
 
 
 class Current(msgspec.Struct, frozen=True):
-    """``definition``: its hash. ``inputs``: JSON Schemas, all of which an input must fit."""
+    """``definition``: its hash. ``inputs``: JSON Schemas, all of which an input must fit.
+
+    ``queue``: in which its runs wait if their start says nothing else.
+    """
 
     definition: str
     inputs: tuple[Schema, ...] = ()
+    queue: str = ""
 
 
 def write_currents(store: Store, definitions: Definitions, *, at: int) -> None:
@@ -62,7 +66,11 @@ def _body_of(definition: Definition) -> str | None:
     except UnnamedLeaf:
         return None
     schemas = (schema_of(annotation) for annotation in first_annotations(definition))
-    current = Current(definition.hash, tuple(schema for schema in schemas if schema))
+    current = Current(
+        definition.hash,
+        tuple(schema for schema in schemas if schema),
+        definition.program.flow.queue_of_flow,
+    )
     return msgspec.json.encode(current, order="deterministic").decode()
 
 

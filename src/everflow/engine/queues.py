@@ -14,7 +14,7 @@ from typing import TypedDict
 import msgspec
 
 from everflow.clock import Clock
-from everflow.core.queueing import Limits
+from everflow.core.queueing import Limits, check_queue
 from everflow.errors import CallerError, NoSuchQueue, StoreDamaged, StoreUnavailable, WrongArgument
 from everflow.store import LaneRow, NewRun, Put, Record, Store
 
@@ -22,7 +22,7 @@ __all__ = ["InQueue", "QueueView", "Queues", "limits_of", "pause_key", "setting_
 
 KIND = "queue"
 PAUSE = "pause"  # kind of the record that stops admissions; its key is pause_key(queue)
-LONGEST_NAME, LONGEST_LANE = 200, 512
+LONGEST_LANE = 512
 MOST = 1_000_000  # of places, of admissions in a span, and of a priority either way
 _MICRO = timedelta(microseconds=1)
 _TRIES = 20
@@ -31,13 +31,14 @@ _TRIES = 20
 class InQueue(TypedDict, total=False):
     """Where a new run waits for its turn.
 
-    ``queue``: the queue's name. ``lane``: what the queue is fair and limited by, such as a user's
-    id. ``priority``: the highest goes first; 0 if nothing is said. ``debounce``: it begins when no
-    further start of the same flow and key came for so long; the last input counts. However often it
-    is pushed back, it begins 10 times that after the first start.
+    ``queue``: the queue's name, None for none; if nothing is said the flow's own. ``lane``: what
+    the queue is fair and limited by, such as a user's id. ``priority``: the highest goes first; 0
+    if nothing is said. ``debounce``: it begins when no further start of the same flow and key came
+    for so long; the last input counts. However often it is pushed back, it begins 10 times that
+    after the first start.
     """
 
-    queue: str
+    queue: str | None
     lane: str
     priority: int
     debounce: timedelta
@@ -151,7 +152,7 @@ class Queues:
         ends, at rest too. The same declaration again changes
         nothing, not even what ``set`` changed since; another one holds from now on.
         """
-        _check_name(name)
+        check_queue(name)
         limits = limits_of(limit=limit, rate=rate, per_lane=per_lane, rate_per_lane=rate_per_lane)
 
         def declared(setting: QueueSetting | None) -> QueueSetting | None:
@@ -171,7 +172,7 @@ class Queues:
         rate_per_lane: tuple[int, timedelta] | None = None,
     ) -> None:
         """Change what a queue allows, until its code declares something new; see ``declare``."""
-        _check_name(name)
+        check_queue(name)
         limits = limits_of(limit=limit, rate=rate, per_lane=per_lane, rate_per_lane=rate_per_lane)
         self._change(
             name,
@@ -218,14 +219,24 @@ class Queues:
             for queue in sorted({*records, *lanes})
         ]
 
-    def put_in(self, run: NewRun, place: InQueue) -> None:
-        """Have a new run wait in its queue. NoSuchQueue when that was never declared."""
-        queue, lane, priority = place.get("queue"), place.get("lane", ""), place.get("priority", 0)
+    def put_in(self, run: NewRun, place: InQueue, own: str) -> None:
+        """Have a new run wait in its queue, or in its flow's ``own`` one.
+
+        NoSuchQueue when that was never declared.
+        """
         if "debounce" in place:
             raise WrongArgument("debounce is for a single start", hint="use start")
+        queue, lane, priority = (
+            place.get("queue", own or None),
+            place.get("lane", ""),
+            place.get("priority", 0),
+        )
+        if queue is None and not {"lane", "priority"} & set(place):
+            return
         if queue is None:
             raise WrongArgument(
-                "lane and priority are for runs of a queue", hint="give queue=, too"
+                "lane and priority are for runs of a queue",
+                hint="give queue=, too; the flow has none of its own",
             )
         if not isinstance(lane, str) or len(lane) > LONGEST_LANE:
             raise WrongArgument(f"a lane is a text of at most {LONGEST_LANE} characters")
@@ -233,17 +244,19 @@ class Queues:
         if not is_whole or abs(priority) > MOST:
             raise WrongArgument(f"a priority is a whole number, {MOST:,} at most either way")
         if queue not in self._known:
-            _check_name(queue)
+            check_queue(queue)
             if not self._store.records(KIND, keys=[queue]):
-                raise self._none(queue)
+                raise self._none(queue, run.flow if "queue" not in place else "")
             self._known.add(queue)
         run.queue, run.lane, run.priority = queue, lane, priority
 
-    def _none(self, name: str) -> NoSuchQueue:
+    def _none(self, name: str, flow: str = "") -> NoSuchQueue:
         known = ", ".join(record.key for record in self._store.records(KIND, limit=20))
+        whose = f", in which runs of {flow} wait" if flow else ""
+        instead = ", or start it with queue=None" if flow else ""
         return NoSuchQueue(
-            f"there is no queue {name!r:.80} in {self._store.info().place}",
-            hint=f"declare it first; there are: {known or 'none'}",
+            f"there is no queue {name!r:.80}{whose} in {self._store.info().place}",
+            hint=f"declare it first{instead}; there are: {known or 'none'}",
         )
 
     def _change(
@@ -266,8 +279,3 @@ class Queues:
         raise StoreUnavailable(
             f"others changed the queue {name!r} {_TRIES} times", hint="try again"
         )
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        raise WrongArgument(f"a queue's name is a text of 1 to {LONGEST_NAME} characters")

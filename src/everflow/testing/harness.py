@@ -224,7 +224,7 @@ class Harness(Generic[In, Out]):
 
     def start(self, value: In | Any = None, *, key: str | None = None) -> HarnessRun[Out]:
         """Start a run and let it go as far as it can."""
-        row = self.client.start(self.flow, value, key=key)
+        row = self.client.start(self.flow, value, key=key, queue=None)
         self.settle()
         return HarnessRun(row.id, self)
 

@@ -106,7 +106,11 @@ def run(
 @INPUT
 @KEY
 @LABEL
-@click.option("--queue", metavar="NAME", help="Have it wait in that queue for its turn.")
+@click.option(
+    "--queue",
+    metavar="NAME",
+    help='Have it wait in that queue for its turn; "": in none.  [default: the flow\'s own]',
+)
 @click.option("--lane", metavar="TEXT", help="The lane of the queue: a user's id, say.")
 @click.option("--priority", type=int, metavar="N", help="The highest goes first.  [default: 0]")
 def start(
@@ -124,6 +128,8 @@ def start(
     alone of a flow that a worker of this store ever knew: no code is needed then.
     """
     where: Any = {name: given for name, given in place.items() if given is not None}
+    if where.get("queue") == "":
+        where["queue"] = None
     found = to_start(flow, here)
     given, _ = read_value(value)
     with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:

@@ -142,7 +142,11 @@ def show(here: Here, *, name: str, count: int) -> None:
 @click.option("--jitter", callback=as_length, metavar="LENGTH", help="Start a little later.")
 @click.option("--instant", is_flag=True, help="The flow takes Scheduled(value, at, schedule).")
 @click.option("--label", "pairs", metavar="NAME=VALUE", multiple=True, help="A label of its runs.")
-@click.option("--queue", default="", metavar="NAME", help="Where its runs wait for a place.")
+@click.option(
+    "--queue",
+    metavar="NAME",
+    help='Where its runs wait for a place; "": nowhere.  [default: the flow\'s own queue]',
+)
 @click.option("--lane", default="", metavar="TEXT", help="Their lane in the queue.")
 @click.option("--replace", is_flag=True, help="Replace one of that name.")
 def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **given: Any) -> None:
@@ -290,7 +294,7 @@ def _pattern(text: str) -> timedelta | str:
 def _settings(given: dict[str, Any]) -> Settings:
     """The settings of ``everflow.schedule`` from the options of ``add``."""
     late, jitter = given["deadline"], given["jitter"]
-    return {
+    settings: Settings = {
         "zone": given["zone"],
         "catch_up": given["catch_up"],
         "overlap": given["overlap"],
@@ -298,9 +302,11 @@ def _settings(given: dict[str, Any]) -> Settings:
         "deadline": None if late is None else timedelta(seconds=late),
         "jitter": timedelta(seconds=jitter or 0),
         "labels": labels(given["pairs"]),
-        "queue": given["queue"],
         "lane": given["lane"],
     }
+    if given["queue"] is not None:
+        settings["queue"] = given["queue"]
+    return settings
 
 
 def _when(row: ScheduleRow) -> str:

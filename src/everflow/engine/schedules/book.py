@@ -22,7 +22,7 @@ from everflow.engine.ids import new_run_id
 from everflow.engine.schedules.pattern import micros_of, moment_of, span
 from everflow.engine.schedules.policy import Overlap, Standing
 from everflow.engine.schedules.spec import KIND, Body, Plan, Schedule, read_body
-from everflow.engine.schedules.starting import begun, definition_of, due_of, key_of, run_of
+from everflow.engine.schedules.starting import begun, due_of, key_of, run_of, target_of
 from everflow.errors import BadSchedule, NoSuchSchedule, StoreError
 from everflow.store import NewRun, Put, Record, RunRow
 
@@ -151,13 +151,13 @@ class Book:
 
         def start(body: Body, now: int) -> _Change:
             plan, standing = body.plan, body.standing
-            hash_, definitions = definition_of(self._store, self._client.definitions, plan)
-            run = begun(run_id, name, plan, hash_, key=whole, at=now, now=now)
+            target = target_of(self._store, self._client.definitions, plan)
+            run = begun(run_id, name, plan, target, key=whole, at=now, now=now)
             if self._store.find_key(plan.flow, whole) is None:
                 beside = plan.rules.overlap is Overlap.ALLOW
                 active = () if beside else (*standing.active, run_id)
                 body = _with(body, active=active, run=run_id, started=standing.started + 1)
-            return _Change(body, [run], definitions)
+            return _Change(body, [run], target.definitions)
 
         return self._change(name, start)[0]
 
@@ -192,10 +192,10 @@ class Book:
         if plan.rules.overlap is not Overlap.ALLOW:
             backlog = tuple(sorted({*standing.backlog, *instants}))
             return _Change(_with(body, backlog=backlog, since=standing.since or now))
-        hash_, definitions = definition_of(self._store, self._client.definitions, plan)
+        target = target_of(self._store, self._client.definitions, plan)
         home = self._store.info().id
-        runs = [run_of(home, name, plan, hash_, at=at, now=now) for at in instants]
-        return _Change(_with(body, started=standing.started + len(runs)), runs, definitions)
+        runs = [run_of(home, name, plan, target, at=at, now=now) for at in instants]
+        return _Change(_with(body, started=standing.started + len(runs)), runs, target.definitions)
 
     # --- writing
 

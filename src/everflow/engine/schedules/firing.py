@@ -22,7 +22,7 @@ from everflow.config import Config
 from everflow.engine.loader import Definitions
 from everflow.engine.schedules.policy import Decision, Overlap, Standing, decide
 from everflow.engine.schedules.spec import KIND, LABEL, Body, Plan, read_body
-from everflow.engine.schedules.starting import definition_of, due_of, run_of
+from everflow.engine.schedules.starting import Target, due_of, run_of, target_of
 from everflow.errors import ConfigurationError, EverflowError
 from everflow.store import OUTCOMES, Cancel, Letter, NewRun, Put, Record, RunRow, Store
 
@@ -179,10 +179,10 @@ class Ticker:
         active = tuple(run for run in standing.active if self._goes_on(run))
         then = now - plan.delay(name)
         decision = decide(plan.rules, plan.pattern(), standing, now=then, active=active)
-        hash_, definitions = (
-            definition_of(self._store, self._definitions, plan) if decision.start else ("", [])
-        )
-        starts = [run_of(self._home, name, plan, hash_, at=at, now=now) for at in decision.start]
+        target = Target("", "", [])
+        if decision.start:
+            target = target_of(self._store, self._definitions, plan)
+        starts = [run_of(self._home, name, plan, target, at=at, now=now) for at in decision.start]
         standing = _with_runs(decision, starts, plan)
         put = Put(
             kind=KIND,
@@ -196,7 +196,7 @@ class Ticker:
             for run in decision.cancel
         ]
         return _Firing(
-            put, starts, letters, definitions, bool(standing.waiting or standing.backlog)
+            put, starts, letters, target.definitions, bool(standing.waiting or standing.backlog)
         )
 
     def _goes_on(self, run: str) -> bool:

@@ -22,7 +22,8 @@ from msgspec.structs import replace
 
 from everflow.core.faults import Scheduled
 from everflow.core.flow import Flow
-from everflow.engine.queues import LONGEST_LANE, LONGEST_NAME
+from everflow.core.queueing import LONGEST_NAME
+from everflow.engine.queues import LONGEST_LANE
 from everflow.engine.schedules.pattern import Cron, Every, Pattern, moment_of, zone_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Rules, Standing
 from everflow.errors import BadSchedule, NotAFlow
@@ -43,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """A schedule as data: when, what is started, with which policies.
 
     ``definition`` is the hash of the flow's definition at the time of the declaration, ``value``
-    the input's payload. ``every``, ``phase`` and ``jitter`` are in microseconds.
+    the input's payload. ``every``, ``phase`` and ``jitter`` are in microseconds. ``queue`` is None
+    for the flow's own one, "" for none.
     """
 
     flow: str
@@ -57,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     instant: bool = False
     rules: Rules = Rules()
     labels: dict[str, str] = {}
-    queue: str = ""
+    queue: str | None = None
     lane: str = ""
 
     def pattern(self) -> Pattern:
@@ -119,7 +121,7 @@ class Settings(TypedDict, total=False):
     limit: int
     deadline: timedelta | None
     labels: Mapping[str, str]
-    queue: str
+    queue: str | None
     lane: str
 
 
@@ -183,7 +185,8 @@ def schedule(
     while a run of the schedule goes on. ``limit`` (100) bounds what is caught up with and what
     waits. ``deadline``: how late a run may still be started. ``jitter``: its runs are started later
     by a delay below that, always the same, drawn from its name. ``labels`` are its runs' own.
-    ``queue``: where they wait for a place, in ``lane``.
+    ``queue``: where they wait for a place, in ``lane``; if nothing is said in the flow's own queue,
+    with None in none.
 
     Raises BadSchedule for what means nothing or can't come. It is Temporal's Schedule.
     """
@@ -229,14 +232,15 @@ def _timing(when: str | timedelta, settings: Settings, *, instant: bool) -> Plan
     return plan
 
 
-def _place(settings: Settings) -> tuple[str, str]:
-    """The queue of its runs, and their lane there."""
-    queue, lane = settings.get("queue", ""), settings.get("lane", "")
-    if not isinstance(queue, str) or len(queue) > LONGEST_NAME:
+def _place(settings: Settings) -> tuple[str | None, str]:
+    """The queue of its runs ("" for none, None for the flow's own), and their lane there."""
+    queue = (settings["queue"] or "") if "queue" in settings else None
+    lane = settings.get("lane", "")
+    if queue is not None and (not isinstance(queue, str) or len(queue) > LONGEST_NAME):
         raise BadSchedule(f"queue is the name of a queue, not {queue!r:.60}")
     if not isinstance(lane, str) or len(lane) > LONGEST_LANE:
         raise BadSchedule(f"lane is a text of at most {LONGEST_LANE} characters")
-    if lane and not queue:
+    if lane and queue == "":
         raise BadSchedule("lane is for runs of a queue", hint="give queue=, too")
     return queue, lane
 
