@@ -44,3 +44,5 @@ def test_a_forks_question_of_a_body_has_its_schema() -> None:
             engine.resume(fork, 5)
         engine.resume(fork, True)
         assert fork.result(PATIENT) is True
+        with pytest.raises(AnswerRefused, match="the question of entry 3"):
+            engine.fork(fork, 3, 5)

@@ -1,13 +1,22 @@
 """Forks, labels and the audit of an engine (B068, B069)."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from everflow import Config, ask, loop, receive
+from everflow import Config, ask, loop, receive, suspend
 from everflow.core.expressions import it
 from everflow.engine.operating import FORKED_FROM
-from everflow.errors import NoSuchPoint, WrongArgument
+from everflow.errors import AnswerRefused, NoSuchPoint, ValueMismatch, WrongArgument
 from everflow.store import RunQuery, Status
 from tests.engine.support import PATIENT, World, plus_one, settle
+
+
+@dataclass
+class Ruling:
+    """An answer with a type."""
+
+    good: bool
 
 
 def test_a_fork_goes_on_from_an_earlier_point_as_another_run(world: World) -> None:
@@ -77,6 +86,57 @@ def test_a_fork_takes_another_signal(memory: World) -> None:
         engine.signal(run, "parcel", 1)
         assert run.result(PATIENT) == 2
         assert engine.fork(run, 1, value=10).result(PATIENT) == 11
+
+
+def test_a_value_that_nobody_could_have_given_is_refused(memory: World) -> None:
+    """As an answer, a signal or an input would be; the error names the place (B053, B069)."""
+    asks = suspend("ok", Ruling) >> receive("parcel", int) >> plus_one
+    flow = memory.flow("strict", plus_one >> asks)
+    with memory.engine() as engine:
+        run = engine.start(flow, 1)
+        run.wait(PATIENT)
+        engine.resume(run, Ruling(good=True))
+        run.wait(PATIENT)
+        engine.signal(run, "parcel", 1)
+        assert run.result(PATIENT) == 2
+        with pytest.raises(ValueMismatch, match="doesn't fit the flow's input: expected int"):
+            engine.fork(run, 0, value="one")
+        with pytest.raises(AnswerRefused, match="the question of entry 2: ") as refused:
+            engine.fork(run, 2, value={"good": "yes"})
+        assert refused.value.position == "./1"
+        with pytest.raises(AnswerRefused, match="the signal of entry 3: "):
+            engine.fork(run, 3, value="much")
+        assert len(engine.runs()) == 1
+
+
+def test_a_plain_value_becomes_what_was_asked_for(memory: World) -> None:
+    """As an answer that was typed at a prompt does."""
+    flow = memory.flow("typed", suspend("ok", Ruling))
+    with memory.engine() as engine:
+        run = engine.start(flow, 1)
+        run.wait(PATIENT)
+        engine.resume(run, Ruling(good=True))
+        assert run.result(PATIENT) == Ruling(good=True)
+        fork = engine.fork(run, 1, value={"good": False})
+        assert fork.result(PATIENT) == Ruling(good=False)
+
+
+def test_without_the_code_the_recorded_schemas_tell(memory: World) -> None:
+    """A client that imports nothing refuses as much, and takes what it can't judge (B052)."""
+    flow = memory.flow("apart", plus_one >> suspend("ok", bool) >> suspend("any"))
+    with memory.engine() as engine:
+        run = engine.start(flow, 1)
+        run.wait(PATIENT)
+        engine.resume(run, value="kept", tag="any")
+        engine.resume(run, value=True, tag="ok")
+        assert run.result(PATIENT) == "kept"
+    memory.deploy()
+    with memory.connect() as apart:
+        with pytest.raises(ValueMismatch, match="the flow's input"):
+            apart.fork(run.id, 0, "one")
+        with pytest.raises(AnswerRefused):
+            apart.fork(run.id, 3, "no")
+        assert apart.fork(run.id, 2, value="another").id
 
 
 @pytest.mark.parametrize("at", [2, -1])

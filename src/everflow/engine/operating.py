@@ -28,7 +28,9 @@ from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
+from everflow.engine.loader import Definitions
 from everflow.engine.questions import opened
+from everflow.engine.replacing import replacement
 from everflow.errors import (
     AlreadyDone,
     NotRetryable,
@@ -89,6 +91,7 @@ class Operator(Keeper):
         self.registry = registry
         self._config = config
         self.accept: Group[Message, Verdict]
+        self.definitions: Definitions
 
     # --- one run
 
@@ -163,13 +166,15 @@ class Operator(Keeper):
 
         ``value`` replaces the one that the entry bears. What was outstanding then is begun by the
         fork, under idempotency keys of its own, and its open questions are its own. Raises
-        NoSuchPoint for an entry that isn't there or bears no value.
+        NoSuchPoint for an entry that isn't there or bears no value, AnswerRefused or ValueMismatch
+        for a value that doesn't fit what the entry is for.
         """
         row = self.row(run)
         now, history = self.clock.wall(), History(self.store, row)
         payload = None
         if not isinstance(value, Same):
             payload = encode(value, self.registry.types, limit=self._config.value_limit)
+            payload = replacement(self.store, self.definitions, history, row, at, payload)
         new = new_run_id(now, self.random)
         entries = forked_entries(history.bodies(at), new, at=now, origin=row.id, value=payload)
         machine = history.fold_of(entries)
