@@ -108,7 +108,7 @@ class Moves(Protocol):
         """Lay out what a body awaits; ``core.mounting`` says what that gives."""
 
     def unmount(self, position: str, note: str) -> str:
-        """Take away what a body has awaited; gives its sign."""
+        """Take away what a body has awaited; gives how it is logged."""
 
     def signal(self, name: str) -> Ref | None:
         """Take the oldest signal of that name that came before it was waited for."""

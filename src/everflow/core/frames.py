@@ -243,11 +243,27 @@ def shields(frame: Frame) -> bool:
 
 
 class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a body got from one await: by ``flow`` a replay knows it again; a value or an error."""
+    """What a body got from one await: a value or an error.
+
+    ``flow`` is the sign by which a replay knows what was awaited again: ``=NAME`` of a node (see
+    ``mounting``), else a hash, with what people call it behind a space.
+    """
 
     flow: str
     value: AnyRef | None = None
     error: ErrorData | None = None
+
+    @property
+    def sign(self) -> str:
+        """By what a replay knows the flow again."""
+        return self.flow if self.flow.startswith("=") else self.flow.partition(" ")[0]
+
+    @property
+    def title(self) -> str:
+        """What people call the flow."""
+        if self.flow.startswith("="):
+            return self.flow[1:].partition("!")[0]
+        return self.flow.partition(" ")[2]
 
 
 class BodyFrame(Frame, tag="body/1", kw_only=True):

@@ -19,6 +19,7 @@ from everflow.core.node import Leaf, Node
 from everflow.core.ops import ROOT
 from everflow.core.program import Program, lay_out
 from everflow.core.state import State
+from everflow.core.titles import side_of, title_of
 from everflow.errors import UnresolvedName
 
 __all__ = ["Mount", "mount", "note_of", "sites_of", "steps_in"]
@@ -28,18 +29,27 @@ _LEAF = "="
 
 
 class Mount:
-    """A flow at its place under a body. ``plain``: it is given one value, rather than its steps."""
+    """A flow at its place under a body. ``plain``: it is given one value, rather than its steps.
 
-    __slots__ = ("key", "plain", "root", "sign", "sites")
+    ``logged`` is how it stands in the body's log: by its sign, and for people by its title.
+    """
+
+    __slots__ = ("key", "logged", "plain", "root", "sign", "sites")
 
     def __init__(self, note: str, position: str) -> None:
         flow, self.key, self.sign = _read(note)
+        self.logged = self.sign if note.startswith(_LEAF) else f"{self.sign} {title_of(flow)}"
         self.sites = lay_out(flow, f"{position}/{self.key}")
         self.root = next(iter(self.sites.values()))
         steps = [site for site in self.sites.values() if isinstance(site.flow, Step)]
         for index, site in enumerate(steps):
             site.flow = site.flow.at(index)  # type: ignore[attr-defined]  # all of them are steps
         self.plain = not steps
+
+    @property
+    def side(self) -> str:
+        """What an error shows of it."""
+        return side_of(self.sign, self.logged.partition(" ")[2])
 
 
 def _read(note: str) -> tuple[Flow[Any, Any], str, str]:

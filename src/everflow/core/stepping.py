@@ -157,11 +157,11 @@ class Stepper:
         return made
 
     def unmount(self, position: str, note: str) -> str:
-        """Take away what a body has awaited; gives its sign."""
+        """Take away what a body has awaited; gives how it is logged."""
         made = mount(self.program, position, note)
         for place in made.sites:
             self.sites.pop(place, None)
-        return made.sign
+        return made.logged
 
     def signal(self, name: str) -> Ref | None:
         """Take the oldest signal of that name that came before it was waited for."""

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, NoReturn
 from everflow.core.advancing import Advance, set_advancing
 from everflow.core.entries import Kind, decode_body
 from everflow.core.faults import ErrorData, decode_error
-from everflow.core.frames import BodyFrame
+from everflow.core.frames import BodyFrame, Logged
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, compose, seqs
+from everflow.core.titles import side_of
 from everflow.engine.bodycall import BodyCallee, Wanted, failure_of
 from everflow.engine.callee import MISFIT, Ended
 from everflow.engine.cell import Cell
@@ -34,7 +35,7 @@ from everflow.errors import (
     ValueMismatch,
 )
 
-__all__ = ["Heard", "Live", "Replay", "advance", "diverged", "replay_of"]
+__all__ = ["Heard", "Live", "Replay", "advance", "diverged", "heard_of", "replay_of"]
 
 _advancing: ContextVar[Advance | None] = ContextVar("everflow_advancing", default=None)
 set_advancing(_advancing.get)
@@ -47,8 +48,14 @@ class Heard(NamedTuple):
     """What a body got from one await: by ``sign`` its flow, and the payload or the error."""
 
     sign: str
+    title: str
     payload: str
     error: ErrorData | None
+
+    @property
+    def side(self) -> str:
+        """What an error shows of it."""
+        return side_of(self.sign, self.title)
 
 
 def diverged(name: str, number: int, held: str, found: str, where: str = "") -> ReplayDiverged:
@@ -121,9 +128,9 @@ class Live:
             held, number = self.held, self.first + self.fed + 1
             if held is None:
                 found = "it ended" if end is None else f"it ended ({end.kind}): {end.payload:.200}"
-                raise diverged(self._callee.name, number, item.sign, found)
+                raise diverged(self._callee.name, number, item.side, found)
             if held.sign != item.sign:
-                raise diverged(self._callee.name, number, item.sign, held.sign, self._line())
+                raise diverged(self._callee.name, number, item.side, held.side, self._line())
             self.fed += 1
             if item.error is not None:
                 end = self._go(None, failure_of(item.error), position)
@@ -198,7 +205,7 @@ class Replay:
         self._fed += 1
         if wanted.sign != item.sign:
             number = self.first + self._fed
-            self._leave(diverged(self._callee.name, number, item.sign, wanted.sign))
+            self._leave(diverged(self._callee.name, number, item.side, wanted.side))
         if item.error is not None:
             raise failure_of(item.error)
         try:
@@ -224,7 +231,7 @@ class Replay:
         if self._diverged is not None:
             return Ended(MISFIT, str(self._diverged))
         if self._fed < len(self._heard):
-            held = self._heard[self._fed].sign
+            held = self._heard[self._fed].side
             found = f"it ended ({end.kind}): {end.payload:.200}"
             number = self.first + self._fed + 1
             return Ended(MISFIT, str(diverged(self._callee.name, number, held, found)))
@@ -325,7 +332,12 @@ def _frame(cell: Cell, op: NodeOp) -> BodyFrame:
 def _heard(cell: Cell, frame: BodyFrame, since: int, entries: Entries) -> list[Heard]:
     log = frame.log[since:]
     texts = iter(_texts(cell, [item.value for item in log if item.value is not None], entries))
-    return [Heard(item.flow, "" if item.value is None else next(texts), item.error) for item in log]
+    return [heard_of(item, "" if item.value is None else next(texts)) for item in log]
+
+
+def heard_of(item: Logged, payload: str) -> Heard:
+    """What a body gets from an await that stands in its log, with the payload that it refers to."""
+    return Heard(item.sign, item.title, payload, item.error)
 
 
 def _texts(cell: Cell, refs: Sequence[Ref], entries: Entries) -> list[str]:

@@ -17,6 +17,7 @@ from everflow.core.mounting import note_of, steps_in
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
 from everflow.core.registry import Registry
+from everflow.core.titles import side_of, title_of
 from everflow.core.values import Reader, decode, encode
 from everflow.engine.callee import Callee, Ended
 from everflow.engine.noderun import NodeRun
@@ -35,6 +36,11 @@ class Wanted(NamedTuple):
     note: str
     sign: str
     payload: str
+
+    @property
+    def side(self) -> str:
+        """What an error shows of it."""
+        return side_of(self.sign, title_of(self.flow))
 
 
 class BodyCallee(Callee):

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from everflow.core.entries import Kind
 from everflow.core.flow import Site
 from everflow.core.frames import BodyFrame
 from everflow.core.mounting import mount, sites_of
@@ -19,8 +18,8 @@ from everflow.core.program import Program
 from everflow.core.refs import compose
 from everflow.core.registry import Registry
 from everflow.core.state import State
-from everflow.engine.bodies import Heard, Live, Replay, diverged
-from everflow.engine.bodycall import BodyCallee
+from everflow.engine.bodies import Heard, Live, Replay, diverged, heard_of
+from everflow.engine.bodycall import BodyCallee, Wanted
 from everflow.engine.callee import MISFIT, Ended
 from everflow.errors import ValueMismatch
 
@@ -76,38 +75,38 @@ def _problem(
     callee: BodyCallee, program: Program, frame: BodyFrame, payload_of: Callable[[int], str]
 ) -> str:
     heard = [
-        Heard(item.flow, "" if item.value is None else compose(item.value, payload_of), item.error)
+        heard_of(item, "" if item.value is None else compose(item.value, payload_of))
         for item in frame.log
     ]
-    end, sign = _end(callee, frame, heard, compose(frame.input, payload_of))
+    end, wanted = _end(callee, frame, heard, compose(frame.input, payload_of))
     if end.kind == MISFIT:
         return end.payload
     if not frame.awaited:
         return ""
-    held = mount(program, frame.position, frame.awaited).sign
-    if sign == held:
+    held = mount(program, frame.position, frame.awaited)
+    if wanted is not None and wanted.sign == held.sign:
         return ""
-    found = sign if end.kind == Kind.AWAITED else f"it ends ({end.kind}): {end.payload:.200}"
-    return str(diverged(callee.name, frame.count, held, found))
+    found = f"it ends ({end.kind}): {end.payload:.200}" if wanted is None else wanted.side
+    return str(diverged(callee.name, frame.count, held.side, found))
 
 
 def _end(
     callee: BodyCallee, frame: BodyFrame, heard: Sequence[Heard], payload: str
-) -> tuple[Ended, str]:
-    """How far the body comes with its log, and the sign of what it awaits then."""
+) -> tuple[Ended, Wanted | None]:
+    """How far the body comes with its log, and what it awaits then."""
     first = frame.count - bool(frame.awaited) - len(heard)
     if not callee.inline:
         replay = Replay(callee, heard, first, frame.position)
         end = replay(payload)
-        return end, "" if replay.wanted is None else replay.wanted.sign
+        return end, replay.wanted
     try:
         live = Live(callee, callee.begin(payload), first)
     except ValueMismatch as error:
-        return Ended(MISFIT, str(error)), ""
+        return Ended(MISFIT, str(error)), None
     end = live.advance(heard, frame.position)
-    sign = "" if live.held is None else live.held.sign
+    wanted = live.held
     live.close()
-    return end, sign
+    return end, wanted
 
 
 def _on_one_line(problem: str) -> str:

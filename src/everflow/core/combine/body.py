@@ -85,8 +85,8 @@ class Body(Node[In, Out]):
             self._hear(m, frame, None, error)
 
     def _hear(self, m: Moves, frame: BodyFrame, value: Ref | None, error: ErrorData | None) -> None:
-        sign = m.unmount(frame.position, frame.awaited)
-        frame.log.append(Logged(sign, value, error))
+        logged = m.unmount(frame.position, frame.awaited)
+        frame.log.append(Logged(logged, value, error))
         self._advance(m, frame)
 
     def going(self, frame: BodyFrame, site: Site) -> Iterable[tuple[str, str]]:

@@ -7,12 +7,13 @@ renderer escapes all of it. Numbers are from 1 up and unique over boxes and grou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from everflow.core.drawing.elision import Gap, Kid, shown
-from everflow.core.drawing.standing import Mark, Standing
+from everflow.core.drawing.awaits import Past, Tree
+from everflow.core.drawing.elision import Gap, Kid
+from everflow.core.drawing.standing import Mark
 from everflow.core.drawing.words import describe, given_name, plain
 from everflow.core.flow import Site
 
@@ -128,9 +129,8 @@ Loose = tuple[Tail, ...]
 class Sketch:
     """A graph in the making. ``group`` is the one that boxes are drawn into at present."""
 
-    def __init__(self, stands: Mapping[str, Standing], most: int | None) -> None:
-        self._stands = stands
-        self._most = most
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
         self._items: list[Box | Group] = []
         self._arrows: list[Arrow] = []
         self.group = 0
@@ -140,13 +140,18 @@ class Sketch:
         return Graph(plain(name), tuple(self._items), tuple(self._arrows))
 
     def box(
-        self, look: Look, lines: Iterable[str], ins: Iterable[Tail], site: Site | None = None
+        self,
+        look: Look,
+        lines: Iterable[str],
+        ins: Iterable[Tail],
+        site: Site | None = None,
+        mark: Mark | None = None,
     ) -> int:
         """Draw a box where loose arrows end; one of a site says how the run stands there."""
-        said, mark = self._said(lines, site)
+        said, stands = self._said(lines, site)
         about = "" if site is None else plain(f"{site.position} {describe(site.flow).title}")
         number = len(self._items) + 1
-        self._items.append(Box(number, look, said, self.group, mark, about))
+        self._items.append(Box(number, look, said, self.group, stands or mark, about))
         self.join(ins, number)
         return number
 
@@ -182,14 +187,23 @@ class Sketch:
 
     def kids(self, order: list[tuple[str, Site]]) -> list[Kid | Gap]:
         """The children to draw."""
-        return shown(order, self._stands, self._most)
+        return self._tree.some(order)
+
+    def awaits(self, site: Site) -> list[Kid | Gap | Past]:
+        """What a body awaited, and awaits."""
+        return self._tree.below(site)
+
+    def past(self, past: Past, ins: Iterable[Tail]) -> Loose:
+        """Draw what a body awaited and got."""
+        said = [past.name, past.title, past.mark.value]
+        return (Tail(self.box(Look.STEP, said, ins, mark=past.mark)),)
 
     def gap(self, gap: Gap, ins: Iterable[Tail]) -> Loose:
         """Draw what stands for children that are left out."""
         return (Tail(self.box(Look.GAP, [gap.words], ins)),)
 
     def _said(self, lines: Iterable[str], site: Site | None) -> tuple[tuple[str, ...], Mark | None]:
-        standing = None if site is None else self._stands.get(site.position)
+        standing = None if site is None else self._tree.stands.get(site.position)
         said = (*lines, "" if standing is None else standing.sentence)
         shown = tuple(plain(line) for line in said if line)
         return shown, None if standing is None else standing.mark

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everflow.core.drawing.elision import MOST, Gap, shown
-from everflow.core.drawing.standing import Mark, Standing, stand
+from everflow.core.drawing.awaits import Past, Tree
+from everflow.core.drawing.elision import MOST, Gap, Kid
+from everflow.core.drawing.standing import Mark, Standing
 from everflow.core.drawing.words import arms, clipped, describe, given_name, plain
 from everflow.core.flow import Site
 from everflow.core.program import Program
@@ -38,11 +39,11 @@ def outline(program: Program, state: State | None = None, *, elide: int | None =
     Of a combinator with more than ``elide`` children only the first, the last and those where the
     run stands are shown, with a line that counts the others; None shows all.
     """
-    stands = stand(program, state)
+    tree = Tree(program, state, elide)
     lines = [] if state is None else [_headline(state)]
-    for before, key, item in _walked(program, stands, elide):
-        text = f"{before}… {item.words}" if isinstance(item, Gap) else f"{before}{_text(key, item)}"
-        standing = stands.get(item.position) if isinstance(item, Site) else None
+    for before, key, item in _walked(program.name, tree):
+        text = f"{before}{_text(key, item)}"
+        standing = _standing(item, tree.stands)
         if state is not None:
             text = f"{GLYPHS[standing.mark] if standing else ' '} {text}"
         if standing is not None and standing.mark is not Mark.DONE and standing.sentence:
@@ -51,13 +52,10 @@ def outline(program: Program, state: State | None = None, *, elide: int | None =
     return "\n".join(lines)
 
 
-def _walked(
-    program: Program, stands: dict[str, Standing], elide: int | None
-) -> Iterator[tuple[str, str, Site | Gap]]:
+def _walked(name: str, tree: Tree) -> Iterator[tuple[str, str, Site | Gap | Past]]:
     """What stands in each line: the tree's own strokes, the child's name, and the child."""
-    yield "", program.name, program.root
-    root = shown(program.root.order, stands, elide)
-    above = [("", 0, root[::-1], arms(program.root))]
+    yield "", name, tree.root
+    above = [("", 0, tree.below(tree.root)[::-1], arms(tree.root))]
     while above:
         lead, depth, kids, names = above[-1]
         if not kids:
@@ -67,17 +65,26 @@ def _walked(
         branch, line = ("├─ ", "│  ") if kids else ("└─ ", "   ")
         if depth >= DEEPEST:
             branch, line = f"({depth + 1} deep) ", ""
-        if isinstance(kid, Gap):
+        if not isinstance(kid, Kid):
             yield lead + branch, "", kid
             continue
         case = names.get(kid.name)
         yield lead + branch, f"{kid.name} {case}" if case else kid.name, kid.site
-        below = shown(kid.site.order, stands, elide)
-        above.append((lead + line, depth + 1, below[::-1], arms(kid.site)))
+        above.append((lead + line, depth + 1, tree.below(kid.site)[::-1], arms(kid.site)))
 
 
-def _text(key: str, site: Site) -> str:
-    words, name = describe(site.flow), given_name(site)
+def _standing(item: Site | Gap | Past, stands: dict[str, Standing]) -> Standing | None:
+    if isinstance(item, Past):
+        return Standing(item.mark)
+    return stands.get(item.position) if isinstance(item, Site) else None
+
+
+def _text(key: str, item: Site | Gap | Past) -> str:
+    if isinstance(item, Gap):
+        return f"… {item.words}"
+    if isinstance(item, Past):
+        return plain(f"{item.name}: {item.title}")
+    words, name = describe(item.flow), given_name(item)
     label = f"{name!r} " if name and name != key else ""
     return plain(f"{key}: {label}{' · '.join((words.title, *words.details))}".removeprefix(": "))
 

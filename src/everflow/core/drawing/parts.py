@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 
 from everflow.core.combine.saga import UNDO
+from everflow.core.drawing.awaits import UNKNOWN, Past, Tree, stepped
 from everflow.core.drawing.elision import Gap
 from everflow.core.drawing.graph import Graph, Look, Loose, Sketch, Stroke, Tail
-from everflow.core.drawing.standing import stand
 from everflow.core.drawing.words import arms, describe, given_name
 from everflow.core.flow import Site
 from everflow.core.program import Program
@@ -27,8 +27,7 @@ MakePart = Callable[[Sketch, Site, Loose], Part]
 
 def drawn(program: Program, state: State | None, most: int | None) -> Graph:
     """The graph of a program, with the marks of a run's state where one is given."""
-    stands = stand(program, state)
-    sketch = Sketch(stands, most)
+    sketch = Sketch(Tree(program, state, most))
     start = sketch.box(Look.END, [program.name or "start"], ())
     ends = _trace(sketch, program.root, (Tail(start),))
     sketch.box(Look.END, ["end"], ends)
@@ -209,6 +208,23 @@ def _saga(sketch: Sketch, site: Site, ins: Loose) -> Part:
     return sketch.end(outer, ins)
 
 
+def _body(sketch: Sketch, site: Site, ins: Loose) -> Part:
+    awaits = sketch.awaits(site)
+    if not awaits or awaits == [UNKNOWN]:
+        return sketch.step(Look.STEP, site, ins)
+    outer = _begin(sketch, site)
+    for item in awaits:
+        if isinstance(item, Past):
+            ins = sketch.past(item, ins)
+        else:
+            ins = sketch.gap(item, ins) if isinstance(item, Gap) else (yield item.site, ins)
+    return sketch.end(outer, ins)
+
+
+def _step(_sketch: Sketch, site: Site, ins: Loose) -> Part:
+    return (yield stepped(site), ins)
+
+
 def _other(sketch: Sketch, site: Site, ins: Loose) -> Part:
     step = sketch.step(Look.STEP, site, ins)
     ends: list[Tail] = []
@@ -223,7 +239,7 @@ def _other(sketch: Sketch, site: Site, ins: Loose) -> Part:
 PARTS: dict[str, MakePart] = {
     "ambient": _leaf(Look.STEP),
     "ask": _ask,
-    "body": _leaf(Look.STEP),
+    "body": _body,
     "branch": _branch,
     "cached": _around,
     "call": _leaf(Look.STEP),
@@ -246,12 +262,14 @@ PARTS: dict[str, MakePart] = {
     "saga": _saga,
     "sequence": _sequence,
     "sleep": _leaf(Look.TIMER),
-    "step": _around,
+    "step": _step,
     "suspend": _leaf(Look.QUESTION),
     "ticks": _around,
     "timeout": _around,
     "try_catch": _try_catch,
     "unless_failed": _unless_failed,
 }
-_FRAMED = frozenset({_around, _ask, _saga, _try_catch, _other})  # they show the name themselves
+_FRAMED = frozenset(
+    {_around, _ask, _body, _saga, _try_catch, _other}
+)  # they show the name themselves
 _TESTS = frozenset({"failed", "it", "node"})

@@ -9,7 +9,7 @@ of a loop begins with a clean body.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from itertools import takewhile
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from everflow.core.drawing.words import literal, moment
 from everflow.core.flow import Site
 from everflow.core.frames import (
     AskFrame,
+    BodyFrame,
     CachedFrame,
     CriticalFrame,
     DagFrame,
@@ -30,6 +31,7 @@ from everflow.core.frames import (
     SagaFrame,
     TicksFrame,
 )
+from everflow.core.mounting import sites_of
 from everflow.core.ops import CallOp, NodeOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.program import Program
 from everflow.core.refs import Built, Literal, Ref
@@ -75,7 +77,7 @@ def stand(program: Program, state: State | None) -> dict[str, Standing]:
     """The marks by position; none without a state, or where the run hasn't been."""
     if state is None:
         return {}
-    survey = _Survey(program)
+    survey = _Survey(sites_of(program, state))
     for op in state.ops.values():
         survey.see_op(op)
     for frame in state.frames.values():
@@ -87,8 +89,8 @@ def stand(program: Program, state: State | None) -> dict[str, Standing]:
 
 
 class _Survey:
-    def __init__(self, program: Program) -> None:
-        self._sites = program.sites
+    def __init__(self, sites: Mapping[str, Site]) -> None:
+        self._sites = sites
         self._marks: dict[str, Mark] = {}
         self._counts: dict[str, Counter[Mark]] = {}
         self._words: dict[str, dict[str, None]] = {}
@@ -135,7 +137,9 @@ class _Survey:
         elif type(outcome) is Failed:
             self._end(".", Mark.FAILED)
             position = outcome.error.position
-            if position in self._sites:
+            while position and position not in self._sites:  # a body awaited it, and is gone
+                position = position.rpartition("/")[0]
+            if position:
                 self._end(position, Mark.FAILED)
                 parent, _, key = position.rpartition("/")
                 self._climb(parent, key, Mark.FAILED)
@@ -230,12 +234,20 @@ _FRAMES: dict[type, Callable[[Site, Any], str]] = {
         if frame.undoing
         else f"step {frame.index + 1} of {len(_dos(site))}"
     ),
+    BodyFrame: lambda _site, frame: _at_await(frame),
     TicksFrame: lambda _site, frame: f"{frame.left:,} ticks left",
     EachFrame: lambda _site, frame: _counted(frame),
     CachedFrame: lambda _site, frame: (
         "not in the cache" if frame.address else "looking in the cache"
     ),
 }
+
+
+def _at_await(frame: BodyFrame) -> str:
+    """How far a body is."""
+    if not frame.count:
+        return "at its start"
+    return f"{'at' if frame.awaited else 'after'} await {frame.count:,}"
 
 
 def _counted(frame: EachFrame) -> str:
