@@ -62,7 +62,7 @@ def process() -> Iterator[None]:
 def cli() -> Cli:
     """Runs a command in this process."""
 
-    def run(*words: str, given: str | None = None) -> Result:
+    def run(*words: str, given: str | bytes | None = None) -> Result:
         result = CliRunner().invoke(everflow, words, input=given)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -33,7 +33,7 @@ DAILY = "0 7 * * *"
         ({"catch_up": "all", "overlap": "replace"}, "would leave one of them"),
         ({"queue": 5}, "queue is the name of a queue, not 5"),
         ({"queue": "q", "lane": "a" * 600}, "a text of at most 512"),
-        ({"queue": None, "lane": "a"}, "give queue=, too"),
+        ({"queue": None, "lane": "a"}, "name the queue, too"),
         ({"name": ""}, "no name for a schedule"),
         ({"name": "a b"}, "no name for a schedule"),
     ],

@@ -6,6 +6,7 @@ machines (`--json`) is a promise; what it prints for people isn't.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,4 +25,13 @@ def main() -> None:
             "  pip install 'everflow[cli]'\n"
         )
         sys.exit(2)
+    _open_all()
     import_module("everflow.cli.root").everflow()
+
+
+def _open_all() -> None:
+    """Streams that whoever started this process had closed lead nowhere, rather than be None."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))

@@ -33,7 +33,7 @@ EXITS = {
     Exit.FAILED: "the run failed or was cancelled",
     Exit.USAGE: "the command, its input or the configuration is wrong; nothing was changed",
     Exit.UNFINISHED: "the run isn't finished: it waits for an answer, a time, code or you",
-    Exit.STORE: "the store can't be opened, read or written",
+    Exit.STORE: "the store, or the output, can't be opened, read or written",
     Exit.FLOW: "the flow's own code or definition is at fault",
     Exit.TOO_LATE: "too late: answered already, expired, cancelled or finished",
     Exit.FAULT: "a fault of Everflow's own; please report it",

@@ -31,6 +31,7 @@ __all__ = [
     "user_name",
 ]
 
+LONGEST = 36_500 * 86_400.0  # seconds of a length of time: a century
 LARGEST = 64 * 1024 * 1024  # bytes of a value that is read; an engine's own limit is lower
 _WORDS = {"yes": True, "y": True, "no": False, "n": False}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
@@ -49,7 +50,7 @@ def read_value(text: str | None) -> tuple[Any, str]:
         return None, JSON
     source = text
     if text == "-":
-        source = sys.stdin.read(LARGEST + 1)
+        source = _of_input()
     elif text.startswith("@"):
         source = _of_file(text[1:])
     if len(source) > LARGEST:
@@ -64,6 +65,14 @@ def read_value(text: str | None) -> tuple[Any, str]:
                 hint="""put it in single quotes: '{"post": "swifts.md"}'""",
             ) from error
         return stripped, TEXT
+
+
+def _of_input() -> str:
+    """The standard input, which is UTF-8 as JSON is, whatever the terminal's encoding."""
+    try:
+        return sys.stdin.buffer.read(LARGEST + 1).decode()
+    except UnicodeDecodeError as error:
+        raise CallerError(f"the standard input isn't UTF-8: {error}") from error
 
 
 def _of_file(name: str) -> str:
@@ -102,7 +111,10 @@ def seconds(text: str) -> float:
     found = _SPAN.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r:.40} is no length of time; write 10, 1.5s, 3m, 2h or 1d")
-    return float(found[1]) * _UNITS[found[2]]
+    length = float(found[1]) * _UNITS[found[2]]
+    if length > LONGEST:
+        raise ValueError(f"{text!r:.40} is too long a time: {LONGEST / _UNITS['d']:,.0f}d at most")
+    return length
 
 
 def moment(text: str, now: int) -> int:
@@ -111,12 +123,11 @@ def moment(text: str, now: int) -> int:
         return now - round(seconds(text) * 1_000_000)
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        time = time if time.tzinfo else time.astimezone()
+    except (ValueError, OverflowError):
         raise ValueError(
             f"{text!r:.40} is no time; write 2026-01-31T12:00, 2026-01-31, or 2h for two hours ago"
         ) from None
-    if time.tzinfo is None:
-        time = time.astimezone()
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 

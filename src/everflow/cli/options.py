@@ -17,10 +17,10 @@ import click
 
 from everflow.cli.exits import EXITS, Exit, of_error
 from everflow.cli.inputs import moment, seconds
-from everflow.cli.output import report
+from everflow.cli.output import hush, report
 from everflow.cli.settings import Here, here
 from everflow.clock import SystemClock
-from everflow.errors import EverflowError, MissingDependency
+from everflow.errors import ConfigurationError, EverflowError, MissingDependency
 
 __all__ = ["BY", "Command", "Group", "as_length", "as_time", "command", "leave", "plain_command"]
 
@@ -132,6 +132,10 @@ def _maker(
                 leave(Exit.INTERRUPTED)
             except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
                 raise
+            except OSError as error:
+                hush()
+                report(ConfigurationError(f"the system refuses: {error}"), as_json=as_json)
+                leave(Exit.STORE)
             except Exception:  # noqa: BLE001 - whatever it is, it is ours, and has its own code
                 traceback.print_exc()
                 click.echo(f"everflow: {EXITS[Exit.FAULT]}", err=True)

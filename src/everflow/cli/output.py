@@ -7,6 +7,7 @@ made when it is first needed, as Rich takes longer to import than a short comman
 from __future__ import annotations
 
 import json
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,18 @@ from everflow.errors import EverflowError
 if TYPE_CHECKING:
     from everflow.cli.terminal import Screen
 
-__all__ = ["emit", "notes", "report", "screen", "screens"]
+__all__ = ["emit", "hush", "notes", "report", "screen", "screens"]
 
 
 def emit(view: Any) -> None:
     """Print one line for machines."""
     sys.stdout.write(json.dumps(view, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def hush() -> None:
+    """Nobody takes the output any more; Python would complain again as it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import click
@@ -26,7 +27,10 @@ from everflow.cli.commands.show import show
 from everflow.cli.commands.simulate import simulate
 from everflow.cli.commands.worker import worker
 from everflow.cli.exits import EXITS, Exit
+from everflow.cli.output import hush, report
 from everflow.cli.version import version
+from everflow.cli.words import broken, plain
+from everflow.errors import CallerError
 
 __all__ = ["everflow"]
 
@@ -66,14 +70,52 @@ class Program(click.Group):
             formatter.write_dl([(str(int(code)), words) for code, words in EXITS.items()])
         formatter.write("\nEach command teaches itself: everflow run --help\n")
 
-    def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command; a reader that went away is no trouble."""
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command and end with its code, also where it never began."""
+        words = sys.argv[1:] if args is None else list(args)
+        as_json = "--json" in words
         try:
-            return super().main(*args, **extra)
-        except BrokenPipeError:
-            # Python would complain again when it flushes at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(int(Exit.OK))
+            _refuse_broken(words)
+            code = super().main(words, *rest, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:
+            if as_json:
+                report(CallerError(error.format_message()), as_json=True)
+            else:
+                error.show()
+            sys.exit(error.exit_code)
+        except click.Abort as abort:
+            interrupted = isinstance(abort.__cause__, KeyboardInterrupt)
+            click.echo("everflow: interrupted" if interrupted else "nothing was changed", err=True)
+            sys.exit(int(Exit.INTERRUPTED if interrupted else Exit.USAGE))
+        sys.exit(code or int(Exit.OK))
+
+    def make_context(
+        self, info_name: str | None, args: list[str], *rest: Any, **extra: Any
+    ) -> click.Context:
+        """Read the words; ``--help`` may be printed to a reader that went away."""
+        with _readers_may_leave():
+            return super().make_context(info_name, args, *rest, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that went away is no trouble."""
+        with _readers_may_leave():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        hush()
+        sys.exit(int(Exit.OK))
+
+
+def _refuse_broken(words: Sequence[str]) -> None:
+    """Refuse words whose bytes were no UTF-8: no store can hold them."""
+    for word in words:
+        if broken(word):
+            raise click.UsageError(f"{plain(word):.80} isn't UTF-8")
 
 
 @click.group(

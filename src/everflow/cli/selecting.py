@@ -19,6 +19,7 @@ from everflow.cli.options import as_time, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
 from everflow.cli.views import trouble_view
+from everflow.cli.words import many
 from everflow.engine.bulk import Outcome
 from everflow.errors import CallerError
 from everflow.store import RunQuery, Status
@@ -96,9 +97,10 @@ def act(
     if not given["yes"]:
         if not sys.stdin.isatty():
             raise CallerError(
-                f"{len(meant):,} runs would be {done}", hint="say --yes, or --dry-run to see them"
+                f"{many(len(meant), 'run')} would be {done}",
+                hint="say --yes, or --dry-run to see them",
             )
-        click.confirm(f"{len(meant):,} runs are to be {done}: go on?", abort=True, err=True)
+        click.confirm(f"to be {done}: {many(len(meant), 'run')}; go on?", abort=True, err=True)
     fates = []
     for number, outcome in enumerate(look(dry=False), 1):
         fates.append(outcome)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from everflow.cli.words import broken
 from everflow.config import Config
 from everflow.errors import ConfigurationError
 
@@ -52,7 +53,7 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error.message}", hint=error.hint) from error
     chosen = store if store is not None else os.environ.get(VARIABLE) or own or DEFAULT_STORE
-    if not chosen or "\0" in chosen or Path(chosen).is_dir():
+    if not chosen or "\0" in chosen or broken(chosen) or Path(chosen).is_dir():
         raise ConfigurationError(
             f"{chosen!r} is no file for a store", hint="name a file: --store PATH/everflow.db"
         )

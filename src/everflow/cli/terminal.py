@@ -37,13 +37,19 @@ STYLES = {
 WIDE = 160  # columns, where nobody looks at a terminal
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Tell the program, which has one rule for all output, rather than end it here."""
+        raise BrokenPipeError
+
+
 class Screen:
     """A place to show things. What it is given are texts, never markup."""
 
     def __init__(self, *, error: bool) -> None:
         width = None if "COLUMNS" in os.environ else WIDE
         probe = Console(stderr=error)
-        self.console = Console(
+        self.console = _Console(
             stderr=error,
             markup=False,
             emoji=False,

@@ -15,9 +15,11 @@ from everflow.core.drawing.words import clipped, plain, span
 
 __all__ = [
     "ago",
+    "broken",
     "clipped",
     "instant",
     "local",
+    "many",
     "one_line",
     "plain",
     "pretty",
@@ -30,6 +32,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MINUTE, _HOUR, _DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 _BROAD = 80  # characters of a value that stay in one line
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+
+
+def broken(text: str) -> bool:
+    """Whether a text came from bytes that were no UTF-8, so that no store can hold it."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def instant(micros: int) -> str:
@@ -63,6 +70,11 @@ def since(micros: int) -> str:
 def one_line(value: Any, most: int = 100) -> str:
     """Plain data as JSON in one line, cut short."""
     return clipped(plain(json.dumps(value, ensure_ascii=False)), most)
+
+
+def many(count: int, one: str) -> str:
+    """A number of things: ``1 run``, ``2,000 runs``."""
+    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def pretty(value: Any) -> str:

@@ -9,6 +9,7 @@ never looks here: it starts what it has.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from functools import partial
 
 import msgspec
@@ -21,10 +22,18 @@ from everflow.engine.loader import Definitions
 from everflow.errors import NoSuchFlow, UnnamedLeaf, UnresolvedName, ValueMismatch
 from everflow.store import Put, Store
 
-__all__ = ["Current", "current_of", "input_checks", "require_current", "write_currents"]
+__all__ = [
+    "Current",
+    "current_of",
+    "input_checks",
+    "known_flow",
+    "require_current",
+    "write_currents",
+]
 
 KIND = "current"
 MOST_SHOWN = 20
+MOST_LOOKED_AT = 1_000
 
 
 class Current(msgspec.Struct, frozen=True):
@@ -92,15 +101,27 @@ def require_current(store: Store, name: str, known: Iterable[str]) -> Current:
     """The same; NoSuchFlow when no worker ever knew it. ``known``: the flows whose code is here."""
     found = current_of(store, name)
     if found is None:
-        recorded = (record.key for record in store.records(KIND, limit=MOST_SHOWN))
-        names = ", ".join(sorted({*known, *recorded})[:MOST_SHOWN]) or "none"
-        raise NoSuchFlow(
-            f"no flow named {name!r:.80} is known here, and no worker ever had one on this store;"
-            f" known are: {names}",
-            hint="import the module that defines it, or start a worker that does: from then on"
-            " it is started by its name alone",
-        )
+        raise _no_flow(store, name, known)
     return found
+
+
+def known_flow(store: Store, name: str, known: Iterable[str]) -> None:
+    """Raise NoSuchFlow unless the name is one of ``known``, or a worker ever knew it."""
+    if name not in known and current_of(store, name) is None:
+        raise _no_flow(store, name, known)
+
+
+def _no_flow(store: Store, name: str, known: Iterable[str]) -> NoSuchFlow:
+    recorded = (record.key for record in store.records(KIND, limit=MOST_LOOKED_AT))
+    names = sorted({*known, *recorded})
+    close = get_close_matches(name, names, 1)
+    meant = f"did you mean {close[0]}? Else " if close else ""
+    return NoSuchFlow(
+        f"no flow named {name!r:.80} is known here, and no worker ever had one on this store;"
+        f" known are: {', '.join(names[:MOST_SHOWN]) or 'none'}",
+        hint=f"{meant}import the module that defines it, or start a worker that does: from then on"
+        " its name alone will do",
+    )
 
 
 def input_checks(current: Current) -> list[Callable[[str], object]]:

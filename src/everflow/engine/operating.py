@@ -24,12 +24,14 @@ from everflow.core.ops import QuestionOp
 from everflow.core.registry import Registry
 from everflow.core.values import encode
 from everflow.engine.audit import audit
+from everflow.engine.currents import known_flow
 from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
 from everflow.engine.questions import opened
+from everflow.engine.queues import Queues
 from everflow.engine.replacing import replacement
 from everflow.errors import (
     AlreadyDone,
@@ -48,6 +50,7 @@ from everflow.store import (
     QuestionOpened,
     QuestionRow,
     Reopened,
+    RunQuery,
     RunRow,
     Status,
     Store,
@@ -71,7 +74,7 @@ SAME = Same()
 def pause_key(*, flow: str = "", queue: str = "") -> str:
     """The key of the record by which a flow or a queue is paused."""
     if bool(flow) == bool(queue):
-        raise WrongArgument("a pause is of a flow or of a queue", hint='pause_flow("name")')
+        raise WrongArgument("a pause is of a flow or of a queue", hint="name one of them")
     return f"flow:{flow}" if flow else f"queue:{queue}"
 
 
@@ -92,6 +95,7 @@ class Operator(Keeper):
         self._config = config
         self.accept: Group[Message, Verdict]
         self.definitions: Definitions
+        self.queues: Queues
 
     # --- one run
 
@@ -255,8 +259,12 @@ class Operator(Keeper):
             raise RunFailed("the run has failed", run=row.id, flow=row.flow)
 
     def pause_all_of(self, *, flow: str = "", queue: str = "", by: str = "") -> None:
-        """Pause a flow or a queue: none of its runs is taken up, and live ones come to rest."""
-        key = pause_key(flow=flow, queue=queue)
+        """Pause a flow or a queue: none of its runs is taken up, and live ones come to rest.
+
+        Raises NoSuchFlow or NoSuchQueue for a name that nobody ever used here: a slip would pause
+        nothing.
+        """
+        key = self._pause_key(flow, queue)
         at = self.clock.wall()
         body = msgspec.json.encode({"by": by, "at": at}).decode()
         line = audit("pause", at=at, by=by, subject=key, random=self.random)
@@ -264,12 +272,24 @@ class Operator(Keeper):
         self.nudge()
 
     def unpause_all_of(self, *, flow: str = "", queue: str = "", by: str = "") -> None:
-        """Let a flow or a queue go on; no error for one that isn't paused."""
+        """Let a flow or a queue go on; no error for one that isn't paused, but for no such one."""
         key = pause_key(flow=flow, queue=queue)
+        if not self.store.records("pause", keys=[key]):
+            self._pause_key(flow, queue)
+            return
         at = self.clock.wall()
         line = audit("unpause", at=at, by=by, subject=key, random=self.random)
         self.store.write([Put(kind="pause", key=key, body=None), line], at=at)
         self.nudge()
+
+    def _pause_key(self, flow: str, queue: str) -> str:
+        """The key of a pause, of a flow or queue that there is."""
+        key = pause_key(flow=flow, queue=queue)
+        if queue:
+            self.queues.view(queue)
+        elif not self.store.runs(RunQuery(flow=flow, limit=1)):
+            known_flow(self.store, flow, self.registry.flows)
+        return key
 
     def paused(self) -> list[str]:
         """The flows and queues that are paused, as "flow:NAME" and "queue:NAME"."""

@@ -236,7 +236,7 @@ class Queues:
         if queue is None:
             raise WrongArgument(
                 "lane and priority are for runs of a queue",
-                hint="give queue=, too; the flow has none of its own",
+                hint="name the queue, too; the flow has none of its own",
             )
         if not isinstance(lane, str) or len(lane) > LONGEST_LANE:
             raise WrongArgument(f"a lane is a text of at most {LONGEST_LANE} characters")

@@ -12,7 +12,7 @@ from everflow.cli.options import as_time, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.words import instant, local
+from everflow.cli.words import instant, local, many
 from everflow.engine.audit import AuditLine, AuditQuery, audit_lines, prune_audit
 
 __all__ = ["audit"]
@@ -43,7 +43,9 @@ def audit(here: Here, *, prune: bool, **given: Any) -> None:
                 raise click.UsageError("--prune goes with --before alone")
             at = flows.client.clock.wall()
             count = prune_audit(flows.store, before=given["before"], at=at)
-            screen().line(f"{count:,} lines deleted") if not here.json else emit({"pruned": count})
+            screen().line(f"{many(count, 'line')} deleted") if not here.json else emit(
+                {"pruned": count}
+            )
             return
         lines = list(audit_lines(flows.store, query))
     if here.json:

@@ -12,7 +12,7 @@ from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.words import instant, local
+from everflow.cli.words import instant, local, many
 from everflow.engine.caching import CacheLine, cache_lines, check_cache, prune_cache
 from everflow.errors import CallerError
 
@@ -54,7 +54,9 @@ def cache(here: Here, *, what: str, key: str | None, older: float | None) -> Non
             before = None if older is None else at - round(older * 1_000_000)
             keys = [line.key for line in lines]
             pruned = prune_cache(flows.store, at=at, before=before, keys=keys)
-            emit({"pruned": pruned}) if here.json else screen().line(f"{pruned:,} results deleted")
+            emit({"pruned": pruned}) if here.json else screen().line(
+                f"{many(pruned, 'result')} deleted"
+            )
     if what == "verify":
         _tell(here, len(lines), wrong)
     elif what != "prune":
@@ -67,7 +69,7 @@ def _tell(here: Here, count: int, wrong: dict[str, str]) -> None:
     else:
         for key, why in wrong.items():
             screen().line(f"{key[:SHOWN]}  {why}")
-        screen().line(f"{count:,} results checked, {len(wrong):,} wrong")
+        screen().line(f"{many(count, 'result')} checked, {len(wrong):,} wrong")
     if wrong:
         leave(Exit.FAILED)
 

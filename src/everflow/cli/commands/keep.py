@@ -15,6 +15,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import all_runs, connected, encryption
 from everflow.cli.settings import Here
 from everflow.cli.version import version
+from everflow.cli.words import many
 from everflow.engine.connect import Connection, connect
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
@@ -69,7 +70,7 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
     if output is not None and here.json:
         emit({"exported": count, "file": output})
     elif output is not None:
-        screen().line(f"{count:,} runs in {output}")
+        screen().line(f"{many(count, 'run')} in {output}")
 
 
 def _chosen(flows: Connection, filters: dict[str, Any]) -> list[int]:

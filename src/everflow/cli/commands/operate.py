@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -91,6 +92,18 @@ def fork(here: Here, *, run: str, at: int, value: str | None, by: str | None) ->
         _told(here, flows, row, row.id)
 
 
+def _held(body: Callable[..., None]) -> Callable[..., None]:
+    """What a pause is of: a run, a flow or a queue."""
+    for decorate in (
+        BY,
+        click.option("--queue", metavar="NAME", help="A queue, and whom it admits."),
+        click.option("--flow", metavar="NAME", help="A flow: all its runs, and those to come."),
+        click.argument("run", metavar="[RUN]", required=False),
+    ):
+        body = decorate(body)
+    return body
+
+
 @command(
     "pause",
     """
@@ -100,29 +113,15 @@ def fork(here: Here, *, run: str, at: int, value: str | None, by: str | None) ->
     """,
     imports=False,
 )
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--flow", metavar="NAME", help="All runs of a flow, and those to come.")
-@click.option("--queue", metavar="NAME", help="A queue: nobody is admitted.")
-@BY
-def pause(
-    here: Here, *, run: str | None, flow: str | None, queue: str | None, by: str | None
-) -> None:
+@_held
+def pause(here: Here, **given: str | None) -> None:
     """Have a RUN, a flow or a queue begin nothing more.
 
     What is begun ends and is recorded; answers are taken and kept; timers wait. A queue admits
     nobody then, and the runs that have a place go on.
     """
-    _one_of(run, flow, queue)
-    with connected(here) as flows:
-        if run is not None:
-            flows.pause(run, by=_who(by))
-            row = flows.run(run).row()
-            _told(here, flows, row, "accepted: it rests once what was begun has ended")
-            return
-        if queue is not None:
-            flows.queues.view(queue)  # a slip in its name would pause nothing
-        flows.pause_all_of(flow=flow or "", queue=queue or "", by=_who(by))
-        _tell_paused(here, flows)
+    words = "accepted: it rests once what was begun has ended"
+    _hold(here, Connection.pause, Connection.pause_all_of, words, **given)
 
 
 @command(
@@ -133,31 +132,34 @@ def pause(
     """,
     imports=False,
 )
-@click.argument("run", metavar="[RUN]", required=False)
-@click.option("--flow", metavar="NAME", help="A flow that is paused.")
-@click.option("--queue", metavar="NAME", help="A queue that is paused.")
-@BY
-def unpause(
-    here: Here, *, run: str | None, flow: str | None, queue: str | None, by: str | None
-) -> None:
+@_held
+def unpause(here: Here, **given: str | None) -> None:
     """Let a paused RUN, flow or queue go on."""
-    _one_of(run, flow, queue)
+    words = "accepted: it goes on"
+    _hold(here, Connection.unpause, Connection.unpause_all_of, words, **given)
+
+
+def _hold(
+    here: Here,
+    one: Callable[..., object],
+    all_of: Callable[..., None],
+    words: str,
+    *,
+    run: str | None,
+    flow: str | None,
+    queue: str | None,
+    by: str | None,
+) -> None:
+    """Pause or unpause one run, or all of a flow or queue."""
+    if sum(name is not None for name in (run, flow, queue)) != 1:
+        raise CallerError("a RUN, --flow or --queue: one of them", hint="name what is meant")
     with connected(here) as flows:
         if run is not None:
-            flows.unpause(run, by=_who(by))
-            _told(here, flows, flows.run(run).row(), "accepted: it goes on")
+            one(flows, run, by=_who(by))
+            _told(here, flows, flows.run(run).row(), words)
             return
-        flows.unpause_all_of(flow=flow or "", queue=queue or "", by=_who(by))
-        _tell_paused(here, flows)
-
-
-def _one_of(*names: str | None) -> None:
-    if sum(name is not None for name in names) != 1:
-        raise CallerError("a RUN, --flow or --queue: one of them", hint="name what is meant")
-
-
-def _tell_paused(here: Here, flows: Connection) -> None:
-    paused = flows.paused()
+        all_of(flows, flow=flow or "", queue=queue or "", by=_who(by))
+        paused = flows.paused()
     if here.json:
         emit({"paused": paused})
     else:

@@ -9,6 +9,7 @@ from everflow.cli.options import as_time, command
 from everflow.cli.output import emit, screen
 from everflow.cli.places import all_runs, connected
 from everflow.cli.settings import Here
+from everflow.cli.words import many
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError
 from everflow.store import OUTCOMES, RunQuery
@@ -62,7 +63,7 @@ def prune(
     for run, count in pruned.items():
         screen().line(f"{run}  {count:,} entries {would}")
     if len(pruned) != 1:
-        screen().line(f"{len(pruned):,} runs, {sum(pruned.values()):,} entries {would}")
+        screen().line(f"{many(len(pruned), 'run')}, {sum(pruned.values()):,} entries {would}")
 
 
 def _sweep(here: Here, *, dry: bool) -> None:

@@ -8,20 +8,21 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from everflow.cli.inputs import labels, read_value, seconds, user_name
-from everflow.cli.loading import find_flow
+from everflow.cli.inputs import input_given, labels, read_value, seconds, user_name
+from everflow.cli.loading import find_flow, is_flow_name
 from everflow.cli.options import Group, as_length, as_time, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, nobody_works, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import plain_value, run_view, schedule_view
-from everflow.cli.words import instant
+from everflow.cli.words import instant, many, shell_quoted
 from everflow.engine.connect import connect
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.engine.schedules.pattern import micros_of, moment_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Standing
 from everflow.engine.schedules.spec import Settings
 from everflow.engine.schedules.spec import schedule as declared
+from everflow.errors import CallerError
 
 __all__ = ["schedule"]
 
@@ -155,6 +156,13 @@ def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **giv
     WHEN is a cron expression (minute hour day-of-month month day-of-week, or @daily and the like)
     or an interval: 90s, 15m, 2h, 1d.
     """
+    if is_flow_name(when) or _is_time(flow):
+        raise CallerError(
+            f"WHEN comes before FLOW: {when!r:.60} stands where a time is meant, and {flow!r:.60}"
+            " where a flow is",
+            hint=f"everflow schedule add {shell_quoted(name)} {shell_quoted(flow)}"
+            f" {shell_quoted(when)}",
+        )
     found, _ = find_flow(flow, here)
     payload, _ = read_value(value)
     made = declared(
@@ -166,7 +174,8 @@ def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **giv
         **_settings(given),
     )
     with connect(here.store, config=here.config, create=True) as flows:
-        row = flows.schedules.add(made, replace=given["replace"])
+        with input_given(value):
+            row = flows.schedules.add(made, replace=given["replace"])
         waits = nobody_works(flows)
     _tell(here, row)
     if waits and not here.json:
@@ -246,7 +255,7 @@ def backfill(here: Here, *, name: str, begin: int, end: int, dry: bool) -> None:
         )
         return
     _paint(found, zone)
-    screen().line(f"{len(found):,} runs {'would be' if dry else 'will be'} started")
+    screen().line(f"{many(len(found), 'run')} {'would be' if dry else 'will be'} started")
 
 
 @command(
@@ -265,7 +274,7 @@ def next_(here: Here, *, what: str, zone: str, count: int) -> None:
 
     Nothing is written.
     """
-    if " " in what or what.startswith("@") or isinstance(_pattern(what), timedelta):
+    if _is_time(what):
         plan = declared("none", _pattern(what), "none", zone=zone).timing
         row = ScheduleRow("", plan, Standing(next=None), declared=False)
         found = row.instants(count, datetime.now(UTC))
@@ -281,6 +290,11 @@ def next_(here: Here, *, what: str, zone: str, count: int) -> None:
 
 for _command in (list_, show, add, remove, pause, unpause, trigger, backfill, next_):
     schedule.add_command(_command)
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text can only be meant as a time: an interval, an alias or several fields."""
+    return text.startswith("@") or " " in text.strip() or isinstance(_pattern(text), timedelta)
 
 
 def _pattern(text: str) -> timedelta | str:

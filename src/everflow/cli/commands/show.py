@@ -24,6 +24,7 @@ from everflow.store import RunRow, Store
 __all__ = ["entries_of", "show"]
 
 PAGE = 1_000
+FARTHEST = 10**12  # more entries than any run has
 
 
 def entries_of(
@@ -54,7 +55,7 @@ def entries_of(
 )
 @click.argument("run")
 @click.option("--full", is_flag=True, help="Values and errors in full, not cut to a line.")
-@click.option("--first", type=click.IntRange(0), default=0, help="From that entry on.")
+@click.option("--first", type=click.IntRange(0, FARTHEST), default=0, help="From that entry on.")
 @click.option("--limit", type=click.IntRange(1), help="So many entries at most.  [default: all]")
 @click.option("--at", type=click.IntRange(0), metavar="N", help="As it stood after entry N.")
 def show(

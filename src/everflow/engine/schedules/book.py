@@ -23,7 +23,7 @@ from everflow.engine.schedules.pattern import micros_of, moment_of, span
 from everflow.engine.schedules.policy import Overlap, Standing
 from everflow.engine.schedules.spec import KIND, Body, Plan, Schedule, read_body
 from everflow.engine.schedules.starting import begun, due_of, key_of, run_of, target_of
-from everflow.errors import BadSchedule, NoSuchSchedule, StoreError
+from everflow.errors import BadSchedule, NoSuchSchedule, StoreError, WrongArgument
 from everflow.store import NewRun, Put, Record, RunRow
 
 __all__ = ["Book", "ScheduleRow"]
@@ -147,7 +147,9 @@ class Book:
         The same ``key`` gives the same run. Later instants count it as one of the schedule's.
         """
         run_id = new_run_id(self._clock.latest(), self._client.random)
-        whole = f"schedule:{name}:trigger:{key or run_id}"
+        if key is not None and not key:
+            raise WrongArgument("a key has at least one character", hint="or leave it out")
+        whole = f"schedule:{name}:trigger:{run_id if key is None else key}"
 
         def start(body: Body, now: int) -> _Change:
             plan, standing = body.plan, body.standing
@@ -168,9 +170,15 @@ class Book:
 
         Only of those that have no run so far: an instant has one, ever. They start at once
         where the schedule allows overlaps, else one after the other. With ``dry``, nothing is done.
-        Naive times are local. BadSchedule for more than 10,000 of them, and for the future.
+        Naive times are local. BadSchedule for more than 10,000 of them, for the future, and
+        for an end before the begin.
         """
         plan = self.get(name).plan
+        if micros_of(end) < micros_of(begin):
+            raise BadSchedule(
+                f"a backfill ends before it begins: from {begin.isoformat()} to {end.isoformat()}",
+                hint="the earlier time comes first",
+            )
         if micros_of(end) > self._clock.latest():
             raise BadSchedule(
                 f"the end of a backfill, {end.isoformat()}, is in the future",

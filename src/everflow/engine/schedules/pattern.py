@@ -171,7 +171,7 @@ def zone_of(name: str) -> ZoneInfo:
                 hint="install the system's tzdata, or `pip install tzdata`",
             ) from None
         close = get_close_matches(str(name), known, 1) or [
-            zone for zone in sorted(known) if str(name).lower() in zone.lower()
+            zone for zone in sorted(known) if name and str(name).lower() in zone.lower()
         ]
         hint = f"did you mean {close[0]}?" if close else "names are as in Europe/Berlin, or UTC"
         raise BadSchedule(f"there is no time zone {name!r:.60}", hint=hint) from None

@@ -241,7 +241,7 @@ def _place(settings: Settings) -> tuple[str | None, str]:
     if not isinstance(lane, str) or len(lane) > LONGEST_LANE:
         raise BadSchedule(f"lane is a text of at most {LONGEST_LANE} characters")
     if lane and queue == "":
-        raise BadSchedule("lane is for runs of a queue", hint="give queue=, too")
+        raise BadSchedule("lane is for runs of a queue", hint="name the queue, too")
     return queue, lane
 
 
