@@ -145,6 +145,6 @@ def test_times_of_a_backfill_stand_in_their_order(cli: Cli, told: Any) -> None:
     assert "ends before it begins" in cli("schedule", "backfill", "n", "1d", "2d").stderr
     assert (
         "1 run would be started"
-        in cli("schedule", "backfill", "n", "36h", "1d", "--dry-run").stdout
+        in cli("schedule", "backfill", "n", "40h", "16h", "--dry-run").stdout
     )
     assert cli("schedule", "trigger", "n", "--key", "").exit_code == 2
