@@ -38,7 +38,8 @@ _POSTPONED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 def nothing_is_postponed(source: Source) -> Complaints:
     """What is left to do is an issue, not a comment."""
-    for line, text in (*source.comments(), *source.docstrings()):
+    docstrings = source.docstrings() if _POSTPONED.search(source.text) else ()
+    for line, text in (*source.comments(_POSTPONED), *docstrings):
         if _POSTPONED.search(text):
             yield line, "postponed work; do it, or write an issue"
 
@@ -48,13 +49,13 @@ _SUPPRESSION = re.compile(
     rf"#\s*noqa:\s*{_CODES}(?:\s*,\s*{_CODES})*|#\s*type:\s*ignore\[[a-z, -]+\]"
     r"|#\s*pragma:\s*no\s+(?:cover|branch)"
 )
-_SUPPRESSES = re.compile(r"noqa|type:\s*ignore|pragma:|^#\s*(?:ruff|mypy):", re.IGNORECASE)
+_SUPPRESSES = re.compile(r"noqa|type:\s*ignore|pragma:|#\s*(?:ruff|mypy):", re.IGNORECASE)
 _SHORTEST_REASON = 10  # letters: less is a word, not a reason
 
 
 def suppressions_have_code_and_reason(source: Source) -> Complaints:
     """`# noqa: S603 - the command is ours`; so too for type: ignore[code] and pragma: no cover."""
-    for line, text in source.comments():
+    for line, text in source.comments(_SUPPRESSES):
         rest = _SUPPRESSION.sub("", text)
         if _SUPPRESSES.search(rest):
             yield line, "a suppression needs its code, and is for its own line alone"
@@ -149,7 +150,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 def names_are_of_the_domain(source: Source) -> Complaints:
     """No module or class has a name that says nothing (docs/glossary.md has better ones)."""
     names = [(1, part) for part in source.words]
-    names += [(node.lineno, node.name) for node in source.nodes() if isinstance(node, ast.ClassDef)]
+    names += [(node.lineno, node.name) for node in source.nodes if isinstance(node, ast.ClassDef)]
     for line, name in names:
         vague = {word.lower().removesuffix("s") for word in _WORD.findall(name)} & _VAGUE
         if vague:
