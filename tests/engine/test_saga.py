@@ -10,7 +10,7 @@ from everflow import Engine, Reply, Run, parallel, retry, saga, suspend
 from everflow.core.flow import Flow
 from everflow.core.values import Types
 from everflow.engine.runs import prompt_of
-from everflow.errors import RunCancelled, RunFailed
+from everflow.errors import RunBlocked, RunCancelled, RunFailed
 from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
 
 
@@ -115,8 +115,9 @@ def test_a_cancel_waits_for_the_code_of_an_undo(world: World) -> None:
     world.deploy()
     with world.engine() as engine:
         engine.cancel(run.id)
-        assert engine.run(run.id).wait(PATIENT) in {"blocked", "suspended"}
-        until(lambda: engine.run(run.id).status == "blocked")
+        assert settle(engine.run(run.id)) == "blocked"
+        with pytest.raises(RunBlocked):
+            engine.run(run.id).result(PATIENT)
         world.flow("f", shape())
         until(lambda: engine.run(run.id).status == "cancelled")
     assert world.seen == [("a", 1, 2)]

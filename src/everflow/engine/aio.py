@@ -60,7 +60,7 @@ class AsyncRun(Generic[Out]):
     def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
         row = self._client.row(self.id)
         if finished:
-            return row, row.status in OUTCOMES or parked(row)
+            return row, row.status in OUTCOMES or parked(self._client.store, row)
         return row, settled(self._client.store, row)
 
     async def _wait(self, seconds: float | None, *, finished: bool) -> RunRow:

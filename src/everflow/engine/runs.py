@@ -87,9 +87,11 @@ def prompt_of(store: Store, question: QuestionRow, types: Types) -> Any:
     return decode(prompt_text(store, question), types)
 
 
-def parked(row: RunRow) -> bool:
-    """Whether a run is blocked and no cancel is about to end it."""
-    return row.status is Status.BLOCKED and not row.cancel
+def parked(store: Store, row: RunRow) -> bool:
+    """Whether a run is blocked and no cancel is about to move it: one that is applied may wait."""
+    if row.status is not Status.BLOCKED:
+        return False
+    return not row.cancel or store.standing(row.no) in {None, (Status.BLOCKED, 0)}
 
 
 def settled(store: Store, row: RunRow) -> bool:
@@ -97,7 +99,7 @@ def settled(store: Store, row: RunRow) -> bool:
     if row.status in OUTCOMES:
         return True
     if row.status is Status.BLOCKED:
-        return parked(row)
+        return parked(store, row)
     if row.status is Status.CANCELLING:
         asks = store.questions(QuestionQuery(no=row.no, limit=1))  # an undo that failed, mostly
         return bool(asks) and store.standing(row.no) in {None, (Status.CANCELLING, 0)}
@@ -178,7 +180,7 @@ class Run(Generic[Out_co]):
         Raises RunFailed, RunCancelled, RunBlocked, and StillRunning when the time is over or nobody
         answers: the run itself goes on.
         """
-        row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(row))
+        row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(self._store, row))
         return cast("Out_co", outcome_of(self._store, row, self._types))
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
