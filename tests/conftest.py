@@ -1,13 +1,41 @@
-"""Settings that hold for every test: generated examples have no deadline of their own.
+"""Settings that hold for every test: examples without a deadline, and modules compiled once.
 
 pytest-timeout bounds each test; a bound per example would only measure how busy the machine is.
 With CI set, Hypothesis itself takes its settings for that: derandomized, without a deadline.
+
+Tests start some hundred processes, of which most only import the library and say something. What
+they import is compiled beforehand; what tests themselves write is never kept compiled, since a
+module that is written anew within a second, at the same length, would be taken for the old one.
 """
 
 import os
+import subprocess
+import sys
+from collections.abc import Generator
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("house", deadline=None)
 if not os.environ.get("CI"):
     settings.load_profile("house")
+
+_UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile what the command line imports, before any worker or test starts a process."""
+    os.environ[_UNCOMPILED] = "1"
+    if not hasattr(config, "workerinput"):
+        compiling = {**os.environ, _UNCOMPILED: ""}
+        subprocess.run([sys.executable, "-c", "import everflow.cli"], env=compiling, check=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the tests' own modules compiled for the next time, and nothing from then on."""
+    sys.dont_write_bytecode = False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = True
