@@ -15,6 +15,7 @@ from everflow.core.combine.control import (
 from everflow.core.combine.dag import after, dag
 from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed, reason_of
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
@@ -85,6 +86,7 @@ __all__ = [
     "exponential",
     "fail",
     "failed",
+    "fallback",
     "fixed",
     "flow",
     "gather",

@@ -18,9 +18,11 @@ from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
 from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.remote import remote_node
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
@@ -188,6 +190,14 @@ CORPUS: dict[str, tuple[Flow[Any, Any], Script]] = {
     "call_cancelled": (
         timeout(timedelta(minutes=1), call("a")),
         lambda d: d.start(1).fire().child_cancelled("a"),
+    ),
+    "fallback": (
+        fallback(sequence(first, second), suspend("other"), third, on=RuntimeError),
+        lambda d: d.start(LONG).result("first", 1).error("second").answer("other", LONG),
+    ),
+    "remote": (
+        fallback(remote_node("a", "there"), timeout(timedelta(minutes=1), remote_node("b", "x"))),
+        lambda d: d.start(LONG).child_failed("there").fire().child_cancelled("x"),
     ),
     "race": (
         race(yes=suspend("yes"), no=sequence(first, second), late=sleep(60)),

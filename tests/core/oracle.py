@@ -8,6 +8,7 @@ from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.dag import Dag
 from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.fallback import Fallback
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sections import Critical
@@ -75,7 +76,7 @@ def _value(flow: Flow[Any, Any], x: Any) -> Any:  # noqa: C901, PLR0911, PLR0912
             return x if isinstance(x, Failure) else _value(flow.body, x)
         case Keep():
             return (x, _value(flow.body, x))
-        case TryCatch():
+        case TryCatch() | Fallback():
             return _rescued(flow, x)
         case Retry() | Ticks() | Timeout() | Critical() | Cached():  # once is as good as often
             return _value(flow.body, x)
@@ -124,7 +125,20 @@ def _settled(child: Flow[Any, Any], x: Any) -> Settled[Any]:
     return Settled(ok=True, value=result)
 
 
-def _rescued(flow: TryCatch, x: Any) -> Any:
+def _first(flow: Fallback, x: Any) -> Any:
+    *some, last = flow.options
+    for option in some:
+        try:
+            return _value(option, x)
+        except _Error as error:
+            if flow.on and not {error.raised.type, error.raised.code} & set(flow.on):
+                raise
+    return _value(last, x)
+
+
+def _rescued(flow: TryCatch | Fallback, x: Any) -> Any:
+    if isinstance(flow, Fallback):
+        return _first(flow, x)
     try:
         return _value(flow.body, x)
     except _Error as error:

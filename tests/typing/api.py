@@ -14,9 +14,11 @@ from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import Backoff, exponential, fixed, retry, timeout, try_catch
 from everflow.core.combine.dag import After, after, dag
 from everflow.core.combine.each import each
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.remote import remote_failover, remote_node
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
@@ -240,6 +242,12 @@ assert_type(call("other"), Flow[Any, Any])
 assert_type(call(flow("other", count)), Flow[Draft, int])
 assert_type(call(flow("other", count), detached=True), Flow[Draft, str])
 node(count) >> call(flow("other", count))  # type: ignore[arg-type]  # it takes a Draft
+assert_type(remote_node("peer", "other"), Flow[Any, Any])
+assert_type(remote_node("peer", flow("other", count)), Flow[Draft, int])
+assert_type(remote_failover(["a", "b"], flow("other", count)), Flow[Draft, int])
+assert_type(remote_failover(["a"], flow("other", count), improve), Flow[Draft, int | Draft])
+assert_type(fallback(count, improve), Flow[Draft, int | Draft])
+assert_type(fallback(count, on=ValueError), Flow[Draft, int])
 assert_type(receive("x"), Flow[Any, Any])
 assert_type(receive("x", int, within=timedelta(days=1), default=3), Flow[Any, int])
 assert_type(node(write) >> ask("ok", bool, notify=mail), Flow[Brief, tuple[Draft, bool]])

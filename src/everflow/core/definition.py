@@ -26,8 +26,10 @@ from everflow.core.combine.control import Retry, Ticks, Timeout, TryCatch
 from everflow.core.combine.dag import Dag
 from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.fallback import Fallback
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.racing import Race
+from everflow.core.combine.remote import Remote
 from everflow.core.combine.saga import Saga
 from everflow.core.combine.sections import Critical
 from everflow.core.combine.sequence import Const, Identity, Keep, Sequence
@@ -47,8 +49,8 @@ KINDS: dict[str, type[Flow[Any, Any]]] = {
     kind.kind: kind
     for kind in (
         Ambient, Ask, Body, Branch, Cached, Call, Choose, Const, Critical, Dag, Each, Fail,
-        Failed, Identity, It, Keep, Loop, Node, Parallel, Race, Receive, Retry, Saga, Sequence,
-        Sleep, Step, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
+        Failed, Fallback, Identity, It, Keep, Loop, Node, Parallel, Race, Receive, Remote,
+        Retry, Saga, Sequence, Sleep, Step, Suspend, Ticks, Timeout, TryCatch, UnlessFailed,
     )
 }  # fmt: skip
 _canonical = msgspec.json.Encoder(order="deterministic")

@@ -20,6 +20,7 @@ from everflow.errors import EverflowError
 __all__ = [
     "Caught",
     "ErrorData",
+    "Errors",
     "Failure",
     "Question",
     "Scheduled",
@@ -29,10 +30,13 @@ __all__ = [
     "encode_error",
     "error_kinds",
     "error_name",
+    "error_names",
+    "is_among",
     "make_error",
 ]
 
 T = TypeVar("T")
+Errors = type[BaseException] | str | tuple[type[BaseException] | str, ...]
 
 
 class ErrorData(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
@@ -136,10 +140,23 @@ def error_name(kind: type[BaseException]) -> str:
     return f"{module_name(kind.__module__) or kind.__module__}:{kind.__qualname__}"
 
 
+def error_names(errors: Errors) -> tuple[str, ...]:
+    """The names of error classes, and names and codes as they are; none where all are meant."""
+    given = errors if isinstance(errors, tuple) else (errors,)
+    if Exception in given or BaseException in given:
+        return ()
+    return tuple(error if isinstance(error, str) else error_name(error) for error in given)
+
+
 def error_kinds(kind: type[BaseException]) -> tuple[str, ...]:
     """The names of a class and its bases, but for those that every error has."""
     common = (Exception, BaseException, object)
     return tuple(error_name(base) for base in kind.__mro__ if base not in common)
+
+
+def is_among(error: ErrorData, names: tuple[str, ...]) -> bool:
+    """Whether an error has one of these names or codes; any error is, where there are none."""
+    return not names or bool({error.type, error.code, *error.kinds} & set(names))
 
 
 def make_error(kind: type[EverflowError], message: str, *, position: str = "") -> ErrorData:

@@ -27,6 +27,7 @@ __all__ = [
     "CriticalFrame",
     "DagFrame",
     "EachFrame",
+    "FallbackFrame",
     "Frame",
     "KeepFrame",
     "Lasting",
@@ -99,6 +100,14 @@ class RetryFrame(Frame, tag="retry/1", kw_only=True):
 
     attempt: int
     input: AnyRef
+
+
+class FallbackFrame(Frame, tag="fallback/1", kw_only=True):
+    """Alternative number ``index`` goes on, from 0; those before failed. Each gets ``input``."""
+
+    input: AnyRef
+    index: int = 0
+    errors: tuple[ErrorData, ...] = ()
 
 
 class TicksFrame(Frame, tag="ticks/1", kw_only=True):
@@ -295,6 +304,7 @@ AnyFrame = (
     | LoopFrame
     | CatchFrame
     | RetryFrame
+    | FallbackFrame
     | TicksFrame
     | TimeoutFrame
     | ParallelFrame

@@ -37,5 +37,6 @@ def _asks(op: object) -> str:
     if isinstance(op, QuestionOp):
         return f"question {op.tag!r} ({op.occurrence}) {op.id}"
     if isinstance(op, CallOp):
-        return f"call of {op.flow} {op.id}{' (stopping)' if op.stopping else ''}"
+        at = f" at {op.peer}" if op.peer else ""
+        return f"call of {op.flow}{at} {op.id}{' (stopping)' if op.stopping else ''}"
     return f"timer {getattr(op, 'id', '')}"

@@ -117,6 +117,8 @@ class CallOp(msgspec.Struct, tag="call", omit_defaults=True, gc=False):
     detached: bool = False
     stopping: bool = False
     guarded: bool = False  # stopping where something would have caught its error
+    peer: str = ""  # the server that is to run it, which accepts it within ``patience`` (in µs)
+    patience: int = 0
 
 
 Op = CallOp | NodeOp | TimerOp | QuestionOp | ReceiveOp

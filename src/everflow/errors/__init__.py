@@ -73,6 +73,13 @@ from everflow.errors.flow import (
     WaitForMisplaced,
     WrongArgument,
 )
+from everflow.errors.peer import (
+    RemoteError,
+    RemoteFailed,
+    RemoteNoFunction,
+    RemoteRefused,
+    RemoteUnreachable,
+)
 from everflow.errors.store import (
     Fenced,
     KeyMissing,
@@ -127,6 +134,11 @@ __all__ = [
     "NotWaiting",
     "OutOfReach",
     "ProcessDied",
+    "RemoteError",
+    "RemoteFailed",
+    "RemoteNoFunction",
+    "RemoteRefused",
+    "RemoteUnreachable",
     "ReplayDiverged",
     "RetryAfter",
     "RunBlocked",

@@ -21,9 +21,11 @@ from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
 from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.remote import remote_node
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
@@ -93,6 +95,7 @@ def _leaves(*, waiting: bool) -> st.SearchStrategy[Flow[Any, Any]]:
         sleep(60),
         call(TAGS[0]),
         call(TAGS[1], detached=True),
+        remote_node("peer", TAGS[0]),
         receive(TAGS[0]),
         receive(TAGS[1], int, within=timedelta(hours=2), default=5),
     ]
@@ -133,6 +136,8 @@ def _around(
         st.builds(keep, inner),
         st.builds(lambda flows: parallel(*map(_alone, flows)), few),
         st.builds(try_catch, inner, inner),
+        st.builds(fallback, inner, inner),
+        st.builds(lambda a, b, c: fallback(a, b, c, on="no_match"), inner, inner, inner),
         st.builds(retry, counts, inner),
         st.builds(lambda n, body: retry(n, body, backoff=exponential(0.005)), counts, inner),
         st.builds(lambda do, undo, last: saga((do, undo), last), inner, inner, inner),

@@ -18,7 +18,7 @@ from everflow.core.faults import ErrorData, attached, decode_error, make_error
 from everflow.core.flow import Children, Flow, Moves, Names, Site
 from everflow.core.ops import CallOp
 from everflow.core.refs import Ref
-from everflow.errors import CallTooDeep, ChildCancelled, ChildFailed, WrongArgument
+from everflow.errors import CallTooDeep, ChildCancelled, ChildFailed, RemoteFailed, WrongArgument
 
 __all__ = ["DEEPEST", "Call", "child_error", "child_run", "make_call"]
 
@@ -39,6 +39,8 @@ def child_error(op: CallOp, run: str, ended: str, payload: str) -> ErrorData:
     ``data`` says which run it was, and in which one it all began (``origin``): where calls are
     nested, the error of that one is the first among ``others``, however many are between.
     """
+    if op.peer:
+        return _remote_error(op, run, ended, payload)
     where = {"run": run, "flow": op.flow, "origin": run}
     if ended == "cancelled":
         said = f"run {run} of {op.flow} was cancelled"
@@ -55,6 +57,16 @@ def child_error(op: CallOp, run: str, ended: str, payload: str) -> ErrorData:
     said = f"run {run} of {op.flow} failed: {first.type}: {first.message}{at}{inner}"
     error = make_error(ChildFailed, said, position=op.position)
     return attached(msgspec.structs.replace(error, data=where), called)
+
+
+def _remote_error(op: CallOp, run: str, ended: str, payload: str) -> ErrorData:
+    """As the peer's answer says, whose run isn't ours to look at."""
+    if ended != "cancelled":
+        return msgspec.structs.replace(decode_error(payload), position=op.position)
+    said = f"{op.peer} cancelled its run of {op.flow}"
+    where = {"peer": op.peer, "function": op.flow, "run": run}
+    error = make_error(RemoteFailed, said, position=op.position)
+    return msgspec.structs.replace(error, data=where)
 
 
 class Call(Flow[Any, Any]):

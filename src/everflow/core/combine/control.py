@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from zlib import crc32
 
-from everflow.core.faults import Caught, ErrorData, encode_error, error_name, make_error
+from everflow.core.faults import (
+    Caught,
+    ErrorData,
+    Errors,
+    encode_error,
+    error_names,
+    is_among,
+    make_error,
+)
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import CatchFrame, RetryFrame, TicksFrame, TimeoutFrame
 from everflow.core.ops import TimerOp
@@ -175,7 +183,7 @@ class Retry(Flow[Any, Any]):
             self._again(m, frame)
 
     def child_failed(self, m: Moves, frame: RetryFrame, key: str, error: ErrorData) -> None:
-        if frame.attempt >= self.most or not error.retry or not self._matches(error):
+        if frame.attempt >= self.most or not error.retry or not is_among(error, self.on):
             m.throw(frame, error)
             return
         timer = f"{frame.path}!{frame.attempt}/@backoff"
@@ -192,9 +200,6 @@ class Retry(Flow[Any, Any]):
         frame.attempt += 1
         path = f"{frame.path}!{frame.attempt}/body"
         m.enter(m.sites[frame.position].kids["body"], path, frame.path, "body", frame.input)
-
-    def _matches(self, error: ErrorData) -> bool:
-        return not self.on or bool({error.type, error.code, *error.kinds} & set(self.on))
 
     def refit(self, frame: RetryFrame, old: Site, new: Site) -> str:
         return ""
@@ -329,7 +334,7 @@ def retry(
     body: FlowLike[In, Out],
     *,
     backoff: Backoff | timedelta | float | None = None,
-    on: type[BaseException] | str | tuple[type[BaseException] | str, ...] = (),
+    on: Errors = (),
 ) -> Flow[In, Out]:
     """Run ``body`` up to ``attempts`` times until it doesn't raise; the last error propagates.
 
@@ -339,10 +344,7 @@ def retry(
     if type(attempts) is not int:
         raise WrongArgument(f"attempts is a whole number, not {attempts!r:.60}")
     wait = backoff if backoff is None or isinstance(backoff, Backoff) else fixed(backoff)
-    errors = on if isinstance(on, tuple) else (on,)
-    every = Exception in errors or BaseException in errors
-    names = () if every else tuple(e if isinstance(e, str) else error_name(e) for e in errors)
-    return Retry(max(attempts, 1), lift(body, "retry"), wait, names)
+    return Retry(max(attempts, 1), lift(body, "retry"), wait, error_names(on))
 
 
 def timeout(budget: int | timedelta, body: FlowLike[In, Out]) -> Flow[In, Out]:

@@ -183,6 +183,19 @@ def _try_catch(sketch: Sketch, site: Site, ins: Loose) -> Part:
     return ends + caught
 
 
+def _fallback(sketch: Sketch, site: Site, ins: Loose) -> Part:
+    ends: Loose = ()
+    for kid in sketch.kids(site.order):
+        if isinstance(kid, Gap):
+            ins = sketch.gap(kid, ins)
+            continue
+        outer = sketch.begin(["try"])
+        inner = sketch.group
+        ends += sketch.end(outer, (yield kid.site, ins))
+        ins = (Tail(sketch.first_box(inner), "raises", Stroke.ERROR, inner),)
+    return ends
+
+
 def _ask(sketch: Sketch, site: Site, ins: Loose) -> Part:
     outer = sketch.begin([describe(site.flow).short]) if site.order else sketch.group
     if "show" in site.kids:
@@ -250,6 +263,7 @@ PARTS: dict[str, MakePart] = {
     "each": _around,
     "fail": _leaf(Look.VALUE),
     "failed": _leaf(Look.STEP),
+    "fallback": _fallback,
     "identity": _identity,
     "it": _leaf(Look.STEP),
     "keep": _around,
@@ -258,6 +272,7 @@ PARTS: dict[str, MakePart] = {
     "parallel": _parallel,
     "race": _parallel,
     "receive": _leaf(Look.QUESTION),
+    "remote": _leaf(Look.STEP),
     "retry": _around,
     "saga": _saga,
     "sequence": _sequence,

@@ -24,6 +24,7 @@ from everflow.core.frames import (
     CriticalFrame,
     DagFrame,
     EachFrame,
+    FallbackFrame,
     LoopFrame,
     ParallelFrame,
     RaceFrame,
@@ -214,7 +215,10 @@ def _receive_op(op: ReceiveOp) -> tuple[Mark, list[str]]:
 
 
 def _call_op(op: CallOp) -> tuple[Mark, list[str]]:
-    return (Mark.STOPPING if op.stopping else Mark.WAITING), [f"for its run of {literal(op.flow)}"]
+    words = f"for its run of {literal(op.flow)}"
+    if op.peer:
+        words = f"for {literal(op.peer)} to run {literal(op.flow)}"
+    return (Mark.STOPPING if op.stopping else Mark.WAITING), [words]
 
 
 _OPS: dict[type, Callable[[Any], tuple[Mark, list[str]]]] = {
@@ -226,6 +230,7 @@ _OPS: dict[type, Callable[[Any], tuple[Mark, list[str]]]] = {
 }
 _FRAMES: dict[type, Callable[[Site, Any], str]] = {
     LoopFrame: lambda _site, frame: f"round {frame.round}",
+    FallbackFrame: lambda site, frame: f"alternative {frame.index + 1} of {len(site.order)}",
     RetryFrame: lambda site, frame: (
         f"attempt {frame.attempt} of {site.flow.settings().get('attempts')}"
     ),

@@ -186,9 +186,12 @@ def _retry(data: Data) -> Words:
     backoff = data.get("backoff")
     if backoff:
         details.append(_backoff(backoff))
-    if data.get("on"):
-        details.append(f"on {', '.join(str(name).rpartition(':')[2] for name in data['on'])}")
-    return Words("retry", "retry", tuple(details))
+    return Words("retry", "retry", (*details, *_on(data)))
+
+
+def _on(data: Data) -> tuple[str, ...]:
+    names = [str(name).rpartition(":")[2] for name in data.get("on", ())]
+    return (f"on {', '.join(names)}",) if names else ()
 
 
 def _backoff(data: Data) -> str:
@@ -263,6 +266,15 @@ def _call(data: Data) -> Words:
     return Words(title, title, ("detached",) if data.get("detached") else ())
 
 
+def _remote(data: Data) -> Words:
+    title = f"{literal(data['function'])} at {literal(data['peer'])}"
+    return Words(title, title)
+
+
+def _fallback(data: Data) -> Words:
+    return Words("fallback", "fallback", _on(data))
+
+
 def _receive(data: Data) -> Words:
     title = f"receive {literal(data['name'])}"
     details = [f"within {span(data['within'])}"] if "within" in data else []
@@ -301,12 +313,14 @@ DESCRIBED: dict[str, Callable[[Data], Words]] = {
     "dag": _dag,
     "each": _each,
     "fail": _fail,
+    "fallback": _fallback,
     "it": _it,
     "keep": _keep,
     "loop": _loop,
     "node": _node,
     "parallel": _parallel,
     "receive": _receive,
+    "remote": _remote,
     "retry": _retry,
     "sleep": _sleep,
     "suspend": _suspend,

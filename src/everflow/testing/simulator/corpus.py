@@ -17,6 +17,7 @@ from everflow.core.combine.control import exponential, retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
 from everflow.core.combine.each import each
 from everflow.core.combine.failure import failed
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
@@ -149,6 +150,7 @@ def _joins() -> dict[str, tuple[Any, tuple[str, ...]]]:
             race(yes=suspend("yes", int), no=suspend("no", int), late=sleep(3600)) >> winner,
             (),
         ),
+        "fallback": (fallback(broken, away >> broken, thrice >> away, up) >> up, ()),
         "caught race": (try_catch(race(broken, thrice >> away), rescue) >> up, ()),
         "first": (parallel(broken, away >> thrice, thrice, join="first") >> up, ()),
         "two of three": (

@@ -10,7 +10,7 @@ from everflow.core.elements import elements
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, Settled
 
-__all__ = ["ERROR", "Raised", "Undecided", "found_in", "settled"]
+__all__ = ["ERROR", "Raised", "Undecided", "found_in", "last_under", "settled"]
 
 ERROR = ErrorData(type="Error", message="some error or other")
 
@@ -28,6 +28,12 @@ def settled(end: Any) -> Settled[Any]:
     if isinstance(end, Raised):
         return Settled(ok=False, error=ERROR)
     return Settled(ok=True, value=end)
+
+
+def last_under(journal: Sequence[Entry], path: str) -> int:
+    """The last entry of what is at a path or under it: once it settled, there is no later."""
+    under = tuple(path + mark for mark in "/~!@")
+    return max((e.seq for e in journal if e.op == path or e.op.startswith(under)), default=-1)
 
 
 def found_in(journal: Sequence[Entry]) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from everflow.core.combine.cached import Cached
@@ -19,6 +20,7 @@ from everflow.core.combine.control import Retry, Timeout, TryCatch
 from everflow.core.combine.dag import Dag
 from everflow.core.combine.each import Each
 from everflow.core.combine.failure import Fail, Failed
+from everflow.core.combine.fallback import Fallback
 from everflow.core.combine.joins import GOES, LOST
 from everflow.core.combine.parallel import Parallel
 from everflow.core.combine.racing import Race
@@ -38,7 +40,7 @@ from everflow.core.program import Program
 from everflow.core.values import Reader, Types, decode, encode
 from everflow.engine.noderun import NodeRun
 from everflow.errors import NotAList, WrongArgument
-from everflow.testing.simulator.ends import ERROR, Raised, Undecided, found_in, settled
+from everflow.testing.simulator.ends import ERROR, Raised, Undecided, found_in, last_under, settled
 from everflow.testing.simulator.joining import awaited, joined
 
 __all__ = ["reference"]
@@ -216,6 +218,13 @@ class Walk:
         except Raised:
             return self._kid(site, path, "catch", Caught(ERROR, value))
 
+    def _fallback(self, site: Site, path: str, value: Any) -> Any:
+        *some, last = [key for key, _ in site.order]
+        for key in some:
+            with suppress(Raised):
+                return self._kid(site, path, key, value)
+        return self._kid(site, path, last, value)
+
     def _retry(self, site: Site, path: str, value: Any) -> Any:
         flow: Retry = site.flow  # type: ignore[assignment]  # by the table
         for attempt in range(1, flow.most):
@@ -284,14 +293,9 @@ class Walk:
                 ends[name] = error
         self._racing -= racing
         if racing:
-            ends = dict(sorted(ends.items(), key=lambda end: self._last(f"{path}/{end[0]}")))
+            last = {name: last_under(self._journal, f"{path}/{name}") for name in ends}
+            ends = dict(sorted(ends.items(), key=lambda end: last[end[0]]))
         return ends, undecided
-
-    def _last(self, path: str) -> int:
-        """The last entry of what is at a path or under it: once it settled, there is no later."""
-        under = tuple(path + mark for mark in "/~!@")
-        found = (e.seq for e in self._journal if e.op == path or e.op.startswith(under))
-        return max(found, default=-1)
 
     def _enough(self, flow: Parallel, ends: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """The verdict on ends one after the other, and the values that were there by then."""
@@ -379,6 +383,7 @@ class Walk:
         UnlessFailed: _unless_failed,
         TryCatch: _try_catch,
         Retry: _retry,
+        Fallback: _fallback,
         Timeout: _timeout,
         Cached: _cached,
         Critical: _timeout,
