@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
-from everflow import Engine, Registry, ask, flow
-from everflow.errors import AnswerRefused
+from everflow import (
+    Engine,
+    Registry,
+    ask,
+    flow,
+    parallel,
+    perform,
+    race,
+    receive,
+    sleep,
+    step,
+    suspend,
+)
+from everflow.errors import AnswerRefused, RunBlocked
 from everflow.stores.memory import MemoryStore
+from everflow.testing import harness
 
 KIT = Registry()
 PATIENT = 20
@@ -46,3 +62,150 @@ def test_a_forks_question_of_a_body_has_its_schema() -> None:
         assert fork.result(PATIENT) is True
         with pytest.raises(AnswerRefused, match="the question of entry 3"):
             engine.fork(fork, 3, 5)
+
+
+@dataclass
+class Offer:
+    """An answer with a type."""
+
+    price: int
+
+
+@dataclass
+class Verdict:
+    """Another one."""
+
+    good: bool
+
+
+def said(given: Any) -> str:
+    """A step whose parameter says nothing of its type."""
+    return type(given[-1] if isinstance(given, tuple) else given).__name__
+
+
+@flow("direct both", registry=KIT)
+async def both(_: int) -> list[str]:
+    """Two questions at the same time."""
+    offer, verdict = await parallel(ask("offer", Offer, value=1), ask("verdict", Verdict, value=2))
+    return [type(offer).__name__, type(verdict).__name__]
+
+
+@flow("direct plain both", registry=KIT)
+def plain_both(_: int) -> list[str]:
+    """The same in a plain def."""
+    two = parallel(ask("offer", Offer, value=1), ask("verdict", Verdict, value=2))
+    return [type(answer).__name__ for answer in perform(two)]
+
+
+@flow("direct within", registry=KIT)
+async def within(_: int) -> list[str]:
+    """An answer that goes on in the same flow, beside one that may win."""
+    inner = ask("offer", Offer) >> said
+    found = await race(inner, receive("verdict", Verdict) >> said)
+    return [found, type(await race(suspend("verdict", Verdict), sleep(900))).__name__]
+
+
+@pytest.mark.parametrize("asks", [both, plain_both], ids=["async", "plain"])
+@pytest.mark.parametrize("crashes", [False, True], ids=["held", "begun again"])
+def test_answers_in_an_awaited_compound_have_their_types(asks: Any, crashes: bool) -> None:
+    """Plain JSON becomes what was asked for, in memory or not; what doesn't fit is refused."""
+    with harness(asks, registry=KIT) as h:
+        run = h.start(1)
+        with pytest.raises(AnswerRefused):
+            h.answer(run, {"price": "much"}, tag="offer")
+        if crashes:
+            h.restart()
+        h.answer(run, {"price": 3}, tag="offer")
+        h.answer(run, {"good": True}, tag="verdict")
+        assert run.result() == ["Offer", "Verdict"]
+
+
+def test_what_comes_after_an_answer_in_an_awaited_flow_gets_its_type() -> None:
+    """And so does whoever has no annotation, as where no body is (B053)."""
+    with harness(within, registry=KIT) as h:
+        run = h.start(1)
+        h.restart()
+        h.answer(run, {"price": 3}, tag="offer")
+        h.restart()
+        h.answer(run, {"good": True}, tag="verdict")
+        assert run.result() == ["Offer", "Verdict"]
+
+
+@flow("direct inner", registry=KIT)
+async def inner(_: int) -> str:
+    """A body in a body, which takes signals."""
+    offer, verdict = await parallel(receive("offer", Offer), receive("verdict", Verdict))
+    return f"{type(offer).__name__} {type(verdict).__name__}"
+
+
+@flow("direct outer", registry=KIT)
+async def outer(_: int) -> str:
+    """Awaits it beside something else."""
+    found, _asked = await parallel(step(inner, 1), suspend("other", Offer))
+    return f"{found} {type(_asked).__name__}"
+
+
+def test_signals_have_their_types_in_a_body_within_a_body() -> None:
+    """Each is known by the body that is nearest to it."""
+    with harness(outer, registry=KIT) as h:
+        run = h.start(1)
+        h.restart()
+        h.signal(run, "verdict", {"good": True})
+        h.signal(run, "offer", {"price": 1})
+        h.answer(run, {"price": 2})
+        assert run.result() == "Offer Verdict Offer"
+
+
+def test_a_signal_that_came_before_its_body_asked_has_its_type_too() -> None:
+    """It is read as what the body receives."""
+    with harness(early, registry=KIT) as h:
+        run = h.start(1)
+        h.signal(run, "offer", {"price": 1})
+        h.answer(run, True)
+        assert run.result() == "Offer"
+
+
+@flow("direct early", registry=KIT)
+async def early(_: int) -> str:
+    """Receives later."""
+    await ask("sure", bool)
+    return type(await receive("offer", Offer)).__name__
+
+
+CHANGED: list[str] = []  # stands for a deploy
+
+
+@flow("direct changed", registry=KIT)
+async def changed(_: int) -> str:
+    """Asks for something else once the code is another."""
+    if "ends" in CHANGED:
+        return "nothing"
+    tag = "another" if CHANGED else "offer"
+    (offer,) = await parallel(ask(tag, Offer, value=1))
+    return type(offer).__name__
+
+
+@flow("direct changed plain", registry=KIT)
+def plainly_changed(_: int) -> str:
+    """The same in a plain def."""
+    if "ends" in CHANGED:
+        return "nothing"
+    tag = "another" if CHANGED else "offer"
+    (offer,) = perform(parallel(ask(tag, Offer, value=1)))
+    return type(offer).__name__
+
+
+@pytest.mark.parametrize("body", [changed, plainly_changed], ids=["async", "plain"])
+@pytest.mark.parametrize("how", ["asks", "ends"])
+def test_an_answer_waits_for_code_that_fits(body: Any, how: str) -> None:
+    """It was accepted, and the run goes on with it when its code is back (B044)."""
+    with harness(body, registry=KIT) as h:
+        run = h.start(1)
+        CHANGED.append(how)
+        h.restart()
+        h.answer(run, {"price": 3})
+        with pytest.raises(RunBlocked):
+            run.result()
+        CHANGED.clear()
+        h.restart()
+        assert run.result() == "Offer"

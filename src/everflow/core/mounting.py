@@ -32,9 +32,10 @@ class Mount:
     """A flow at its place under a body. ``plain``: it is given one value, rather than its steps.
 
     ``logged`` is how it stands in the body's log: by its sign, and for people by its title.
+    ``learnt``: whoever runs it told its questions the types that the body's code gives them.
     """
 
-    __slots__ = ("key", "logged", "plain", "root", "sign", "sites")
+    __slots__ = ("key", "learnt", "logged", "plain", "root", "sign", "sites")
 
     def __init__(self, note: str, position: str) -> None:
         flow, self.key, self.sign = _read(note)
@@ -45,6 +46,7 @@ class Mount:
         for index, site in enumerate(steps):
             site.flow = site.flow.at(index)  # type: ignore[attr-defined]  # all of them are steps
         self.plain = not steps
+        self.learnt = False
 
     @property
     def side(self) -> str:

@@ -52,9 +52,7 @@ class Adoption:
         self.calls = Calls(parts, self.block, self.nudge)
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._inbox = Inbox(
-            parts.recorder,
-            parts.cells,
-            parts.definitions,
+            parts,
             keeps=self._pausing.keeps,
             again=self._read_again,
             block=self.block,

@@ -35,7 +35,7 @@ from everflow.errors import (
     ValueMismatch,
 )
 
-__all__ = ["Heard", "Live", "Replay", "advance", "diverged", "heard_of", "replay_of"]
+__all__ = ["Heard", "Live", "Replay", "advance", "diverged", "heard_of", "replay_of", "texts_of"]
 
 _advancing: ContextVar[Advance | None] = ContextVar("everflow_advancing", default=None)
 set_advancing(_advancing.get)
@@ -298,7 +298,7 @@ def advance(cell: Cell, op: NodeOp, callee: BodyCallee, entries: Entries) -> End
         live = None  # of the state before the last ``continue_with``
     heard = _heard(cell, frame, live.fed if live is not None else 0, entries)
     if live is None or callee.verify:
-        payload = _texts(cell, [frame.input], entries)[0]
+        payload = texts_of(cell, [frame.input], entries)[0]
     try:
         if live is None:
             live = cell.bodies[frame.path] = Live(callee, callee.begin(payload), first)
@@ -330,17 +330,19 @@ def _frame(cell: Cell, op: NodeOp) -> BodyFrame:
 
 
 def _heard(cell: Cell, frame: BodyFrame, since: int, entries: Entries) -> list[Heard]:
-    log = frame.log[since:]
-    texts = iter(_texts(cell, [item.value for item in log if item.value is not None], entries))
-    return [heard_of(item, "" if item.value is None else next(texts)) for item in log]
+    return heard_of(frame.log[since:], lambda refs: texts_of(cell, refs, entries))
 
 
-def heard_of(item: Logged, payload: str) -> Heard:
-    """What a body gets from an await that stands in its log, with the payload that it refers to."""
-    return Heard(item.sign, item.title, payload, item.error)
+def heard_of(log: Sequence[Logged], texts: Callable[[Sequence[Ref]], list[str]]) -> list[Heard]:
+    """What a part of a body's log says, with its values as ``texts`` gives them."""
+    given = iter(texts([item.value for item in log if item.value is not None]))
+    return [
+        Heard(item.sign, item.title, "" if item.value is None else next(given), item.error)
+        for item in log
+    ]
 
 
-def _texts(cell: Cell, refs: Sequence[Ref], entries: Entries) -> list[str]:
+def texts_of(cell: Cell, refs: Sequence[Ref], entries: Entries) -> list[str]:
     """The payloads of refs; what isn't at hand is read in few queries, and not kept."""
     wanted = {seq for ref in refs for seq in seqs(ref)}
     texts = {seq: cell.payloads[seq] for seq in wanted if seq in cell.payloads}

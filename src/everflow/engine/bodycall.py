@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from everflow.core.combine.body import Body, Step
+from everflow.core.combine.signals import Receive
 from everflow.core.combine.waiting import Ask, Suspend
 from everflow.core.entries import Kind
 from everflow.core.faults import ErrorData, encode_error
@@ -49,14 +50,14 @@ class BodyCallee(Callee):
     ``verify``: each advance is done twice, and both must be the same.
     """
 
-    __slots__ = ("_known", "_readers", "_registry", "verify")
+    __slots__ = ("_readers", "_registry", "awaited", "verify")
 
     def __init__(
         self, body: Body[Any, Any], registry: Registry, limit: int, *, verify: bool = False
     ) -> None:
         super().__init__(body, registry.types, {}, limit)
         self._registry = registry
-        self._known: set[str] = set()  # notes whose nodes and types are registered
+        self.awaited: dict[str, Flow[Any, Any]] = {}  # by note; their parts are registered
         self._readers: dict[str, Reader] = {}
         self.verify = verify
         self.place = Place.INLINE if self.place == Place.LOOP else Place.THREAD
@@ -86,9 +87,9 @@ class BodyCallee(Callee):
         if memo is None:
             memo = flow.__dict__["_awaited"] = (*note_of(flow), steps_in(flow))
         note, sign, steps = memo
-        if note not in self._known:
+        if note not in self.awaited:
             self._learn(flow)
-            self._known.add(note)
+            self.awaited[note] = flow
         if steps:
             parts = (encode(part.value, self.types, limit=self.limit) for part in steps)
             payload = f"[{','.join(parts)}]"
@@ -104,7 +105,7 @@ class BodyCallee(Callee):
     def heard(self, wanted: Wanted, payload: str) -> Any:
         """What the body gets: fresh, and of the type that a question asked for."""
         flow = wanted.flow
-        if not isinstance(flow, Ask | Suspend) or flow.answers is None:
+        if not isinstance(flow, Ask | Suspend | Receive) or flow.answers is None:
             return decode(payload, self.types)
         reader = self._readers.get(wanted.note)
         if reader is None:

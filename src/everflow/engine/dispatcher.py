@@ -23,10 +23,11 @@ from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
 from everflow.core.frames import shields
 from everflow.core.node import Node, Place
-from everflow.core.ops import NodeOp, TimerOp
+from everflow.core.ops import NodeOp, Op, TimerOp
 from everflow.core.refs import Stored
 from everflow.core.registry import Registry
 from everflow.core.values import decode as read
+from everflow.engine.asking import learn
 from everflow.engine.bodies import advance, replay_of
 from everflow.engine.bodycall import BodyCallee
 from everflow.engine.caching import CacheCallee, Kept, cache_end
@@ -144,6 +145,11 @@ class Dispatcher:
         if made is None:
             made = site.made = self._make(site.flow)
         return made  # type: ignore[no-any-return]  # it is this module's own
+
+    def learn(self, cell: Cell, op: Op) -> None:
+        """Find out of which type the answer to an op is, where only a body's code says so."""
+        if cell.machine.program.bodies:
+            learn(cell, op, lambda site: site.made or self._make(site.flow), self._entries)
 
     def _make(self, flow: Any) -> Callee:
         if isinstance(flow, Node) and flow.fn is None:  # what a body awaits is known by name

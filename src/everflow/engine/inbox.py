@@ -15,15 +15,14 @@ from msgspec.structs import replace
 
 from everflow.core.entries import Kind
 from everflow.core.matching import Fit, Verdict
-from everflow.core.ops import CallOp
+from everflow.core.ops import CallOp, ReceiveOp
 from everflow.core.upgrade import upgrade_text
 from everflow.engine.answers import as_asked, position_of_name, position_of_tag
 from everflow.engine.audit import audit
-from everflow.engine.cell import Cell, Cells
-from everflow.engine.loader import Definitions
-from everflow.engine.recorder import Recorder
+from everflow.engine.cell import Cell
+from everflow.engine.parts import Parts
 from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, ChildEnded, Early, Signal, UpgradeTo
+from everflow.store import Answer, Arrival, Cancel, ChildEnded, Early, Message, Signal, UpgradeTo
 
 __all__ = ["Inbox"]
 
@@ -41,20 +40,19 @@ class Inbox:
 
     def __init__(
         self,
-        recorder: Recorder,
-        cells: Cells,
-        definitions: Definitions,
+        parts: Parts,
         *,
         keeps: Callable[[Cell, Arrival], bool],
         again: Callable[[], None],
         block: Callable[[Cell, str, str], None],
         lacking: Callable[[str], object],
     ) -> None:
-        self._recorder = recorder
-        self._cells = cells
+        self._recorder = parts.recorder
+        self._cells = parts.cells
         self._keeps = keeps
-        self._definitions = definitions
-        self._types = definitions.registry.types
+        self._definitions = parts.definitions
+        self._dispatcher = parts.dispatcher
+        self._types = parts.definitions.registry.types
         self._again = again
         self._block = block
         self._lacking = lacking
@@ -65,6 +63,11 @@ class Inbox:
         """Journal a message, unless that is under way."""
         if arrival.id in self._applying or cell.dropped or self._keeps(cell, arrival):
             return
+        try:
+            self._learn(cell, arrival.message)
+        except FlowError as error:
+            self._block(cell, "code", str(error))
+            return
         self._applying.add(arrival.id)
         self._cells.wake(cell)
         if isinstance(arrival.message, Early):
@@ -73,6 +76,17 @@ class Inbox:
                 self._recorder.draft.after.append(lambda: self._look_again(arrival.id, asked))
                 return
         self._journal(cell, arrival)
+
+    def _learn(self, cell: Cell, message: Message) -> None:
+        """Know the type of what comes before it is journaled; else it stays in the inbox."""
+        if isinstance(message, Answer):
+            asked = cell.asked.get((message.tag, message.occurrence))
+            if asked is not None:
+                self._dispatcher.learn(cell, cell.machine.state.ops[asked])
+        elif isinstance(message, Signal):
+            for op in cell.machine.state.ops.values():
+                if type(op) is ReceiveOp and op.name == message.name:
+                    self._dispatcher.learn(cell, op)
 
     def _look_again(self, arrival: int, asked: set[Question]) -> None:
         """The store knows these questions by now: what it says of the message holds for them."""

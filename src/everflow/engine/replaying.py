@@ -15,15 +15,15 @@ from everflow.core.frames import BodyFrame
 from everflow.core.mounting import mount, sites_of
 from everflow.core.node import Node
 from everflow.core.program import Program
-from everflow.core.refs import compose
+from everflow.core.refs import Ref, compose
 from everflow.core.registry import Registry
 from everflow.core.state import State
 from everflow.engine.bodies import Heard, Live, Replay, diverged, heard_of
 from everflow.engine.bodycall import BodyCallee, Wanted
 from everflow.engine.callee import MISFIT, Ended
-from everflow.errors import ValueMismatch
+from everflow.errors import ReplayDiverged, ValueMismatch
 
-__all__ = ["Replayer"]
+__all__ = ["Replayer", "wanted_now"]
 
 
 class Replayer:
@@ -74,20 +74,32 @@ class Replayer:
 def _problem(
     callee: BodyCallee, program: Program, frame: BodyFrame, payload_of: Callable[[int], str]
 ) -> str:
-    heard = [
-        heard_of(item, "" if item.value is None else compose(item.value, payload_of))
-        for item in frame.log
-    ]
-    end, wanted = _end(callee, frame, heard, compose(frame.input, payload_of))
+    try:
+        wanted_now(callee, program, frame, lambda refs: [compose(ref, payload_of) for ref in refs])
+    except ReplayDiverged as error:
+        return str(error)
+    return ""
+
+
+def wanted_now(
+    callee: BodyCallee,
+    program: Program,
+    frame: BodyFrame,
+    texts: Callable[[Sequence[Ref]], list[str]],
+) -> Wanted | None:
+    """What a body awaits by its code, begun again with its log; None where it ends.
+
+    ReplayDiverged where it doesn't fit its log, or awaits something else than what it is said to.
+    """
+    end, wanted = _end(callee, frame, heard_of(frame.log, texts), texts([frame.input])[0])
     if end.kind == MISFIT:
-        return end.payload
-    if not frame.awaited:
-        return ""
-    held = mount(program, frame.position, frame.awaited)
-    if wanted is not None and wanted.sign == held.sign:
-        return ""
-    found = f"it ends ({end.kind}): {end.payload:.200}" if wanted is None else wanted.side
-    return str(diverged(callee.name, frame.count, held.side, found))
+        raise ReplayDiverged(end.payload)
+    if frame.awaited:
+        held = mount(program, frame.position, frame.awaited)
+        if wanted is None or wanted.sign != held.sign:
+            found = f"it ends ({end.kind}): {end.payload:.200}" if wanted is None else wanted.side
+            raise diverged(callee.name, frame.count, held.side, found)
+    return wanted
 
 
 def _end(
@@ -97,8 +109,7 @@ def _end(
     first = frame.count - bool(frame.awaited) - len(heard)
     if not callee.inline:
         replay = Replay(callee, heard, first, frame.position)
-        end = replay(payload)
-        return end, replay.wanted
+        return replay(payload), replay.wanted
     try:
         live = Live(callee, callee.begin(payload), first)
     except ValueMismatch as error:
