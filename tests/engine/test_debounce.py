@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow import Status
+from everflow import Status, flow
 from everflow.errors import NoSuchRun, WrongArgument
 from everflow.store import Put
 from tests.engine.support import PATIENT, World, plus_one
@@ -26,6 +26,24 @@ def test_a_debounced_start_takes_the_last_input(world: World) -> None:
         assert [run.result(PATIENT) for run in runs] == [8, 8, 8]
         again = engine.start(work, 1, key="k", debounce=MINUTE)
         assert again.id != runs[0].id
+
+
+def test_the_last_start_counts_whole(world: World) -> None:
+    """Its labels, its priority and its place in a queue too; of the first the run's id is left."""
+    work = flow("f", plus_one, queue="own", registry=world.registry)
+    with world.engine() as engine:
+        for name in ("own", "other"):
+            engine.queues.declare(name)
+        more: Any = {"key": "k", "debounce": MINUTE}
+        first = engine.start(
+            work, 1, queue="other", lane="a", priority=5, labels={"by": "ann"}, **more
+        )
+        engine.start(work, 2, lane="b", labels={"for": "bob"}, **more)
+        world.clock.jump(61)
+        assert first.result(PATIENT) == 3
+        row = first.row()
+        assert (row.queue, row.lane, row.priority) == ("own", "b", 0)
+        assert row.labels == {"for": "bob"}
 
 
 def test_each_further_start_pushes_the_time_back(world: World) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from everflow import Engine, Run, RunQuery, Status, ask, suspend
+from everflow import Engine, Run, RunQuery, Status, ask, const, suspend
+from everflow.core.matching import Fit
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError, NoSuchQueue, WrongArgument
 from everflow.store import Put, RunRow
 from tests.engine.queued import CONFIG, HELD, REGISTRY
-from tests.engine.support import PATIENT, World, plus_one, step, until
+from tests.engine.support import PATIENT, World, plus_one, see_all, step
 
 MINUTE = timedelta(minutes=1)
 
@@ -113,52 +114,6 @@ def test_lanes_take_turns(world: World) -> None:
     assert "b" in meter.order[:2]
 
 
-def test_a_rate_holds_over_any_span(world: World) -> None:
-    """The next ones go on when the first admissions are so long ago."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        engine.queues.declare("q", rate=(2, MINUTE))
-        runs = [engine.start(work, n, queue="q") for n in range(5)]
-        for passed in (2, 4, 5):
-            waiting: list[Run[Any]] = []
-            while len(waiting) != 5 - passed:
-                waiting = [run for run in runs if run.row().admitted is None]
-                assert len(waiting) >= 5 - passed
-            world.clock.jump(61)
-        assert results(runs) == [1, 2, 3, 4, 5]
-
-
-def test_a_rate_of_a_lane_holds_that_lane_alone(world: World) -> None:
-    """The others pass it by; it goes on when its admissions are so long ago."""
-    work = world.flow("f", plus_one)
-    with world.engine() as engine:
-        engine.queues.declare("q", rate_per_lane=(2, MINUTE))
-        ann = [engine.start(work, n, queue="q", lane="ann") for n in range(4)]
-        bob = [engine.start(work, n, queue="q", lane="bob") for n in range(2)]
-        assert results([*ann[:2], *bob]) == [1, 2, 1, 2]
-        assert [run.row().admitted for run in ann[2:]] == [None, None]
-        world.clock.jump(61)
-        assert results(ann) == [1, 2, 3, 4]
-
-
-def test_rates_hold_over_two_engines_on_one_store(tmp_path: Path) -> None:
-    """In all and of a lane: each sees what the other admitted."""
-    world = World(tmp_path / "s.db")
-    work = world.flow("f", plus_one)
-    with world.engine() as one, world.engine() as two:
-        one.queues.declare("q", rate=(6, MINUTE), rate_per_lane=(2, MINUTE))
-        engines = (one, two)
-        runs = [
-            engines[n % 2].start(work, n, queue="q", lane=lane)
-            for n, lane in enumerate("aaaabbbbcccc")
-        ]
-        until(lambda: sum(run.row().admitted is not None for run in runs) == 6)
-        admitted = [run.row().lane for run in runs if run.row().admitted is not None]
-        assert sorted(admitted) == list("aabbcc")
-        world.clock.jump(61)
-        assert sorted(results(runs)) == list(range(1, 13))
-
-
 def test_a_waiting_run_can_be_cancelled(world: World) -> None:
     """It never has a place."""
     asks = world.flow("f", suspend("ok"))
@@ -202,6 +157,46 @@ def test_a_paused_queue_admits_nobody(world: World) -> None:
         store.write([Put(kind="pause", key="queue:q", body=None)], at=1)
         world.clock.jump(2)
         assert run.result(PATIENT) == 2
+
+
+def test_a_run_is_paused_while_it_waits(world: World) -> None:
+    """It takes no place from the others, and waits for its turn again once the pause is over."""
+    asks = world.flow("f", suspend("ok"))
+    with world.engine() as engine:
+        engine.queues.declare("one", limit=1)
+        first, second, third = (engine.start(asks, n, queue="one") for n in range(3))
+        assert first.wait(PATIENT) is Status.SUSPENDED
+        assert engine.pause(second, by="ann")
+        assert (second.status, second.row().reason) == (Status.PAUSED, "paused by ann")
+        engine.resume(first, "yes")
+        assert third.wait(PATIENT) is Status.SUSPENDED
+        engine.unpause(second)
+        assert (second.status, second.row().admitted) == (Status.QUEUED, None)
+        engine.pause(second)
+        engine.cancel(second)
+        assert second.wait(PATIENT) is Status.CANCELLED
+        assert engine.queues.view("one").placed == 1
+
+
+def test_an_upgrade_of_a_waiting_run_waits_with_it(world: World) -> None:
+    """The run goes on in the new shape once it has its place."""
+    world.flow("f", suspend("ok") >> see_all)
+    with outside(world) as flows:
+        flows.queues.declare("one", limit=1)
+        runs: list[Run[Any]] = [flows.start("f", n, queue="one") for n in (1, 2)]
+    first, second = runs
+    world.deploy()
+    world.flow("f", suspend("ok") >> see_all >> const("new"))
+    with world.engine() as engine:
+        assert engine.run(first.id).wait(PATIENT) is Status.SUSPENDED
+        (upgraded,) = engine.upgrade([second.id])
+        assert upgraded.fit is Fit.MOVES
+        assert engine.run(second.id).row().admitted is None
+        engine.resume(first.id, "yes")
+        assert engine.run(first.id).result(PATIENT) == "yes"
+        assert engine.run(second.id).wait(PATIENT) is Status.SUSPENDED
+        engine.resume(second.id, "yes")
+        assert engine.run(second.id).result(PATIENT) == "new"
 
 
 def test_a_start_with_a_key_is_one_run(world: World) -> None:

@@ -32,6 +32,7 @@ BIRTHS = (
 )
 STEPS = (
     Step(Status.QUEUED, Status.RUNNING, "a worker takes it"),
+    Step(Status.QUEUED, Status.PAUSED, "it is paused while it waits in a queue"),
     Step(Status.QUEUED, Status.CANCELLING, "a cancel is applied"),
     Step(Status.QUEUED, Status.HANDED_OFF, "a peer takes it over"),
     Step(Status.RUNNING, Status.SUSPENDED, "nothing goes on but questions"),

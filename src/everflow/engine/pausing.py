@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from everflow.engine.cell import Cell
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import change_of
-from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, UpgradeTo
+from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, UpgradeTo, pause_of
 
 __all__ = ["FIRST", "Pausing"]
 
@@ -131,7 +131,7 @@ class Pausing:
         row.due = None
         if wishes:
             who = next((by for by in wishes.values() if by), "")
-            row.status, row.reason = Status.PAUSED, f"paused by {who}" if who else "paused"
+            row.status, row.reason = Status.PAUSED, pause_of(who)
         else:
             status = cell.status()
             row.status = Status.QUEUED if status is Status.RUNNING else status

@@ -33,6 +33,8 @@ from everflow.store.judge import (
     judge_signal,
     judge_unpause,
     judge_upgrade,
+    pause_of,
+    set_aside,
 )
 from everflow.store.messages import (
     ORDERS,
@@ -130,6 +132,8 @@ __all__ = [
     "judge_unpause",
     "judge_upgrade",
     "kept_row",
+    "pause_of",
     "row_of_new",
     "sameness",
+    "set_aside",
 ]

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from everflow.core.status import Status
-from everflow.store.messages import SIGNALS, Answer, Early
+from everflow.store.messages import SIGNALS, Answer, Early, Pause, Unpause
 from everflow.store.rows import QuestionRow, RunRow, Verdict, answer_of
 
 _ENDED = {
@@ -102,6 +102,26 @@ def judge_unpause(run: RunRow | None) -> Verdict:
     if run.status is Status.BLOCKED and run.until == "operator":
         return Verdict.NOT_WAITING
     return Verdict.CANCELLED if run.cancel else _ENDED.get(run.status, Verdict.ACCEPTED)
+
+
+def pause_of(by: str) -> str:
+    """The reason of a run that somebody paused."""
+    return f"paused by {by}" if by else "paused"
+
+
+def set_aside(run: RunRow, message: Pause | Unpause) -> bool:
+    """Obey an accepted message about the pause of a run that waits in a queue, if it is that.
+
+    Nobody has such a run, so that its row is changed at once and nothing comes into its inbox: it
+    isn't admitted while it is paused, and waits again when the pause is over.
+    """
+    if not run.queue or run.admitted is not None:
+        return False
+    if run.status is Status.QUEUED and isinstance(message, Pause):
+        run.status, run.reason = Status.PAUSED, pause_of(message.by)
+    elif run.status is Status.PAUSED:
+        run.status, run.reason = Status.QUEUED, ""
+    return run.status in {Status.QUEUED, Status.PAUSED}
 
 
 def judge_signal(run: RunRow | None, *, heard: bool, waiting: int) -> Verdict:

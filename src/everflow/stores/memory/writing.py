@@ -48,9 +48,11 @@ from everflow.store import (
     kept_row,
     row_of_new,
     sameness,
+    set_aside,
 )
 from everflow.stores.memory.records import Records
 from everflow.stores.memory.tables import copied, locked
+from everflow.stores.memory.workers import waits
 
 Plain = Signal | ChildEnded | Cancel | Pause | Unpause  # judged by the run alone, or nearly
 
@@ -216,8 +218,8 @@ class Writing(Records):
         self._put(puts, at)
         for no in admit:
             run = self._runs.get(no)
-            if run is not None and run.queue and run.status not in OUTCOMES:
-                run.admitted = at if run.admitted is None else run.admitted
+            if run is not None and waits(run):
+                run.admitted = at
         self._deliver(letters)
         return [copied(self._runs[row.no]) for row in started]
 
@@ -267,7 +269,11 @@ class Writing(Records):
         if isinstance(message, UpgradeTo):
             return self._accept_upgrade(run, message)
         verdict = self._judge(run, message)
-        if verdict is Verdict.ACCEPTED:
+        if verdict is not Verdict.ACCEPTED or run is None:
+            return verdict
+        if isinstance(message, Pause | Unpause) and set_aside(run, message):
+            self._version += 1
+        else:
             self._take(message)
         return verdict
 

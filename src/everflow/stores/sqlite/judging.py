@@ -14,6 +14,7 @@ from everflow.store import (
     QuestionRow,
     RunRow,
     Signal,
+    Status,
     Unpause,
     UpgradeTo,
     Verdict,
@@ -26,6 +27,7 @@ from everflow.store import (
     judge_unpause,
     judge_upgrade,
     kept_row,
+    set_aside,
 )
 from everflow.stores.sqlite.desk import as_json
 
@@ -75,6 +77,7 @@ class Judge:
 
     def __init__(self, messages: Sequence[Message], judged: Sequence[Judged]) -> None:
         self.accepted: list[Message] = []
+        self.aside: dict[int, tuple[Status, RunRow]] = {}  # with the status of before
         self._early: list[Early] = []  # the accepted ones, as they were given
         self._runs = {run.no: run for run, *_ in judged if run is not None}
         self._heard: set[tuple[int, str, str]] = set()
@@ -106,9 +109,20 @@ class Judge:
             verdict = _BY_RUN[type(message)](run)
             if isinstance(message, Cancel) and verdict is Verdict.ACCEPTED and run is not None:
                 run.cancel = True
+            if verdict is Verdict.ACCEPTED and run is not None and self._set_aside(run, message):
+                return verdict
         if verdict is Verdict.ACCEPTED:
             self.accepted.append(message)
         return verdict
+
+    def _set_aside(self, run: RunRow, message: Message) -> bool:
+        before = run.status
+        if not isinstance(message, Pause | Unpause) or not set_aside(run, message):
+            return False
+        if run.status is not before:
+            first, _ = self.aside.get(run.no, (before, run))
+            self.aside[run.no] = first, run
+        return True
 
     def _judge_answer(self, run: RunRow | None, answer: Answer) -> Verdict:
         question = self._questions.get((answer.no, answer.tag), {}).get(answer.occurrence)
@@ -148,4 +162,5 @@ class Judge:
         tagged = [(m.no, m.tag, m.key) for m in self._early]
         kept = [(m.no, m.tag, m.key, m.at) for m in messages if isinstance(m, Early)]
         signals = [(m.no, m.name, m.key) for m in messages if isinstance(m, Signal)]
-        return tuple(map(as_json, (answers, cancels, inbox, tagged, kept, signals)))
+        aside = [(no, old, run.status, run.reason) for no, (old, run) in self.aside.items()]
+        return tuple(map(as_json, (answers, cancels, inbox, tagged, kept, signals, aside)))

@@ -105,7 +105,7 @@ class Writing(Desk):
             told = self._pen.write(_WRITE, (*values, _letters(letters), as_json(admit)))
         except Changed:
             return None
-        if _SOME_WERE_THERE in told or admit:
+        if _SOME_WERE_THERE in told or admit or letters:
             return self._started(starts)
         return _born(starts, nos, told)
 
@@ -122,7 +122,7 @@ class Writing(Desk):
         for _ in range(_TRIES):
             judge = Judge(messages, self._ask("judged", list[Judged], asked))
             verdicts = [judge(message) for message in messages]
-            if not judge.accepted:
+            if not (judge.accepted or judge.aside):
                 return verdicts
             try:
                 self._pen.write(_ACCEPT, judge.rows())

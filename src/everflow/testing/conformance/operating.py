@@ -173,6 +173,32 @@ class PauseRules(Hooks):
         assert store.accept([pause(row), unpause(row)]) == [Verdict.ACCEPTED] * 2
         assert inbox_of(store, row) == [pause(row), unpause(row)]
 
+    def test_a_run_that_waits_in_a_queue_is_paused_at_once(self, store: Store) -> None:
+        """Nobody has it, so nobody needs to be told; it isn't admitted before it waits again."""
+        row = begin(store, "a", queue="q")
+        assert store.accept([pause(row)]) == [Verdict.ACCEPTED]
+        paused = structs.replace(row, status=Status.PAUSED, reason="paused by ann")
+        store.write([], at=START, admit=[row.no])
+        assert (store.rows([row.no]), store.waiting()) == ([paused], [])
+        assert store.accept([pause(row), unpause(row), unpause(row)]) == [
+            Verdict.REPEATED,
+            Verdict.ACCEPTED,
+            Verdict.ACCEPTED,
+        ]
+        assert (store.rows([row.no]), inbox_of(store, row)) == ([row], [])
+        assert store.accept([pause(row), unpause(row), pause(row)]).count(Verdict.ACCEPTED) == 3
+        assert store.rows([row.no]) == [paused]
+
+    def test_a_run_with_a_place_is_told_of_its_pause(self, store: Store) -> None:
+        """By whoever runs it; and one that is blocked needs no place to be paused."""
+        scribe = Scribe(store)
+        row = begin(store, "a", queue="q", admitted=START)
+        other = begin(store, "b", queue="q", owner=scribe.id)
+        scribe.write(changes=[standing(other, Status.BLOCKED)])
+        store.accept([pause(row), pause(other)])
+        assert inbox_of(store, row) == [pause(row)]
+        assert inbox_of(store, other) == [pause(other)]
+
     @pytest.mark.parametrize("status", sorted(OUTCOMES))
     def test_an_ended_run_is_not_paused(self, store: Store, status: Status) -> None:
         """Each is told how it ended."""

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from everflow.core.queueing import Limits, Standing
-from everflow.store import OUTCOMES, LaneRow, Put, RunQuery, Status, Store
-from everflow.testing.conformance.base import START, Hooks, Scribe, begin, cancel, standing
+from everflow.store import OUTCOMES, Cancel, LaneRow, Letter, Put, RunQuery, Status, Store
+from everflow.testing.conformance.base import (
+    START,
+    Hooks,
+    Scribe,
+    begin,
+    cancel,
+    new_run,
+    standing,
+)
 
 
 def taken(store: Store, scribe: Scribe) -> list[str]:
@@ -69,6 +77,13 @@ class QueueRules(Hooks):
         assert store.write(guard, at=START, admit=[one.no]) == []
         assert store.write(guard, at=START, admit=[two.no]) is None
         assert [row.admitted for row in store.rows([one.no, two.no])] == [START, None]
+
+    def test_a_run_that_is_told_something_as_it_starts_bears_it(self, store: Store) -> None:
+        """What the write gives is the row as it is after all of it."""
+        letter = Letter(run="a", message=Cancel(no=0, at=START))
+        rows = store.write([], at=START, starts=[new_run("a", queue="q")], letters=[letter]) or []
+        assert [row.cancel for row in rows] == [True]
+        assert store.rows([rows[0].no]) == rows
 
     def test_runs_are_found_by_their_queue(self, store: Store) -> None:
         """And counted."""

@@ -20,6 +20,7 @@ from everflow.store import (
     Letter,
     Message,
     NewRun,
+    Pause,
     Put,
     QuestionClosed,
     QuestionOpened,
@@ -29,6 +30,7 @@ from everflow.store import (
     RunRow,
     Signal,
     Store,
+    Unpause,
 )
 from everflow.testing.differential.edits import entry
 
@@ -143,6 +145,8 @@ class Names:
         at: dict[str, Any] = {"no": self._no(run), "at": given["at"], "by": given["by"]}
         if kind == "cancel":
             return Cancel(**at)
+        if kind in {"pause", "unpause"}:
+            return Pause(**at) if kind == "pause" else Unpause(**at)
         if kind == "child":
             return ChildEnded(no=at["no"], at=at["at"], op="op", kind="result", payload="[1]")
         if kind == "signal":

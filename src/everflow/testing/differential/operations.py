@@ -243,6 +243,8 @@ def _due_records(random: Random) -> dict[str, Any]:
 
 def _message(random: Random) -> dict[str, Any]:
     kind = random.choice(("answer", "answer", "early", "cancel", "signal", "signal", "child"))
+    if _chance(random, 0.15):
+        kind = random.choice(("pause", "unpause"))
     given = _question(random) | {"kind": kind, "key": random.choice("ab"), "at": _at(random)}
     return given | {"payload": f"[{random.randrange(9)}]", "by": random.choice(("", "ann"))}
 

@@ -337,13 +337,12 @@ CREATE TEMP TRIGGER writing_given INSTEAD OF INSERT ON writing BEGIN
     UPDATE run SET admitted = NEW.at
     WHERE
         no IN (SELECT value FROM jsonb_each(NEW.admit))
-        AND queue <> '' AND admitted IS NULL
-        AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off');
+        AND queue <> '' AND admitted IS NULL AND status = 'queued';
     INSERT INTO letters (doc, worker) SELECT NEW.letters, 0 WHERE NEW.letters <> '[]';
 END;
 
-CREATE TEMP VIEW acceptance (answers, cancels, messages, tagged, kept, signals)
-AS SELECT '', '', '', '', '', '' WHERE 0;
+CREATE TEMP VIEW acceptance (answers, cancels, messages, tagged, kept, signals, aside)
+AS SELECT '', '', '', '', '', '', '' WHERE 0;
 
 -- What was judged by a look at the rows is written on condition that they still stand so.
 CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
@@ -357,6 +356,15 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
         )
         AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
     );
+
+    -- Pauses of runs that wait in a queue, and ends of these: (run, status before, status, reason).
+    UPDATE run SET status = given.value ->> 2, reason = given.value ->> 3
+    FROM jsonb_each(NEW.aside) AS given
+    WHERE
+        no = given.value ->> 0 AND status = given.value ->> 1
+        AND queue <> '' AND admitted IS NULL AND NOT cancel;
+    SELECT RAISE(ABORT, 'everflow:changed')
+    WHERE changes() <> json_array_length(NEW.aside);
 
     -- By tag: (run, tag, key). None is kept, and the key is new to the tag.
     SELECT RAISE(ABORT, 'everflow:changed')

@@ -67,4 +67,4 @@ SELECT '[' || coalesce(group_concat(
 FROM json_each(:places) AS asked
 
 -- name: accept
-INSERT INTO acceptance VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO acceptance VALUES (?, ?, ?, ?, ?, ?, ?)
