@@ -71,7 +71,7 @@ def test_runs_that_do_not_fit_stop_a_deploy(cli: Cli, told: Any, deploy: Any) ->
         "counts": {"cannot": 1},
         "fits": False,
     }
-    assert "no open runs" in cli("check", "--flow", "none", "--import", other).stderr
+    assert "no flow named 'none'" in cli("check", "--flow", "none", "--import", other).stderr
 
 
 def test_whole_reasons_are_shown_where_a_terminal_is_narrow(

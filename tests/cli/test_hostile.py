@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from everflow.cli.output import screens
 from everflow.engine.connect import connect
 from everflow.errors import NoSuchFlow
 from tests.cli.conftest import FLOWS, Cli, command, environment
@@ -64,13 +65,13 @@ def test_an_input_that_is_no_text_is_told(cli: Cli, monkeypatch: pytest.MonkeyPa
     assert "no file for a store" in cli("list").stderr
 
 
-def _ended(words: str, folder: Path) -> tuple[int, str]:
+def _ended(words: str, folder: Path, **beside: str) -> tuple[int, str]:
     """A real process under a shell: how it ended, and what it said."""
     program = " ".join(command())
     done = subprocess.run(
         ["bash", "-c", f"{program} {words}"],
         cwd=folder,
-        env=environment(),
+        env={**environment(), **beside},
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
@@ -83,6 +84,8 @@ def test_streams_that_are_closed_or_full_are_no_fault(folder: Path, told: Any) -
     """A reader that went away is no trouble, a full disk is told, a closed stream isn't missed."""
     told("start", f"{FLOWS}:greet", "x")
     assert _ended("list --json >&- <&-", folder) == (0, "")
+    code, said = _ended("status ü→", folder, PYTHONIOENCODING="ascii")
+    assert (code, "there is no run '\\xfc\\u2192'" in said) == (2, True)
     code, said = _ended("list --json >/dev/full", folder)
     assert (code, "No space left" in said, "Traceback" in said) == (4, True, False)
     read, write = os.pipe()
@@ -148,3 +151,54 @@ def test_times_of_a_backfill_stand_in_their_order(cli: Cli, told: Any) -> None:
         in cli("schedule", "backfill", "n", "40h", "16h", "--dry-run").stdout
     )
     assert cli("schedule", "trigger", "n", "--key", "").exit_code == 2
+
+
+def test_filters_that_mean_nothing_say_so(cli: Cli, told: Any) -> None:
+    """A slip in a name isn't taken for a deploy that fits, nor for many runs that are done."""
+    told("start", f"{FLOWS}:sure", "x")
+    for words in (("check",), ("upgrade", "--dry-run")):
+        result = cli(*words, "--import", FLOWS, "--flow", "cli.shure")
+        assert (result.exit_code, "no flow named" in result.stderr) == (2, True)
+    assert cli("check", "--import", FLOWS, "--flow", "cli.greet").exit_code == 0
+    assert "nobody" not in cli("upgrade", "--flow", "cli.sure", "--import", FLOWS).stderr
+    assert "no run matches" in cli("cancel", "--flow", "cli.shure", "--yes").stderr
+    assert told("cancel", "--flow", "cli.shure", "--yes") == []
+
+
+def test_a_store_is_made_only_where_one_is_meant(cli: Cli, folder: Path) -> None:
+    """Not in memory, where it is gone at once, and not for a name that no store knows."""
+    assert "gone as the command ends" in cli("list", "--store", ":memory:").stderr
+    assert "there is no store" in cli("start", "nobody", "x").stderr
+    assert not (folder / "everflow.db").exists()
+    cli("start", f"{FLOWS}:greet", "x")
+    assert "is no folder" in cli("backup", "nowhere/b.db").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--answer", "nope=1"), "asks no 'nope'"),
+        (("--answer", "sure=5"), "doesn't fit the question"),
+        (("--input", "5"), "expected str"),
+        (("--real", "nope"), "has no node 'nope'"),
+    ],
+    ids=str,
+)
+def test_a_simulation_of_what_cannot_be_is_refused(
+    cli: Cli, words: tuple[str, ...], said: str
+) -> None:
+    """Rather than told as a promise that broke, or left aside."""
+    result = cli("simulate", f"{FLOWS}:sure", "--seeds", "1", *words)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
+
+
+def test_what_is_to_be_copied_is_whole_where_a_terminal_is_narrow(
+    cli: Cli, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id that is cut names nothing."""
+    run = told("start", f"{FLOWS}:greet", "x")["id"]
+    for columns in ("1", "20", "0", "-5", "wide"):
+        monkeypatch.setenv("COLUMNS", columns)
+        screens.cache_clear()
+        assert run in cli("list").stdout
+    screens.cache_clear()

@@ -44,7 +44,7 @@ def test_a_flow_that_holds_is_counted(cli: Cli, told: Any) -> None:
     assert not Path("mailed").exists()
     assert not Path("everflow.db").exists()
     shown = cli("simulate", "stage.py:second", "--seed", "7").stdout
-    assert shown.startswith("1 lives with ")
+    assert shown.startswith("1 life with ")
     assert "no @invariant of its own" in shown
 
 

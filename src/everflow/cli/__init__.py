@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from io import TextIOWrapper
 
 __all__ = ["main"]
 
@@ -30,8 +31,15 @@ def main() -> None:
 
 
 def _open_all() -> None:
-    """Streams that whoever started this process had closed lead nowhere, rather than be None."""
+    """No stream is missing, and none refuses a character.
+
+    One that whoever started this process had closed leads nowhere, rather than be None; what a
+    terminal's encoding lacks is written out.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
             setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

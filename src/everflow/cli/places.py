@@ -14,7 +14,7 @@ from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
 from everflow.store.keys import Keys
 
-__all__ = ["all_runs", "connected", "encryption", "nobody_works", "shown_command"]
+__all__ = ["all_runs", "connected", "created", "encryption", "nobody_works", "shown_command"]
 
 PAGE = 1_000
 
@@ -28,6 +28,11 @@ def connected(here: Here) -> Connection:
             hint="name it with --store PATH; the first `everflow run` makes one",
         )
     return connect(here.store, config=here.config, encryption=encryption(here))
+
+
+def created(here: Here) -> Connection:
+    """A connection to the store, which is made where there is none."""
+    return connect(here.store, config=here.config, create=True, encryption=encryption(here))
 
 
 def encryption(here: Here) -> Keys | None:

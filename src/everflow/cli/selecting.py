@@ -91,6 +91,9 @@ def act(
 ) -> None:
     """Do it to many: ``look(dry=...)`` gives what becomes of each, ``done`` is the word for it."""
     meant = list(look(dry=True))
+    if not meant and not here.json:
+        notes().line("no run matches", "dim")
+        return
     if given["dry"] or not meant:
         _tell(here, meant, f"would be {done}")
         return

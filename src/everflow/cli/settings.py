@@ -57,6 +57,10 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
         raise ConfigurationError(
             f"{chosen!r} is no file for a store", hint="name a file: --store PATH/everflow.db"
         )
+    if chosen == ":memory:":
+        raise ConfigurationError(
+            "a store in memory would be gone as the command ends", hint="name a file: --store PATH"
+        )
     return Here(
         store=chosen,
         modules=(*declared, *modules),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice, product
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -14,9 +14,16 @@ from everflow.cli.loading import find_flow, provided
 from everflow.cli.options import leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
+from everflow.cli.words import many
+from everflow.core.definition import Definition
 from everflow.core.flow import Flow
 from everflow.core.node import Node
+from everflow.core.program import Program
 from everflow.core.registry import default_registry
+from everflow.core.schemas import check
+from everflow.core.values import encode
+from everflow.engine.inputs import input_readers
+from everflow.engine.taken import table_of
 from everflow.errors import CallerError
 from everflow.testing.simulator import Invariant, Report, Simulation, Subject
 from everflow.testing.simulator.guessing import guessed
@@ -39,6 +46,7 @@ class Wish(NamedTuple):
 def lead(here: Here, flow: str, wish: Wish, *, seeds: int, seed: int | None) -> None:
     """Lead a flow through its lives; one that breaks a claim ends the command."""
     found, modules = find_flow(flow, here)
+    _refuse_unknown(found, wish.real)
     subject = _subject(found, modules, wish)
     simulation = Simulation(
         [subject],
@@ -95,13 +103,48 @@ def _subject(
             )
         return subject
     given = [read_value(text)[0] for text in wish.inputs]
+    answers = _answers(wish.answers)
+    _refuse_unfitting(Definition(Program(found, name)), given, answers)
     return guessed(
         found,
         default_registry(),
         inputs=given,
-        answers=_answers(wish.answers),
+        answers=answers,
         invariants=invariants.values(),
     )
+
+
+def _refuse_unfitting(
+    definition: Definition, inputs: Sequence[Any], answers: Mapping[str, Sequence[Any]]
+) -> None:
+    """Refuse what no start and no question would take; a body's questions aren't known before."""
+    types = default_registry().types
+    for value, read in product(inputs, input_readers(definition, types)):
+        read(encode(value, types))
+    table = table_of(definition.body)
+    open_ended = any(site.flow.kind == "body" for site in definition.program.sites.values())
+    for tag, values in answers.items():
+        if f"#{tag}" not in table and not open_ended:
+            known = ", ".join(sorted(name[1:] for name in table if name[0] == "#")) or "none"
+            raise CallerError(f"the flow asks no {tag!r:.60}", hint=f"its tags are: {known}")
+        for value in values:
+            problem = check(value, table.get(tag) or {})
+            if problem is not None:
+                raise CallerError(f"the answer for {tag} doesn't fit the question: {problem}")
+
+
+def _refuse_unknown(found: Flow[Any, Any], real: tuple[str, ...]) -> None:
+    """Refuse names of nodes that the flow hasn't got; a body's aren't known before."""
+    program = Program(found, found.name_of_flow)
+    if any(site.flow.kind == "body" for site in program.sites.values()):
+        return
+    names = {node.name for node in Definition(program).nodes}
+    known = names | {name.rpartition(":")[2] for name in names} | {"all"}
+    for name in real:
+        if name not in known:
+            raise CallerError(
+                f"the flow has no node {name!r:.60}", hint=f"it has: {', '.join(sorted(names))}"
+            )
 
 
 def _answers(pairs: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -119,8 +162,9 @@ def _tell_held(here: Here, subject: Subject, sums: Counter[str]) -> None:
         emit({"held": True, **sums})
         return
     screen().line(
-        f"{sums['lives']} lives with {sums['deaths']} deaths and {sums['troubles']} failures of the"
-        f" store: {sums['runs']} runs, {sums['effects']} nodes run, {sums['repeats']} of them again"
+        f"{many(sums['lives'], 'life', 'lives')} with {many(sums['deaths'], 'death')} and"
+        f" {many(sums['troubles'], 'failure')} of the store: {many(sums['runs'], 'run')},"
+        f" {many(sums['effects'], 'node')} run, {sums['repeats']:,} of them again"
     )
     count = len(subject.invariants)
     own = f" and {count} of yours" if count else "; the module has no @invariant of its own"

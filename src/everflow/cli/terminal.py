@@ -34,6 +34,8 @@ STYLES = {
     "queued": "blue",
     "cancelling": "red",
 }
+LONGEST_NAME = 32  # characters that a first column has even where the terminal is narrow
+NARROWEST = 40  # columns; below that a terminal breaks the lines
 WIDE = 160  # columns, where nobody looks at a terminal
 
 
@@ -47,14 +49,15 @@ class Screen:
     """A place to show things. What it is given are texts, never markup."""
 
     def __init__(self, *, error: bool) -> None:
-        width = None if "COLUMNS" in os.environ else WIDE
         probe = Console(stderr=error)
+        followed = probe.is_terminal or "COLUMNS" in os.environ
+        width = None if followed else WIDE
         self.console = _Console(
             stderr=error,
             markup=False,
             emoji=False,
             highlight=False,
-            width=None if probe.is_terminal else width,
+            width=NARROWEST if followed and probe.width < NARROWEST else width,
         )
 
     @property
@@ -84,7 +87,10 @@ class Screen:
                 self.line(f"{'':>{width}}  {line}")
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table; columns keep their words whole but for the last one."""
+        """A table; columns keep their words whole but for the last one.
+
+        However narrow it is, the first one is whole, as it has the names that are to be copied.
+        """
         self.console.print(table_of(heads, rows))
 
     def trouble(self, error: EverflowError) -> None:
@@ -187,9 +193,12 @@ class Board:
 def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table; columns keep their words whole but for the last one."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    shown = [list(row) for row in rows]
     for number, head in enumerate(heads):
         last = number == len(heads) - 1
-        table.add_column(head, no_wrap=not last, overflow="fold")
-    for row in rows:
+        widest = max((len(plain(row[0])) for row in shown), default=0)
+        whole = None if number or last else min(widest, LONGEST_NAME)
+        table.add_column(head, no_wrap=not last, overflow="fold", min_width=whole)
+    for row in shown:
         table.add_row(*(Text(plain(cell), style=STYLES.get(cell, "")) for cell in row))
     return table

@@ -72,9 +72,9 @@ def one_line(value: Any, most: int = 100) -> str:
     return clipped(plain(json.dumps(value, ensure_ascii=False)), most)
 
 
-def many(count: int, one: str) -> str:
+def many(count: int, one: str, more: str = "") -> str:
     """A number of things: ``1 run``, ``2,000 runs``."""
-    return f"1 {one}" if count == 1 else f"{count:,} {one}s"
+    return f"1 {one}" if count == 1 else f"{count:,} {more or f'{one}s'}"
 
 
 def pretty(value: Any) -> str:

@@ -110,7 +110,7 @@ class Matching:
         while pairs:
             old, new, labelled = pairs.pop()
             if old.flow.kind != new.flow.kind:
-                why = f"it was a {old.flow.kind} and is a {new.flow.kind} now"
+                why = f"it was {_a(old.flow.kind)} and is {_a(new.flow.kind)} now"
             else:
                 why = new.flow.succeeds(old.flow, labelled=labelled)
             if why:
@@ -315,6 +315,10 @@ def _copied(frame: AnyFrame) -> AnyFrame:
         if isinstance(value := getattr(frame, name), dict)
     }
     return msgspec.structs.replace(frame, **tables)
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _tags(program: Program) -> set[str]:

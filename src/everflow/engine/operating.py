@@ -287,9 +287,14 @@ class Operator(Keeper):
         key = pause_key(flow=flow, queue=queue)
         if queue:
             self.queues.view(queue)
-        elif not self.store.runs(RunQuery(flow=flow, limit=1)):
-            known_flow(self.store, flow, self.registry.flows)
+        else:
+            self.require_flow(flow)
         return key
+
+    def require_flow(self, name: str) -> None:
+        """Raise NoSuchFlow for a name that is neither known here nor ever was in this store."""
+        if not self.store.runs(RunQuery(flow=name, limit=1)):
+            known_flow(self.store, name, self.registry.flows)
 
     def paused(self) -> list[str]:
         """The flows and queues that are paused, as "flow:NAME" and "queue:NAME"."""

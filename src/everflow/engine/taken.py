@@ -9,7 +9,7 @@ import msgspec
 from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.store import QuestionRow, Store
 
-__all__ = ["Taken"]
+__all__ = ["Taken", "table_of"]
 
 
 class Taken:
@@ -33,16 +33,21 @@ class Taken:
         """Schemas by position, by tag and by "!" and a signal's name; "#tag" for each tag."""
         known = self._tables.get(definition)
         if known is None:
-            known = {}
-            body = msgspec.json.decode(self._store.definition(definition) or '{"rows":[]}')
-            for position, kind, shape, settings, _ in body["rows"]:
-                if kind == "saga":
-                    known[position] = known[UNDO_TAG] = UNDO_ANSWERS
-                elif kind == "receive":
-                    known[f"!{shape['name']}"] = settings.get("schema")
-                elif kind in {"ask", "suspend"}:
-                    schema = settings.get("schema")
-                    known[position] = known[shape["tag"]] = schema
-                    known["#" + shape["tag"]] = True
+            known = table_of(self._store.definition(definition) or '{"rows":[]}')
             self._tables[definition] = known
         return known
+
+
+def table_of(body: str) -> dict[str, Any]:
+    """The same, of a definition's text."""
+    known: dict[str, Any] = {}
+    for position, kind, shape, settings, _ in msgspec.json.decode(body)["rows"]:
+        if kind == "saga":
+            known[position] = known[UNDO_TAG] = UNDO_ANSWERS
+        elif kind == "receive":
+            known[f"!{shape['name']}"] = settings.get("schema")
+        elif kind in {"ask", "suspend"}:
+            schema = settings.get("schema")
+            known[position] = known[shape["tag"]] = schema
+            known["#" + shape["tag"]] = True
+    return known

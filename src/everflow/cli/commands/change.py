@@ -61,6 +61,11 @@ class _Tally:
         return {str(fit): counts[fit] for fit in Fit if counts[fit]}
 
     @property
+    def moves(self) -> bool:
+        """Whether there is something to be moved."""
+        return any(group[1] is Fit.MOVES for group in self._groups)
+
+    @property
     def fits(self) -> bool:
         """Whether every run goes on with this code, or can be moved to it."""
         return all(group[1] in FITS for group in self._groups)
@@ -115,6 +120,8 @@ def check(here: Here, *, flow: str | None) -> None:
     load_all(here)
     tally = _Tally(here)
     with connected(here) as flows:
+        if flow is not None:
+            flows.client.require_flow(flow)
         tally.add(Upgrader(flows.client).check(flow))
     tally.show()
     if not tally.fits:
@@ -150,13 +157,15 @@ def upgrade(here: Here, *, by: str | None, **given: Any) -> None:
     load_all(here)
     tally = _Tally(here)
     with connected(here) as flows:
+        if given["flow"] is not None:
+            flows.client.require_flow(given["flow"])
         asked = Upgrader(flows.client).upgrade(
             runs or None, flow=given["flow"], to=given["to"], by=by or user_name(), dry=given["dry"]
         )
         tally.add(asked)
         idle = nobody_works(flows)
     tally.show()
-    if idle and not (given["dry"] or here.json):
+    if idle and tally.moves and not (given["dry"] or here.json):
         notes().line("no worker is running: the next one moves them", "dim")
     if not tally.fits:
         leave(Exit.FLOW)

@@ -12,11 +12,11 @@ from everflow.cli.exits import Exit
 from everflow.cli.inputs import labels
 from everflow.cli.options import as_time, command, leave
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import all_runs, connected, encryption
+from everflow.cli.places import all_runs, connected, created
 from everflow.cli.settings import Here
 from everflow.cli.version import version
 from everflow.cli.words import many
-from everflow.engine.connect import Connection, connect
+from everflow.engine.connect import Connection
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
 from everflow.stores.layer import as_kept
@@ -116,7 +116,7 @@ def import_(here: Here, *, file: str, adopt: bool, replace: bool) -> None:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}") from error
     with (
         source,
-        connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows,
+        created(here) as flows,
     ):
         report = flows.client.import_runs(source, replace=replace, adopt=adopt)
     _told(here, report)

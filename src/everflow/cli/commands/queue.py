@@ -10,11 +10,10 @@ import click
 from everflow.cli.inputs import seconds
 from everflow.cli.options import command
 from everflow.cli.output import emit, screen
-from everflow.cli.places import connected
+from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
 from everflow.core.drawing.words import span
 from everflow.core.queueing import Limits
-from everflow.engine.connect import connect
 from everflow.engine.queues import Queues, QueueView
 from everflow.errors import CallerError
 
@@ -70,7 +69,7 @@ def queue(here: Here, *, what: str, name: str | None, **limits: Any) -> None:
         raise CallerError(f"queue {what} takes {'no' if what == 'list' else 'a'} NAME")
     if what != "set" and any(limit is not None for limit in limits.values()):
         raise CallerError("limits are for queue set")
-    opened = connect(here.store, config=here.config, create=True) if what == "set" else None
+    opened = created(here) if what == "set" else None
     with opened or connected(here) as flows:
         _do(flows.queues, what, name or "", limits)
         views = [] if what == "remove" else flows.queues.views(name)

@@ -12,14 +12,13 @@ from everflow.cli.loading import find_flow, provided, to_start
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_outcome, paint_questions
-from everflow.cli.places import connected, encryption, shown_command
+from everflow.cli.places import connected, created, encryption, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import outcome_view, plain_value, question_view, run_view
 from everflow.cli.watching import Watch, rest
 from everflow.core.refs import Stored
 from everflow.core.registry import default_registry
 from everflow.core.values import encode
-from everflow.engine.connect import connect
 from everflow.engine.facade import Engine
 from everflow.engine.runs import payload_of
 from everflow.errors import EverflowError
@@ -132,7 +131,8 @@ def start(
         where["queue"] = None
     found = to_start(flow, here)
     given, _ = read_value(value)
-    with connect(here.store, config=here.config, create=True, encryption=encryption(here)) as flows:
+    # A name alone is known to a store or not at all: none is made for it.
+    with connected(here) if isinstance(found, str) else created(here) as flows:
         with input_given(value):
             row = flows.start(found, given, key=key, labels=labels(pairs), **where).row()
         other = key is not None and _has_other_input(flows.store, row, given)

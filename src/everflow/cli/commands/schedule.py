@@ -12,11 +12,10 @@ from everflow.cli.inputs import input_given, labels, read_value, seconds, user_n
 from everflow.cli.loading import find_flow, is_flow_name
 from everflow.cli.options import Group, as_length, as_time, command
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import connected, nobody_works, shown_command
+from everflow.cli.places import connected, created, nobody_works, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.views import plain_value, run_view, schedule_view
 from everflow.cli.words import instant, many, shell_quoted
-from everflow.engine.connect import connect
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.engine.schedules.pattern import micros_of, moment_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Standing
@@ -173,7 +172,7 @@ def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **giv
         instant=given["instant"],
         **_settings(given),
     )
-    with connect(here.store, config=here.config, create=True) as flows:
+    with created(here) as flows:
         with input_given(value):
             row = flows.schedules.add(made, replace=given["replace"])
         waits = nobody_works(flows)

@@ -34,6 +34,8 @@ class Backup(Desk):
         path = Path(os.path.realpath(place))
         if path.exists():
             raise StoreError(f"{path} is there already.", hint="name a place that isn't there")
+        if not path.parent.is_dir():
+            raise StoreError(f"{path.parent} is no folder.", hint="make it first")
         new = path.with_name(f".{path.name}.{secrets.token_hex(6)}.new")
         beside = [new.with_name(f"{new.name}{end}") for end in ("-wal", "-shm", "-journal")]
         with in_words(self._name):
