@@ -27,7 +27,7 @@ def test_results_are_listed_shown_checked_and_deleted(cli: Cli, told: Any, folde
         store.write([Put(kind="cache", key=key, body="{}")], at=1)
         checked = cli("cache", "verify")
         assert checked.exit_code == 1
-        assert "1 results checked, 1 wrong" in checked.stdout
+        assert "1 result checked, 1 wrong" in checked.stdout
         assert told("cache", "prune", "--older", "1d") == {"pruned": 1}
     assert "nothing is cached" in cli("cache", "list").stderr
     assert "0 results" in cli("cache", "show", "x").stderr
