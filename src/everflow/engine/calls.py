@@ -17,6 +17,7 @@ from everflow.core.faults import encode_error
 from everflow.core.ops import CallOp
 from everflow.core.state import Done, Failed
 from everflow.engine.cell import Cell
+from everflow.engine.errands import ERRAND, errand_put, stop_put
 from everflow.engine.loader import Definitions
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Ending
@@ -79,6 +80,9 @@ class Calls:
     def _call(self, draft: Draft, cell: Cell, op: CallOp) -> None:
         recorder, machine = self._parts.recorder, cell.machine
         child = child_run(machine.run, machine.state.generation, op.id)
+        if op.peer:
+            self._send_out(draft, cell, op, child)
+            return
         started = op.id in cell.called
         if not started and not (op.detached and op.stopping):
             started = self._start(draft, cell, op, child)
@@ -138,6 +142,20 @@ class Calls:
                 break
             row = self._parts.store.find(row.parent) if row.parent else None
         return row is not None and row.queue == queue
+
+    def _send_out(self, draft: Draft, cell: Cell, op: CallOp, child: str) -> None:
+        """Have a peer asked, or told to stop; once, however often the run is taken up."""
+        recorder, now = self._parts.recorder, self._parts.recorder.now
+        known = op.id in cell.called or bool(self._parts.store.records(ERRAND, keys=[child]))
+        if not known and op.stopping:
+            recorder.record(cell, Kind.CHILD, op.id, note="cancelled")
+        elif not known:
+            payload = cell.payload(op.input, self._fetch)
+            depth, run = cell.machine.state.depth + 1, cell.machine.run
+            draft.puts.append(errand_put(child, run, op, payload, at=now, depth=depth))
+            cell.called.add(op.id)
+        elif op.stopping:
+            draft.puts.append(stop_put(child, at=now))
 
     def _lack(self, cell: Cell, op: CallOp) -> None:
         self._lacking[cell.no] = op.flow

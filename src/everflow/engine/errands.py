@@ -1,0 +1,65 @@
+"""Errands: what a run asks of other servers, written down for whoever carries it there.
+
+The engine knows no peers. A call of one is a record that rides in the batch of the entry that
+opened it, due at once; whoever carries errands moves it on, and tells the run by a message as a
+child's end is told. A wish to stop is a record of its own, since the other one may be in use.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from everflow.core.ops import CallOp
+from everflow.store import Put
+
+__all__ = ["ERRAND", "STOP", "Errand", "errand_put", "read_errand", "stop_put"]
+
+ERRAND, STOP = "errand", "errand-stop"  # kinds of records, both by the id of the run that is asked
+
+
+class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is asked: ``peer`` is to run ``function`` on ``input``, and ``run`` waits at ``op``.
+
+    ``at`` is when it was asked and ``patience`` how long the peer has to accept it, in
+    microseconds; ``depth`` counts the runs that wait for one another. The rest is for the carrier:
+    how many ``tries`` there were since something was heard, ``accepted`` when the peer took it,
+    ``told`` when the run was told the end, and ``trouble``, the last that went wrong.
+    """
+
+    peer: str
+    function: str
+    input: msgspec.Raw
+    run: str
+    op: str
+    at: int
+    patience: int
+    depth: int = 1
+    tries: int = 0
+    accepted: int | None = None
+    told: int | None = None
+    trouble: str = ""
+
+
+def errand_put(child: str, run: str, op: CallOp, payload: str, *, at: int, depth: int) -> Put:
+    """The record for a call that was just opened."""
+    errand = Errand(
+        peer=op.peer,
+        function=op.flow,
+        input=msgspec.Raw(payload.encode()),
+        run=run,
+        op=op.id,
+        at=at,
+        patience=op.patience,
+        depth=depth,
+    )
+    return Put(kind=ERRAND, key=child, body=msgspec.json.encode(errand).decode(), due=at)
+
+
+def stop_put(child: str, *, at: int) -> Put:
+    """The record of the wish that it ends."""
+    return Put(kind=STOP, key=child, body="{}", due=at)
+
+
+def read_errand(body: str) -> Errand:
+    """The errand that a record holds. ``msgspec.DecodeError`` for anything else."""
+    return msgspec.json.decode(body, type=Errand)
