@@ -8,7 +8,11 @@ from rich.console import Console
 
 from everflow.cli import output
 from everflow.cli.terminal import Board, Screen
+from everflow.cli.watching import Watch
 from everflow.errors import CallerError
+from everflow.store.rows import row_of_new
+from everflow.stores.memory import MemoryStore
+from everflow.testing.conformance.base import new_run
 from tests.cli.conftest import FLOWS, Cli
 
 
@@ -37,6 +41,21 @@ def test_a_node_that_tells_how_far_it_is_has_a_bar(cli: Cli) -> None:
     result = cli("run", f"{FLOWS}:counted", "you")
     assert "half [bold]way" in result.stderr
     assert '"you"' in result.stdout
+
+
+@pytest.mark.usefixtures("looking_on")
+def test_what_a_node_tells_before_its_run_is_known_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A node may begin before who started its run has heard of that."""
+    run = row_of_new(new_run("one"), 1)
+    with Watch(enabled=True) as watch:
+        watch.progress("another", "./0", 0.5, "of no concern")
+        watch.progress(run.id, "./0", 0.5, "early words")
+        watch.begin(MemoryStore(), run)
+    shown = capsys.readouterr().err
+    assert "early words" in shown
+    assert "of no concern" not in shown
 
 
 @pytest.mark.usefixtures("looking_on")

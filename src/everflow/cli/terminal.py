@@ -136,6 +136,7 @@ class Steps:
             transient=True,
         )
         self._known: dict[str, TaskID] = {}
+        self._drawn: set[str] = set()  # the positions whose first words were shown
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -149,17 +150,25 @@ class Steps:
         self._bars.console.print(Text(plain(text), style=style), soft_wrap=True)
 
     def at(self, position: str, fraction: float, words: str) -> None:
-        """How far a node is; a fraction below 0 says only that it lives."""
+        """How far a node is; a fraction below 0 says only that it lives.
+
+        Its first words are drawn at once, so that a node that ends soon is seen too.
+        """
         known = self._known.get(position)
         if known is None:
             known = self._bars.add_task(plain(position), total=None, words="")
             self._known[position] = known
         if fraction >= 0:
-            self._bars.update(known, total=1.0, completed=fraction, words=plain(words))
+            fresh = position not in self._drawn
+            self._drawn.add(position)
+            self._bars.update(
+                known, total=1.0, completed=fraction, words=plain(words), refresh=fresh
+            )
 
     def ended(self, position: str) -> None:
         """A node is through."""
         known = self._known.pop(position, None)
+        self._drawn.discard(position)
         if known is not None:
             self._bars.remove_task(known)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,6 +44,8 @@ class Watch:
         self._store: Store | None = None
         self._row: RunRow | None = None
         self._seen = 0
+        self._early: list[tuple[str, str, float, str]] = []  # told before it is known which run
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         if self._steps is not None:
@@ -60,11 +63,21 @@ class Watch:
 
     def begin(self, store: Store, row: RunRow) -> None:
         """Watch that run."""
-        self._store, self._row = store, row
+        with self._lock:
+            self._store, self._row = store, row
+            early, self._early = self._early, []
+        for heard in early:
+            self.progress(*heard)
 
     def progress(self, run: str, position: str, fraction: float, message: str) -> None:
         """Hear how far a node is; any thread may call."""
-        if self._steps is not None and self._row is not None and run == self._row.id:
+        if self._steps is None:
+            return
+        with self._lock:
+            if self._row is None:
+                self._early.append((run, position, fraction, message))
+                return
+        if run == self._row.id:
             self._steps.at(position, fraction, message)
 
     def look(self) -> None:
