@@ -39,25 +39,33 @@ def _equal_or_refused(value: Any) -> None:
     assert encode(decode(payload, TYPES), TYPES) == payload
 
 
-@settings(max_examples=12_000)
-@given(hashable_scalars)
-def test_scalars_come_back_equal_or_are_refused(value: Any) -> None:
+def some(values: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[Any]]:
+    """So many in one example: to begin an example costs more than most values do."""
+    return st.lists(values, min_size=count, max_size=count)
+
+
+@settings(max_examples=1200)
+@given(some(hashable_scalars, 10))
+def test_scalars_come_back_equal_or_are_refused(values: list[Any]) -> None:
     """12,000 scalars of every kind, the edges of each among them."""
-    _equal_or_refused(value)
+    for value in values:
+        _equal_or_refused(value)
 
 
-@settings(max_examples=4000)
-@given(plain_values)
-def test_json_comes_back_equal_or_is_refused(value: Any) -> None:
+@settings(max_examples=1000)
+@given(some(plain_values, 4))
+def test_json_comes_back_equal_or_is_refused(values: list[Any]) -> None:
     """4,000 values of JSON types alone, which take the quick way."""
-    _equal_or_refused(value)
+    for value in values:
+        _equal_or_refused(value)
 
 
-@settings(max_examples=4000)
-@given(all_values)
-def test_values_come_back_equal_or_are_refused(value: Any) -> None:
+@settings(max_examples=1000)
+@given(some(all_values, 4))
+def test_values_come_back_equal_or_are_refused(values: list[Any]) -> None:
     """4,000 values of all kinds, nested in each other."""
-    _equal_or_refused(value)
+    for value in values:
+        _equal_or_refused(value)
 
 
 @pytest.mark.slow
