@@ -11,7 +11,7 @@ import pytest
 
 from bench.goals import Goal, judge
 from bench.table import drawn, number
-from bench.workloads import WORKLOADS
+from tests.engine.support import run_python
 
 
 def bench(*args: str) -> subprocess.CompletedProcess[str]:
@@ -40,13 +40,26 @@ def test_figures_come_as_json_too() -> None:
     assert told["rows"][0]["goal"]["unit"] == "nodes/s"
 
 
+WORKLOADS = """
+import json
+from bench.workloads import WORKLOADS
+print(json.dumps([(name, len(w.goals), w.measure.__doc__) for name, w in WORKLOADS.items()]))
+"""
+
+
 def test_every_workload_has_a_goal_and_is_described() -> None:
-    """A figure that nobody judges is measured for nothing; README.md names each workload."""
+    """A figure that nobody judges is measured for nothing; README.md names each workload.
+
+    They are imported elsewhere: every engine that is opened writes down what all flows are, and
+    some of the benchmarks' have thousands of parts.
+    """
     readme = (Path(__file__).parents[2] / "bench" / "README.md").read_text(encoding="utf-8")
-    for name, workload in WORKLOADS.items():
-        assert workload.goals, name
+    workloads = json.loads(run_python(WORKLOADS).stdout)
+    assert workloads
+    for name, goals, described in workloads:
+        assert goals, name
         assert f"`{name}`" in readme, name
-        assert workload.measure.__doc__, name
+        assert described, name
 
 
 @pytest.mark.parametrize(
