@@ -128,6 +128,8 @@ _EXTRAS = {
     "src/everflow/testing/": {"pytest", "hypothesis"},
     "src/everflow/core/": {"pydantic"},
     "src/everflow/engine/schedules/": {"cronsim"},
+    "src/everflow/net/": {"cryptography", "http_message_signatures", "http_sf"}
+    | {"httpcore2", "httpx2"},
     "src/everflow/stores/sealed/": {"cryptography"},
 }
 

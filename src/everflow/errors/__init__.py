@@ -73,6 +73,16 @@ from everflow.errors.flow import (
     WaitForMisplaced,
     WrongArgument,
 )
+from everflow.errors.outside import (
+    AddressRefused,
+    BadKey,
+    BadReply,
+    OutsideError,
+    SignatureRefused,
+    TooLarge,
+    TooSlow,
+    Unreachable,
+)
 from everflow.errors.peer import (
     RemoteError,
     RemoteFailed,
@@ -93,9 +103,12 @@ from everflow.errors.store import (
 )
 
 __all__ = [
+    "AddressRefused",
     "AlreadyDone",
     "AmbiguousAnswer",
     "AnswerRefused",
+    "BadKey",
+    "BadReply",
     "BadSchedule",
     "BodyContinued",
     "BodyMisuse",
@@ -133,6 +146,7 @@ __all__ = [
     "NotRetryable",
     "NotWaiting",
     "OutOfReach",
+    "OutsideError",
     "ProcessDied",
     "RemoteError",
     "RemoteFailed",
@@ -145,6 +159,7 @@ __all__ = [
     "RunCancelled",
     "RunErased",
     "RunFailed",
+    "SignatureRefused",
     "StepFailed",
     "StillRunning",
     "StoreDamaged",
@@ -155,11 +170,14 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "SuspensionSwallowed",
+    "TooLarge",
     "TooManyQuestions",
     "TooManySignals",
+    "TooSlow",
     "UnhandledFailure",
     "UnknownFrame",
     "UnnamedLeaf",
+    "Unreachable",
     "UnresolvedName",
     "ValueMismatch",
     "ValueRefused",
