@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from everflow.core.algebra import ask, suspend
-from everflow.core.combine.choice import branch, loop
+from everflow.core.combine.choice import branch, choose, loop
 from everflow.core.combine.control import retry, timeout, try_catch
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.sequence import identity, sequence
@@ -263,3 +263,17 @@ def test_an_escalation_leaves_the_question_open() -> None:
     assert Driver(flow).start("draft").answer("ok", value=True).value() == ("draft", True)
     with pytest.raises(WrongArgument, match="escalation"):
         ask("ok", bool, escalate=second)
+
+
+def test_a_flow_may_say_that_an_answer_that_failed_is_asked_for_anew() -> None:
+    """By retry around both: the next occurrence, and what was before isn't run again (B050)."""
+    driver = Driver(sequence(first, retry(5, sequence(suspend("how"), second)))).start(1)
+    driver.result("first", "A").answer("how", "bad").error("second")
+    (question,) = driver.restart().questions()
+    assert (question.tag, question.occurrence) == ("how", 2)
+    assert driver.input(question.id) == "A"
+    driver.answer("how", "good")
+    assert [op.id for op in driver.nodes()] == ["./1!2/body/1"]
+    assert driver.result("second", "B").value() == "B"
+    unmatched = Driver(retry(2, choose(suspend("how"), {"a": first}))).start(1).answer("how", "b")
+    assert [op.occurrence for op in unmatched.questions()] == [2]
