@@ -8,16 +8,32 @@ from everflow import (
     Registry,
     StepFailed,
     ask,
+    branch,
     continue_with,
     flow,
+    it,
+    loop,
     parallel,
     perform,
     retry,
+    sequence,
     sleep,
     step,
+    try_catch,
 )
-from everflow.testing.simulator import Simulation, Subject
-from everflow.testing.simulator.nodes import away, broken, more, shaky, thrice, up
+from everflow.testing.simulator import Simulation, Subject, simulate_every_write
+from everflow.testing.simulator.nodes import (
+    away,
+    broken,
+    enough,
+    more,
+    odd,
+    rescue,
+    shaky,
+    thrice,
+    up,
+)
+from everflow.testing.twins import play, twin_of
 
 KIT = Registry()
 ENOUGH = 40
@@ -51,6 +67,23 @@ def plain(x: int) -> int:
     x = perform(step(thrice, x))
     x += perform(ask("ok", int, value=x))
     return perform(step(away, x))
+
+
+DECIDES = sequence(
+    try_catch(broken, rescue),
+    parallel(retry(3, shaky), sequence(up, thrice)),
+    it[0],
+    branch(odd, more, up),
+    loop(thrice, until=enough),
+)
+played = flow("simulated twin", registry=KIT)(play)
+
+
+def test_a_twin_lives_through_every_write() -> None:
+    """What a flow of combinators does, done by awaiting, over each death and lie (B044)."""
+    reports = simulate_every_write([Subject(played, [twin_of(DECIDES, 1)])], registry=KIT)
+    assert [report.untrue for report in reports] == [None] * len(reports)
+    assert len(reports) > SEEDS
 
 
 @pytest.mark.parametrize("body", [line, asks, plain], ids=["line", "asks", "plain"])

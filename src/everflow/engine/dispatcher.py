@@ -153,8 +153,9 @@ class Dispatcher:
 
     def _make(self, flow: Any) -> Callee:
         if isinstance(flow, Node) and flow.fn is None:  # what a body awaits is known by name
-            name = flow.name
-            known = self.stand_ins.get(name) or self._registry.awaited(name)
+            known = self.stand_ins.get(flow.name)
+            if known is None:
+                known = self._registry.awaited(flow.name)
             require_node(known, self.given)
             flow = flow.bound_to(known)
         limit = self._config.value_limit
