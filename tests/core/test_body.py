@@ -8,9 +8,10 @@ import pytest
 from everflow import NodeRun, Registry, flow, loop, node, parallel, step
 from everflow.core import advancing
 from everflow.core.algebra import fail, suspend
-from everflow.core.combine.body import ADVANCE, Ambient, body_of
+from everflow.core.combine.body import ADVANCE, DEEPEST, Ambient, body_of
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import sequence
+from everflow.core.frames import BodyFrame
 from everflow.core.journal import restore, snapshot
 from everflow.core.mounting import MOST_MOUNTS, mount
 from everflow.core.ops import ROOT
@@ -62,6 +63,18 @@ def test_a_snapshot_between_two_awaits_is_restored() -> None:
     """Nothing is mounted while the body itself is advanced."""
     driver = Driver(body_of(talk)).start(1)
     assert restore(driver.program, snapshot(driver.machine)) == driver.machine.state
+
+
+def test_bodies_await_one_another_to_a_stated_depth() -> None:
+    """A recursion without end is an error, long before it fills the memory."""
+    driver = Driver(sequence(body_of(talk))).start(1)
+    for depth in range(DEEPEST):
+        (op,) = driver.nodes()
+        driver.awaits(op.id, step(body_of(talk), depth))
+    (op,) = driver.nodes()
+    frame = driver.machine.state.frames[op.parent]
+    assert isinstance(frame, BodyFrame)
+    assert [logged.error and logged.error.code for logged in frame.log] == ["body_too_deep"]
 
 
 def test_a_cancel_between_two_awaits_stops_the_body() -> None:

@@ -313,3 +313,26 @@ def test_a_body_that_awaits_while_it_is_closed_is_named(caplog: pytest.LogCaptur
         h.jump(seconds=61)
         assert h.start(1).status is Status.WAITING
     assert "awaits in a `finally` or `except` while it is closed" in caplog.text
+
+
+async def nap() -> None:
+    await asyncio.sleep(0.5)
+
+
+async def stand_in_line() -> None:
+    await asyncio.Queue[int]().get()
+
+
+LOOPING = {"nap": nap, "line": stand_in_line}
+
+
+@flow("direct looping", registry=KIT)
+async def looping(how: str) -> None:
+    await LOOPING[how]()
+
+
+@pytest.mark.parametrize("how", LOOPING)
+def test_an_event_loop_is_out_of_reach(how: str) -> None:
+    """A body runs on none, which the error says instead of asyncio."""
+    with world(looping) as h, pytest.raises(RunFailed, match="and a body runs on none"):
+        h.start(how).result()

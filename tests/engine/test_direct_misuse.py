@@ -149,22 +149,6 @@ def test_a_mistake_in_a_body_fails_the_run_with_a_sentence(
     assert sentence in outcome(body)
 
 
-def test_an_event_loop_is_out_of_reach() -> None:
-    """A body runs on none, which the error says instead of asyncio."""
-
-    async def rest(_value: int) -> Any:
-        return await NAP()
-
-    assert "used an event loop, and a body runs on none" in outcome(rest)
-
-
-async def nap() -> None:
-    await asyncio.sleep(0.5)
-
-
-NAP = nap
-
-
 def test_outside_of_a_body_its_words_are_named() -> None:
     """perform, continue_with and await stand in bodies only; step in nothing else (B046)."""
     with pytest.raises(BodyMisuse, match="outside the body"):

@@ -27,7 +27,7 @@ from everflow.errors import BodyMisuse, ForeignAwait, StepFailed
 
 __all__ = ["BodyCallee", "Wanted", "failure_of"]
 
-NO_LOOP = "no running event loop"
+NO_LOOP = ("no running event loop", "'NoneType' object has no attribute 'create_future'")
 
 
 class Wanted(NamedTuple):
@@ -123,7 +123,9 @@ class BodyCallee(Callee):
         """The end of a body that raised. What a step raised goes outward as it was."""
         if isinstance(error, StepFailed) and isinstance(error.error, ErrorData):
             return Ended(Kind.ERROR, encode_error(error.error))
-        if isinstance(error, RuntimeError) and NO_LOOP in str(error):
+        if isinstance(error, RuntimeError | AttributeError) and any(
+            said in str(error) for said in NO_LOOP
+        ):
             foreign = ForeignAwait(
                 f"{self.name} used an event loop, and a body runs on none",
                 hint="do what needs a loop in an async node: await step(fetch, url)",

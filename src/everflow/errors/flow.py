@@ -10,6 +10,7 @@ __all__ = [
     "BodyContinued",
     "BodyMisuse",
     "BodySuspended",
+    "BodyTooDeep",
     "CallTooDeep",
     "ChildCancelled",
     "ChildFailed",
@@ -144,6 +145,12 @@ class ChildCancelled(FlowError):
     """A run that was called was cancelled, and not by its caller."""
 
     code = "child_cancelled"
+
+
+class BodyTooDeep(FlowError):
+    """So many bodies await one another already that another one would be one too many."""
+
+    code = "body_too_deep"
 
 
 class CallTooDeep(FlowError):

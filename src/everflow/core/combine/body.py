@@ -18,7 +18,7 @@ import msgspec
 
 from everflow.core.combine.waiting import moment_payload
 from everflow.core.entries import Entry, Kind
-from everflow.core.faults import ErrorData
+from everflow.core.faults import ErrorData, make_error
 from everflow.core.flow import Children, Flow, Moves, Names, Site
 from everflow.core.forbidden import check_code
 from everflow.core.frames import BodyFrame, Logged
@@ -26,13 +26,14 @@ from everflow.core.node import Node, node_of, unhandled
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Literal, Ref, is_failure, stored
 from everflow.core.state import Kept, State
-from everflow.errors import NotAFlow, WrongArgument
+from everflow.errors import BodyTooDeep, NotAFlow, WrongArgument
 
 __all__ = ["ADVANCE", "Ambient", "Body", "Step"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 ADVANCE = "@advance"
+DEEPEST = 100  # bodies within one another
 _NULL: Ref = Literal("null")
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -45,6 +46,10 @@ class Body(Node[In, Out]):
     def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
         if not self.leaf.failure and is_failure(value):
             m.fail(parent, key, unhandled(self.leaf.name, site.position))
+            return
+        if _depth(m.state, parent) >= DEEPEST:
+            said = f"{DEEPEST} bodies await one another, and the last of them {self.leaf.name}"
+            m.fail(parent, key, make_error(BodyTooDeep, said, position=site.position))
             return
         frame = BodyFrame(site.position, path, parent, key, input=value)
         m.push(frame)
@@ -102,6 +107,15 @@ class Body(Node[In, Out]):
 
     def refit(self, frame: BodyFrame, old: Site, new: Site) -> str:
         return ""  # whether another function fits the log shows when it is replayed
+
+
+def _depth(state: State, path: str) -> int:
+    """In how many bodies a path is; each makes the positions within it longer."""
+    depth = 0
+    while (frame := state.frames.get(path)) is not None:
+        depth += type(frame) is BodyFrame
+        path = frame.parent
+    return depth
 
 
 class Step(Flow[Any, Out]):
