@@ -10,6 +10,7 @@ import pytest
 from everflow import (
     Engine,
     Registry,
+    Reply,
     ask,
     flow,
     parallel,
@@ -20,7 +21,7 @@ from everflow import (
     step,
     suspend,
 )
-from everflow.errors import AnswerRefused, RunBlocked
+from everflow.errors import AnswerRefused, NotWaiting, RunBlocked, WrongArgument
 from everflow.stores.memory import MemoryStore
 from everflow.testing import harness
 
@@ -209,3 +210,56 @@ def test_an_answer_waits_for_code_that_fits(body: Any, how: str) -> None:
         CHANGED.clear()
         h.restart()
         assert run.result() == "Offer"
+
+
+@flow("direct declared", registry=KIT, asks={"offer": Offer, "note": Any, "count": int})
+async def declared(_: int) -> list[str]:
+    """Says what it will ask, and asks it later, some of it at the same time."""
+    await suspend("go")
+    offer, note = await parallel(ask("offer", Offer, value=1), suspend("note"))
+    return [type(offer).__name__, note]
+
+
+def test_what_a_body_says_it_will_ask_is_answered_before_it_asks() -> None:
+    """Checked as ever, kept over restarts, and of the type that was declared (B053)."""
+    with harness(declared, registry=KIT) as h:
+        run = h.start(1)
+        with pytest.raises(AnswerRefused, match="price"):
+            h.answer(run, {"price": "much"}, tag="offer")
+        with pytest.raises(AnswerRefused):
+            h.answer(run, "many", tag="count")
+        assert h.answer(run, {"price": 3}, tag="offer") is Reply.ANSWERED
+        assert h.answer(run, {"price": 4}, tag="offer") is Reply.ALREADY_ANSWERED
+        assert h.answer(run, "kept", tag="note") is Reply.ANSWERED
+        h.restart()
+        h.answer(run, None, tag="go")
+        assert run.result() == ["Offer", "kept"]
+
+
+def test_a_tag_that_a_body_says_nothing_of_is_refused_with_the_way_out() -> None:
+    """A tag that is mistyped would be kept for ever."""
+    with harness(both, registry=KIT) as h:
+        run = h.start(1)
+        with pytest.raises(NotWaiting, match="@flow"):
+            h.answer(run, 1, tag="later")
+
+
+def test_a_kept_answer_of_a_body_has_its_checks_in_a_fork() -> None:
+    """By the schema that was declared, and as the declared type."""
+    with Engine(MemoryStore(), registry=KIT) as engine:
+        run = engine.start(declared, 1)
+        run.wait(PATIENT)
+        engine.resume(run, {"price": 3}, tag="offer")
+        run.wait(PATIENT)
+        with pytest.raises(AnswerRefused, match="the question of entry 2"):
+            engine.fork(run, 2, {"price": "much"})
+        fork = engine.fork(run, 2, {"price": 5})
+        engine.resume(fork, "n", tag="note")
+        engine.resume(fork, None, tag="go")
+        assert fork.result(PATIENT) == ["Offer", "n"]
+
+
+def test_only_a_body_says_what_it_will_ask() -> None:
+    """The tags of all other flows stand in their definitions."""
+    with pytest.raises(WrongArgument, match="asks= is for bodies"):
+        flow("x", sleep(1), asks={"a": int})  # type: ignore[call-overload]  # the mistake itself

@@ -7,7 +7,7 @@ a definition (``const``, ``fail``, a default answer) meets the default registry'
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, overload
 
@@ -28,7 +28,7 @@ from everflow.core.queueing import check_queue
 from everflow.core.registry import Registry, default_registry
 from everflow.core.schemas import schema_of
 from everflow.core.upcasts import FIRST, add_step, declare
-from everflow.errors import NotAFlow
+from everflow.errors import NotAFlow, WrongArgument
 
 __all__ = ["ask", "call", "const", "fail", "flow", "receive", "suspend", "value"]
 
@@ -221,15 +221,27 @@ def flow(name: Callable[[], Out], /) -> Flow[Any, Out]: ...
 @overload
 def flow(name: Callable[[In], Out], /) -> Flow[In, Out]: ...
 @overload
-def flow(name: str = ..., *, queue: str = ..., registry: Registry | None = ...) -> BodyMaker: ...
 def flow(
-    name: Any = "", body: Any = None, *, queue: str = "", registry: Registry | None = None
+    name: str = ...,
+    *,
+    asks: Mapping[str, Any] | None = ...,
+    queue: str = ...,
+    registry: Registry | None = ...,
+) -> BodyMaker: ...
+def flow(
+    name: Any = "",
+    body: Any = None,
+    *,
+    asks: Mapping[str, Any] | None = None,
+    queue: str = "",
+    registry: Registry | None = None,
 ) -> Any:
     """Name a flow and register it, so that a later process can find it: ``flow("name", body)``.
 
     Used inside another flow it is inlined: its suspensions belong to the outer run. As a decorator,
     ``@flow``, ``@flow("name")`` or ``@flow(name="name")``, it makes a flow of a function in direct
-    style, whose body awaits flows: see ``step``.
+    style, whose body awaits flows: see ``step``. ``asks`` says by tag of what types the answers are
+    that its body will ask for, so that they are taken before it asks: ``@flow(asks={"ok": bool})``.
 
     ``queue``: where its runs wait for a place, unless their start says another or ``None``. It is
     no part of the definition: a changed one counts for runs that are started from then on.
@@ -240,15 +252,27 @@ def flow(
     if callable(name) and body is None:
         return _register(_name_of(name), body_of(name), queue, registry, home)
     if body is None:
-        return BodyMaker(name, queue, registry, home)
+        return BodyMaker(name, asks or {}, queue, registry, home)
+    if asks is not None:
+        raise WrongArgument(
+            "asks= is for bodies", hint="the tags of any other flow are known by themselves"
+        )
     return _register(name, lift(body, "flow"), queue, registry, home)
 
 
 class BodyMaker:
     """The decorator that ``flow`` with a name gives."""
 
-    def __init__(self, name: str, queue: str, registry: Registry | None, home: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        asks: Mapping[str, Any],
+        queue: str,
+        registry: Registry | None,
+        home: str,
+    ) -> None:
         self._name, self._queue, self._registry, self._home = name, queue, registry, home
+        self._asks = {check_label(tag, "tag"): kind for tag, kind in asks.items()}
 
     @overload
     def __call__(self, fn: Callable[[], Coroutine[Any, Any, Out]], /) -> Flow[Any, Out]: ...
@@ -261,7 +285,9 @@ class BodyMaker:
     def __call__(self, fn: Any, /) -> Any:
         """Make a flow of the function in direct style."""
         name = self._name or _name_of(fn)
-        return _register(name, body_of(fn), self._queue, self._registry, self._home)
+        schemas = {tag: _schema(kind) for tag, kind in self._asks.items()}
+        body = body_of(fn).asking(schemas, self._asks)
+        return _register(name, body, self._queue, self._registry, self._home)
 
 
 def _name_of(fn: Any) -> str:

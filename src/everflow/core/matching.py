@@ -322,5 +322,7 @@ def _a(kind: str) -> str:
 
 
 def _tags(program: Program) -> set[str]:
-    shapes = (site.flow.shape() for site in program.sites.values())
-    return {shape["tag"] for shape in shapes if "tag" in shape}
+    """What is asked by flows, and what bodies say they will ask."""
+    flows = [site.flow for site in program.sites.values()]
+    said = {tag for flow in flows for tag in flow.settings().get("asks", ())}
+    return said | {shape["tag"] for flow in flows if "tag" in (shape := flow.shape())}

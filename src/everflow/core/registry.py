@@ -74,6 +74,8 @@ class Registry:
             if record is not None:
                 self.types.add(record)
             self.types.add_from(getattr(inner, "answers", None))
+            for kind in getattr(inner, "asked", {}).values():
+                self.types.add_from(kind)
 
     def add_node(self, node: Node[Any, Any]) -> None:
         """Register a node under its canonical name, and the types that it takes and gives."""

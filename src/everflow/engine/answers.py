@@ -15,7 +15,7 @@ from everflow.core.flow import Site
 from everflow.core.values import Reader, Types, encode
 from everflow.errors import ValueMismatch, ValueRefused
 
-__all__ = ["as_asked", "position_of_name", "position_of_tag"]
+__all__ = ["as_asked", "kept_as", "position_of_name", "position_of_tag"]
 
 _PLAIN = (Any, object, None, bool, int, str)  # what JSON says already
 
@@ -28,8 +28,21 @@ def as_asked(sites: Mapping[str, Site], position: str, payload: str, types: Type
         return payload
     if site.made is None:
         site.made = Reader(kind, types)
+    return _typed(site.made, payload, types)
+
+
+def kept_as(sites: Mapping[str, Site], tag: str, payload: str, types: Types) -> str:
+    """The payload of an answer that comes before its question."""
+    if place := position_of_tag(sites, tag):
+        return as_asked(sites, place, payload, types)
+    declared = (getattr(site.flow, "asked", {}).get(tag) for site in sites.values())
+    kind = next((kind for kind in declared if kind is not None), None)
+    return payload if kind in _PLAIN else _typed(Reader(kind, types), payload, types)
+
+
+def _typed(read: Reader, payload: str, types: Types) -> str:
     try:
-        return encode(site.made(payload), types)
+        return encode(read(payload), types)
     except (ValueMismatch, ValueRefused):
         return payload  # its schema took it: whether it fits is for its consumer to say
 

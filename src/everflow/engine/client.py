@@ -315,12 +315,11 @@ class Client(Operator):
             tokens = ", ".join(f"{row.id}.{q.tag}.{q.occurrence}" for q in found[:10])
             said = f"{len(found)} questions of the run match"
             return AmbiguousAnswer(said, run=row.id, hint=f"name one: {tokens}")
-        known = ", ".join(sorted(self._taken.tags(row.definition))) or "none"
         return NotWaiting(
             f"the run doesn't wait for {'an answer' if tag is None else repr(tag)} now",
             run=row.id,
             flow=row.flow,
-            hint=f"the tags of its flow are: {known}; it is {row.status}",
+            hint=f"the tags of its flow: {self._taken.told(row.definition)}; it is {row.status}",
         )
 
     def cancel(self, run: str, *, by: str = "") -> None:

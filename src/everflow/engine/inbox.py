@@ -17,7 +17,7 @@ from everflow.core.entries import Kind
 from everflow.core.matching import Fit, Verdict
 from everflow.core.ops import CallOp, ReceiveOp
 from everflow.core.upgrade import upgrade_text
-from everflow.engine.answers import as_asked, position_of_name, position_of_tag
+from everflow.engine.answers import as_asked, kept_as, position_of_name
 from everflow.engine.audit import audit
 from everflow.engine.cell import Cell
 from everflow.engine.parts import Parts
@@ -186,7 +186,5 @@ class Inbox:
 
     def _kept(self, cell: Cell, message: Early) -> None:
         """Nobody asks yet: the answer is kept for the question."""
-        sites = cell.machine.sites
-        position = position_of_tag(sites, message.tag)
-        payload = as_asked(sites, position, message.payload, self._types)
+        payload = kept_as(cell.machine.sites, message.tag, message.payload, self._types)
         self._recorder.record(cell, Kind.EARLY, message.tag, payload, note=message.by)

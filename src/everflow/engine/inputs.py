@@ -70,7 +70,10 @@ def read_today(definition: Definition | None, place: str, payload: str, types: T
     """
     for site in definition.program.sites.values() if definition is not None else ():
         asking = getattr(site.flow, "answers", None)
-        if asking is not None and place in {site.position, getattr(site.flow, "tag", None)}:
+        declared = getattr(site.flow, "asked", {}).get(place)
+        here = place in {site.position, getattr(site.flow, "tag", None)}
+        asking = asking if asking is not None and here else declared
+        if asking is not None:
             try:
                 Reader(asking, types)(payload)
             except ValueMismatch:

@@ -20,11 +20,12 @@ from everflow.core.journal import in_force
 from everflow.core.machine import Machine
 from everflow.core.schemas import check
 from everflow.core.values import parse, untagged
-from everflow.engine.answers import as_asked, position_of_name, position_of_tag
+from everflow.engine.answers import as_asked, kept_as, position_of_name
 from everflow.engine.currents import current_of, input_checks
 from everflow.engine.history import History, definition_at
 from everflow.engine.inputs import input_readers, read_today
 from everflow.engine.loader import Definitions
+from everflow.engine.taken import Taken
 from everflow.errors import AnswerRefused, ValueMismatch
 from everflow.store import RunRow, Store
 
@@ -47,36 +48,45 @@ def replacement(
     if entry.kind not in _WHAT:
         return payload
     machine = history.machine(at - 1)
+    types = definitions.registry.types
+    sites = definitions.current(row.flow, definition_at(entries)).program.sites
+    if entry.kind == Kind.EARLY:
+        schema = Taken(store).schema(definition_at(entries), entry.op, None)
+        _check(definitions, row, entry, entry.op, schema, payload)
+        return kept_as(sites, entry.op, payload, types)
     position = _position(machine, entry)
     site = machine.sites.get(position)
     if site is not None:
-        _check(definitions, row, entry, site, payload)
-    known = definitions.current(row.flow, definition_at(entries))
-    return as_asked(known.program.sites, position, payload, definitions.registry.types)
+        _check(definitions, row, entry, position, _schema_of(site), payload)
+    return as_asked(sites, position, payload, types)
 
 
 def _position(machine: Machine, entry: Entry) -> str:
     """Where the flow takes what the entry bears; empty where it is taken nowhere yet."""
     if entry.kind == Kind.SIGNAL:
         return position_of_name(machine.sites, entry.op)
-    if entry.kind == Kind.EARLY:
-        return position_of_tag(machine.sites, entry.op)
     question: Any = machine.state.ops[entry.op]
     return str(question.position)
 
 
-def _check(definitions: Definitions, row: RunRow, entry: Entry, site: Site, payload: str) -> None:
-    schema = UNDO_ANSWERS if site.flow.kind == "saga" else getattr(site.flow, "schema", None)
+def _schema_of(site: Site) -> Any:
+    return UNDO_ANSWERS if site.flow.kind == "saga" else getattr(site.flow, "schema", None)
+
+
+def _check(
+    definitions: Definitions, row: RunRow, entry: Entry, place: str, schema: Any, payload: str
+) -> None:
+    """``place``: a position, or a tag."""
     problem = check(untagged(parse(payload)), schema) if schema else None
     if problem is None:
         return
     today, types = definitions.today(row.flow), definitions.registry.types
-    if not read_today(today, site.position, payload, types):
+    if not read_today(today, place, payload, types):
         raise AnswerRefused(
             f"the value doesn't fit the {_WHAT[Kind(entry.kind)]} of entry {entry.seq}: {problem}",
             run=row.id,
             flow=row.flow,
-            position=site.position,
+            position="" if entry.kind == Kind.EARLY else place,
             hint=f"it must fit {msgspec.json.encode(schema).decode()[:500]}",
         )
 

@@ -11,6 +11,9 @@ from everflow.store import QuestionRow, Store
 
 __all__ = ["Taken", "table_of"]
 
+BODIES = "@body"
+DECLARE = ' (what its body will ask is known where that says so: @flow(asks={"tag": type}))'
+
 
 class Taken:
     """The schemas of answers and signals, read from a store's definitions once each."""
@@ -22,6 +25,11 @@ class Taken:
     def tags(self, definition: str) -> set[str]:
         """The tags that a definition names."""
         return {name[1:] for name in self.table(definition) if name.startswith("#")}
+
+    def told(self, definition: str) -> str:
+        """The tags as a hint lists them; a body's own are known where it declares or asks them."""
+        known = ", ".join(sorted(self.tags(definition))) or "none"
+        return known + DECLARE if BODIES in self.table(definition) else known
 
     def schema(self, definition: str, place: str, question: QuestionRow | None) -> Any:
         """What an answer at a place must fit: as its question says, else as the definition does."""
@@ -44,6 +52,11 @@ def table_of(body: str) -> dict[str, Any]:
     for position, kind, shape, settings, _ in msgspec.json.decode(body)["rows"]:
         if kind == "saga":
             known[position] = known[UNDO_TAG] = UNDO_ANSWERS
+        elif kind == "body":
+            known[BODIES] = True
+            for tag, schema in settings.get("asks", {}).items():
+                known.setdefault(tag, schema)
+                known["#" + tag] = True
         elif kind == "receive":
             known[f"!{shape['name']}"] = settings.get("schema")
         elif kind in {"ask", "suspend"}:

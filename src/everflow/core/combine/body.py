@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -42,6 +43,26 @@ class Body(Node[In, Out]):
     """A function that awaits flows. Twin: a "workflow function" (Temporal), "handler" (Restate)."""
 
     kind = "body"
+    asks: Mapping[str, Any] = MappingProxyType({})  # by tag the schema of what it says it asks
+    asked: Mapping[str, Any] = MappingProxyType({})  # and the type where code is
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "asks": dict(self.asks)} if self.asks else super().settings()
+
+    @classmethod
+    def build(
+        cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
+    ) -> Flow[Any, Any]:
+        made: Any = super().build(shape, settings, children, names)
+        made.asks = settings.get("asks", {})
+        made.asked = getattr(names(shape["node"]), "asked", {})
+        return made  # type: ignore[no-any-return]  # it is a body
+
+    def asking(self, schemas: Mapping[str, Any], types: Mapping[str, Any]) -> Body[In, Out]:
+        """The same body, which says by tag what it will ask."""
+        made: Body[In, Out] = self.copied()
+        made.asks, made.asked = dict(schemas), dict(types)
+        return made
 
     def enter(self, m: Moves, site: Site, path: str, parent: str, key: str, value: Ref) -> None:
         if not self.leaf.failure and is_failure(value):
