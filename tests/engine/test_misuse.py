@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from everflow import Engine
+from everflow import Engine, flow
+from everflow import step as awaited
 from everflow.errors import (
     ConfigurationError,
     EngineClosed,
@@ -101,6 +102,38 @@ def test_the_watchdog_names_an_inline_node_that_holds_the_scheduler(
         until(lambda: "holds_it holds the scheduler" in caplog.text)
         go.set()
         assert run.result(PATIENT) is True
+
+
+HELD = threading.Event()
+
+
+async def talks(x: int) -> int:
+    """Hold the scheduler before its first await, or after it."""
+    if x:
+        HELD.wait(PATIENT)
+    x = await awaited(plus_one, x)
+    HELD.wait(PATIENT)
+    return x
+
+
+def test_the_watchdog_names_a_body_by_its_last_await_and_its_line(
+    memory: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """So that whoever reads the log finds the place in the code."""
+    caplog.set_level(logging.WARNING)
+    HELD.clear()
+    body = flow("talks", registry=memory.registry)(talks)
+    with memory.engine(watchdog_s=0.005) as engine:
+        run = engine.start(body, 1)
+        until(lambda: "talks holds the scheduler since it began (test_misuse" in caplog.text)
+        HELD.set()
+        assert run.result(PATIENT) == 2
+        HELD.clear()
+        run = engine.start(body, 0)
+        until(lambda: "scheduler since its await 1, plus_one (test_misuse.py, line" in caplog.text)
+        HELD.set()
+        assert run.result(PATIENT) == 1
+    assert f"in run {run.id}: other runs wait" in caplog.text
 
 
 @pytest.mark.parametrize("thing", [lambda x: x, 3, None, plus_one.leaf.fn])

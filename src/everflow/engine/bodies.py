@@ -130,7 +130,7 @@ class Live:
                 found = "it ended" if end is None else f"it ended ({end.kind}): {end.payload:.200}"
                 raise diverged(self._callee.name, number, item.side, found)
             if held.sign != item.sign:
-                raise diverged(self._callee.name, number, item.side, held.side, self._line())
+                raise diverged(self._callee.name, number, item.side, held.side, self.line)
             self.fed += 1
             if item.error is not None:
                 end = self._go(None, failure_of(item.error), position)
@@ -165,7 +165,9 @@ class Live:
         except BaseException as raised:  # noqa: BLE001 - whatever a body raises is the run's
             return callee.raised(raised, position)
 
-    def _line(self) -> str:
+    @property
+    def line(self) -> str:
+        """Where its code is, in brackets."""
         frame = getattr(self._coroutine, "cr_frame", None)
         if frame is None:
             return ""

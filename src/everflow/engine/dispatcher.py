@@ -91,7 +91,9 @@ class Dispatcher:
         self.unrecorded = 0
         self.alone: Cell | None = None
         self.ran = 0
-        self.in_place: NodeOp | None = None  # what holds the scheduler now, for the watchdog
+        self.in_place: tuple[Cell, NodeOp] | None = (
+            None  # what holds the scheduler now, for the watchdog
+        )
         self._config = config
         self._registry = registry
         self._types = registry.types
@@ -148,8 +150,13 @@ class Dispatcher:
 
     def learn(self, cell: Cell, op: Op) -> None:
         """Find out of which type the answer to an op is, where only a body's code says so."""
-        if cell.machine.program.bodies:
+        if not cell.machine.program.bodies:
+            return
+        self.board[INLINE] = cell.row.no  # the body's code may run
+        try:
             learn(cell, op, lambda site: site.made or self._make(site.flow), self._entries)
+        finally:
+            self.board[INLINE] = 0
 
     def _make(self, flow: Any) -> Callee:
         if isinstance(flow, Node) and flow.fn is None:  # what a body awaits is known by name
@@ -213,7 +220,7 @@ class Dispatcher:
         count = 0
         inline, board, ended, alone = self._inline, self.board, self.ended, self.alone
         while inline and count < most:
-            cell, op = inline.popleft()
+            cell, op = here = inline.popleft()
             if not is_wanted(cell, op):
                 continue
             if alone is not None and cell is not alone:
@@ -221,7 +228,7 @@ class Dispatcher:
                 continue
             count += 1
             board[INLINE] = cell.row.no
-            self.in_place = op
+            self.in_place = here
             try:
                 end = self._run_here(cell, op)
             except StoreDamaged as error:

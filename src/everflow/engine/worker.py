@@ -13,9 +13,9 @@ from typing import Any
 
 from everflow.clock import Clock
 from everflow.config import Config
-from everflow.core.ops import NodeOp
 from everflow.engine.commits import ThreadedCommitter
 from everflow.engine.scheduler import Scheduler
+from everflow.engine.watchdog import what_holds
 from everflow.errors import EverflowError
 
 __all__ = ["Worker", "until_idle"]
@@ -105,21 +105,20 @@ class Worker:
             _log.critical("the scheduler stopped by a fault of its own", exc_info=error)
 
     def _beat(self) -> None:
-        """Advance the heartbeat, and name inline nodes that hold the scheduler."""
+        """Advance the heartbeat, and name the code that holds the scheduler."""
         scheduler = self._scheduler
         pause = min(self._config.lease_s / 5, self._config.watchdog_s)
-        held: NodeOp | None = None
+        held: object = None
+        told: object = None
         while not self._closing.wait(pause) and self.fault is None:  # then others take over
             try:
                 scheduler.store.beat(scheduler.ownership.worker)
             except EverflowError as error:
                 _log.warning("the heartbeat couldn't be written: %s", error)
             now = scheduler.dispatcher.in_place
-            if now is not None and now is held:
-                _log.warning(
-                    "the inline node %s holds the scheduler: make it without inline= and pure=",
-                    now.node,
-                )
+            if now is not None and now is held and now is not told:
+                _log.warning("%s", what_holds(*now))
+                told = now
             held = now
 
 
