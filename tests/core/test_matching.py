@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from everflow.core.algebra import ask, const, flow, suspend
+from everflow.core.algebra import ask, const, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import retry, timeout, try_catch
 from everflow.core.combine.dag import after, dag
@@ -21,7 +21,6 @@ from everflow.core.flow import Flow
 from everflow.core.matching import KEEP, LABEL, Fit, Matching, Verdict
 from everflow.core.node import node
 from everflow.core.program import Program
-from everflow.core.registry import Registry
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import first, rescue, second, third
 
@@ -264,21 +263,6 @@ def test_a_kept_answer_needs_its_question() -> None:
     assert (position, reason) == ("", "an answer is kept for 'b', which the new flow doesn't ask")
     driver.upgrade(sequence(suspend("a"), const(1), suspend("b")))
     assert driver.answer("a", 1).value() == 2
-
-
-def test_a_kept_answer_needs_what_a_body_said_it_asks() -> None:
-    """As it needs a question (B045)."""
-
-    async def talk(x: int) -> int:
-        return x
-
-    def body(*tags: str) -> Flow[Any, Any]:
-        asks = dict.fromkeys(tags, Any)
-        return suspend("a") >> flow("talk", asks=asks, registry=Registry())(talk)
-
-    driver = Driver(body("b", "c")).start(1).early("b", 2)
-    assert judged(driver, body("b") >> first).fit is Fit.MOVES
-    assert "an answer is kept for 'b'" in refused(driver, body("c") >> first)[1]
 
 
 def test_another_tag_is_another_question() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from everflow.core.algebra import call, suspend
+from everflow.core.algebra import call, flow, suspend
 from everflow.core.combine.cached import cached
 from everflow.core.combine.each import each
 from everflow.core.combine.joins import tolerate
@@ -15,6 +15,7 @@ from everflow.core.flow import Flow
 from everflow.core.matching import Fit, Matching
 from everflow.core.ops import CallOp
 from everflow.core.program import Program
+from everflow.core.registry import Registry
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import first, inc, second, third
 
@@ -30,13 +31,32 @@ def why_not(driver: Driver, flow: Flow[Any, Any]) -> tuple[str, str]:
     return verdict.position, verdict.reason
 
 
-def test_a_cached_body_changes_inside_and_is_kept_under_the_key_of_before() -> None:
-    """The look-up is past; what the new body gives is filled in all the same."""
-    driver = Driver(cached(sequence(first, second))).start(1).perform("./@cache")
-    driver.result("first", 2).upgrade(cached(sequence(first, second, third)))
-    driver.restart().result("second", 3).result("third", 4).perform("./@fill")
-    assert driver.value() == 4
-    assert list(driver.cache.values()) == ["4"]
+def test_a_cached_body_changes_inside_and_its_result_is_not_kept() -> None:
+    """It is neither the old body's nor the new one's, even if the old one comes back (B045)."""
+    old = cached(sequence(first, second))
+    driver = Driver(old).start(1).perform("./@cache").result("first", 2)
+    driver.upgrade(cached(sequence(first, second, third))).restart()
+    driver.result("second", 3)
+    driver.upgrade(cached(sequence(first, second, third, inc))).restart()
+    driver.result("third", 4).result("inc", 5).perform("./@fill")
+    assert driver.value() == 5
+    assert driver.cache == {}
+    back = Driver(old).start(1).perform("./@cache").result("first", 2)
+    back.upgrade(cached(sequence(first, second, third))).upgrade(old).result("second", 3)
+    assert back.perform("./@fill").value() == 3
+    assert back.cache == {}
+
+
+def test_a_cache_that_is_still_looked_up_goes_by_the_new_body() -> None:
+    """Its key is made when it is asked (B045)."""
+    new = cached(sequence(first, second))
+    driver = Driver(cached(sequence(first, third))).start(1)
+    driver.upgrade(cached(sequence(first, second))).restart().perform("./@cache")
+    driver.result("first", 2).result("second", 3)
+    assert driver.perform("./@fill").value() == 3
+    again = Driver(new)
+    again.cache.update(driver.cache)
+    assert again.start(1).perform("./@cache").value() == 3
 
 
 def test_the_body_of_an_each_changes_inside_for_items_that_have_begun() -> None:
@@ -131,3 +151,18 @@ def test_a_section_of_another_name_is_another_section() -> None:
     told = "this critical isn't the one of before: its name was 'desk' and is 'door' now"
     assert (where, why) == (".", told)
     assert why_not(driver, sequence(first))[1] == "it was a critical and is a node now"
+
+
+def test_a_kept_answer_needs_what_a_body_said_it_asks() -> None:
+    """As it needs a question (B045)."""
+
+    async def talk(x: int) -> int:
+        return x
+
+    def body(*tags: str) -> Flow[Any, Any]:
+        asks = dict.fromkeys(tags, Any)
+        return suspend("a") >> flow("talk", asks=asks, registry=Registry())(talk)
+
+    driver = Driver(body("b", "c")).start(1).early("b", 2)
+    assert "an answer is kept for 'b'" in why_not(driver, body("c") >> first)[1]
+    driver.upgrade(body("b") >> first)

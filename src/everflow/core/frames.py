@@ -174,7 +174,10 @@ class DagFrame(Frame, tag="dag/1", kw_only=True):
 
 
 class CachedFrame(Frame, tag="cached/1", kw_only=True):
-    """``address`` is the key, once a look-up found nothing; ``value`` what is to be kept by it."""
+    """``address`` is the key, once a look-up found nothing; ``value`` what is to be kept by it.
+
+    The address is "-" where the body was changed by an upgrade since, so that nothing is to be.
+    """
 
     input: AnyRef
     address: str = ""

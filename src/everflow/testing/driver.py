@@ -290,12 +290,14 @@ class Driver:
     def _cached(self, flow: Cached, op: NodeOp) -> str:
         """What a look-up finds in the driver's own cache, or what is kept there."""
         frame: Any = self.machine.state.frames[op.parent]
-        if op.key == FILL:
-            self.cache[frame.address] = value = self._payload(op.input)
-            return f'"{hash_of(value)}"'
         definition = hash_of(Definition(Program(flow.body)).body)
-        address = address_of(definition, flow.version, input_hash(self._payload(op.input)))
-        return look_up_text(address, self.cache.get(address))
+        address = address_of(definition, flow.version, input_hash(self._payload(frame.input)))
+        if op.key != FILL:
+            return look_up_text(address, self.cache.get(address))
+        if address != frame.address:
+            return "null"
+        self.cache[address] = value = self._payload(op.input)
+        return f'"{hash_of(value)}"'
 
     # --- values
 

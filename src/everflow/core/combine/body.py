@@ -54,9 +54,9 @@ class Body(Node[In, Out]):
         cls, shape: Mapping[str, Any], settings: Mapping[str, Any], children: Children, names: Names
     ) -> Flow[Any, Any]:
         made: Any = super().build(shape, settings, children, names)
-        made.asks = settings.get("asks", {})
-        made.asked = getattr(names(shape["node"]), "asked", {})
-        return made  # type: ignore[no-any-return]  # it is a body
+        types = getattr(names(shape["node"]), "asked", {})
+        body: Body[Any, Any] = made.asking(settings.get("asks", {}), types)
+        return body
 
     def asking(self, schemas: Mapping[str, Any], types: Mapping[str, Any]) -> Body[In, Out]:
         """The same body, which says by tag what it will ask."""

@@ -25,6 +25,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 CACHING = "cache"  # the node name of the ops that look up and fill
 LOOK_UP, FILL = "@cache", "@fill"
+CHANGED = "-"  # stands for a key where nothing is to be kept
 FIRST_VERSION = "1"
 LONGEST_VERSION = 200
 _CHANCY = frozenset(
@@ -103,7 +104,10 @@ class Cached(Flow[Any, Any]):
         m.enter(kid, f"{frame.path}/body", frame.path, "body", frame.input)
 
     def refit(self, frame: CachedFrame, old: Site, new: Site) -> str:
-        return ""  # what is kept in the end is judged by the key of then
+        """What two bodies computed between them is no key's, and isn't kept."""
+        if frame.address:
+            frame.address = CHANGED
+        return ""
 
 
 def cached(body: FlowLike[In, Out], *, version: str = FIRST_VERSION) -> Flow[In, Out]:
