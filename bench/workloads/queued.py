@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.goals import Goal, Workload
 from bench.scene import Figures, Scene, clock, done
-from everflow import Engine
+from everflow import Config, Engine
 
 __all__ = ["WORKLOADS"]
 
@@ -13,8 +13,16 @@ LANES = 1_000
 
 
 def queued(scene: Scene) -> Figures:
-    """10,000 runs of 5 inline nodes: plain, in a queue of 100 places, and there in 1,000 lanes."""
+    """10,000 runs of 5 inline nodes: plain, in a queue of 100 places, and there in 1,000 lanes.
+
+    A queue has two costs: that few runs share each commit, and the admissions. So the same runs are
+    timed without a queue, too, while no more of them are in memory than have places.
+    """
     many = scene.many(10_000, 200)
+    with Engine(scene.store(), config=Config(live_runs=LIMIT)) as engine:
+        engine.start_all("bench_five", [1] * 100)
+        done(engine)
+        few = clock(lambda: _plain(engine, many))
     with Engine(scene.store()) as engine:
         engine.start_all("bench_five", [1] * 100)
         done(engine)
@@ -25,7 +33,8 @@ def queued(scene: Scene) -> Figures:
         if engine.queues.view("bench").waiting:
             raise AssertionError("runs still wait")
     rates = {"plain": many / plain, "queued": many / one, "lanes": many / lanes}
-    return rates | {"admission": (one - plain) / many * 1e6}
+    costs = {"few": (few - plain) / many * 1e6, "admission": (one - few) / many * 1e6}
+    return rates | {"hundred": many / few} | costs
 
 
 def _plain(engine: Engine, many: int) -> None:
@@ -59,7 +68,9 @@ WORKLOADS = [
         (
             Goal("10,000 runs of 5 in a queue of 100 places", "queued", "runs/s", None, "plain"),
             Goal("the same in 1,000 lanes", "lanes", "runs/s", None, "plain"),
-            Goal("what the queue adds to a run", "admission", "µs", None),
+            Goal("without a queue, 100 at once", "hundred", "runs/s", None, "plain"),
+            Goal("what 100 at once add to a run", "few", "µs", None),
+            Goal("what admission adds to that", "admission", "µs", None),
         ),
     ),
 ]

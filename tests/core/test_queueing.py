@@ -116,6 +116,12 @@ def test_a_full_choice_is_followed_by_another_look() -> None:
     assert chosen(Limits(), seen, most=1) == Admission([1], again=True)
 
 
+def test_a_full_choice_that_fills_the_queue_is_the_last() -> None:
+    """There is nothing to look for before somebody ends."""
+    seen = standing(lane("a", (1, 0), (2, 0)), placed=1)
+    assert chosen(Limits(limit=2), seen, most=1) == Admission([1])
+
+
 LIMITS = st.builds(
     Limits,
     limit=st.none() | st.integers(1, 5),

@@ -122,7 +122,8 @@ def admit(limits: Limits, standing: Standing, *, most: int, depth: int) -> Admis
     if limits.rate is not None and heap and len(nos) == allowed < slots:
         return Admission(nos, at=_later(standing.oldest, limits.rate))
     at = _later(standing.held, limits.rate_per_lane) if len(nos) < slots else None
-    return Admission(nos, again=len(nos) >= most, at=at)
+    full = limits.limit is not None and standing.placed + len(nos) >= limits.limit
+    return Admission(nos, again=len(nos) >= most and not full, at=at)
 
 
 def _full(limits: Limits, lane: Lane) -> bool:
