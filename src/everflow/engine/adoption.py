@@ -23,13 +23,13 @@ from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
 from everflow.engine.loader import Blocked, Loader, lacks
-from everflow.engine.parking import Parking
+from everflow.engine.parking import Parking, waits_for_operator
 from everflow.engine.parts import Parts
-from everflow.engine.pausing import FIRST, Pausing
+from everflow.engine.pausing import Pausing
 from everflow.engine.recorder import Draft
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
-from everflow.store import ACTIVE, Arrival, Cancel, RunQuery, RunRow, Status
+from everflow.store import ACTIVE, ORDERS, Arrival, Cancel, RunQuery, RunRow, Status
 
 __all__ = ["Adoption"]
 
@@ -107,6 +107,7 @@ class Adoption:
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
         self._parking.without.clear()
+        self._parking.code = self._known
         self._parts.definitions.forget()
         self._claiming = True
 
@@ -135,6 +136,7 @@ class Adoption:
         if self._claiming or self._admissions.due(now):
             self._claim(now)
         self._take_in()
+        self._parking.look()
         self._pausing.look()
         self._suspects.look(boot)
 
@@ -183,6 +185,7 @@ class Adoption:
                 now=now,
                 limit=room,
                 without=sorted(self._parking.without | self._pausing.without),
+                code=self._parking.code,
             )
         except StoreUnavailable:
             self._lost = True
@@ -205,7 +208,8 @@ class Adoption:
         self._read_again()  # what rests was claimed for a message that may be an old one
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
-        boards = {owner: self._parts.ownership.flights_of(owner) for owner in _owners(rows)}
+        owners = {row.owner for row in rows if row.owner}
+        boards = {owner: self._parts.ownership.flights_of(owner) for owner in owners}
         alone = {-no for board in boards.values() for no in board if no < 0}
         suspects = {abs(no) for board in boards.values() for no in board}
         self._load([row.no for row in rows], suspects, alone)
@@ -220,16 +224,17 @@ class Adoption:
         *,
         arrived: bool = False,
     ) -> None:
-        cold = [no for no in nos if self._parts.cells.get(no) is None]
+        known, leaving = self._parts.cells.get, self._parking.is_leaving
+        cold = [no for no in nos if known(no) is None and not leaving(no)]
         for found in self._loader.load(cold):
             if isinstance(found, Blocked):
-                self._parking.block_row(found.row, found.until, found.reason, missing=found.missing)
+                self._parking.block_row(found)
                 continue
             cell = found.cell
             if found.lacking:
                 self._cancel_lacking(cell, found.arrivals, found.lacking)
                 continue
-            if _waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
+            if waits_for_operator(cell.row, found.arrivals) or (arrived and self._comes(cell.row)):
                 continue
             if self._pausing.leaves(cell.row, found.arrivals):
                 continue
@@ -299,8 +304,9 @@ class Adoption:
             parts.recorder.move(cell, Kind.MOVED, moved)
         parts.recorder.take_up(cell)
         known = cell.machine.seq
+        cell.tried = known if cell.row.status is Status.BLOCKED else -1
         for arrival in arrivals:  # first of all: the code may be missing
-            if isinstance(arrival.message, FIRST):
+            if isinstance(arrival.message, ORDERS):
                 self._inbox.apply(cell, arrival)
         if cell.definition.missing and self._lacks_code(cell, arrivals):
             return
@@ -315,7 +321,7 @@ class Adoption:
             for op in held:
                 parts.dispatcher.ready(cell, op)
         for arrival in arrivals:
-            if not isinstance(arrival.message, FIRST):
+            if not isinstance(arrival.message, ORDERS):
                 self._inbox.apply(cell, arrival)
 
     def _lacks_code(self, cell: Cell, arrivals: Sequence[Arrival]) -> bool:
@@ -346,6 +352,7 @@ class Adoption:
         """A draft is on disk."""
         self._inbox.written(draft.arrivals)
         self._pausing.written(draft.arrivals)
+        self._lost |= self._parking.committed(draft)
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
@@ -379,6 +386,7 @@ class Adoption:
         self._inbox.clear()
         self._suspects.clear()
         self._pausing.clear()
+        self._parking.clear()
         self._born.clear()
         self._passed.clear()
         self._unloaded.clear()
@@ -386,13 +394,3 @@ class Adoption:
         self._after = 0
         self._nudged = self._claiming = True
         self._row_due = None
-
-
-def _owners(rows: Sequence[RunRow]) -> set[int]:
-    return {row.owner for row in rows if row.owner}
-
-
-def _waits_for_operator(row: RunRow, arrivals: Sequence[Arrival]) -> bool:
-    """Whether nothing but an operator, or a cancel, may move the run."""
-    parked = row.status is Status.BLOCKED and row.until == "operator"
-    return parked and not any(isinstance(arrival.message, Cancel) for arrival in arrivals)

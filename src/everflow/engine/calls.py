@@ -28,10 +28,7 @@ __all__ = ["Calls"]
 
 
 class Calls:
-    """Looks at each draft before it is closed. ``block`` parks a run, ``nudge`` has inboxes read.
-
-    ``_lacking``: parked callers by number, with the name of the flow that each waits for.
-    """
+    """Sees to each draft before it is closed. ``block`` parks a run, ``nudge`` has inboxes read."""
 
     def __init__(
         self,
@@ -43,13 +40,9 @@ class Calls:
         self._definitions: Definitions = parts.definitions
         self._block = block
         self._nudge = nudge
-        self._lacking: dict[int, str] = {}
-        self._version = -1
 
     def look(self) -> None:
         """Put in the draft what it starts, stops and tells."""
-        if self._lacking and self._version != self._definitions.registry.version:
-            self._release()
         draft = self._parts.recorder.draft
         while draft.calls:
             cell, op = draft.calls[0]
@@ -64,18 +57,6 @@ class Calls:
                 self._end(draft, cell)
             except StoreDamaged as error:
                 self._block(cell, "store", error.message)
-
-    def _release(self) -> None:
-        """There is code that wasn't: whoever waits for it is claimed anew."""
-        known = self._definitions.registry.flows
-        found = [no for no, flow in self._lacking.items() if flow in known]
-        if found:
-            store, worker = self._parts.store, self._parts.ownership.worker
-            after = self._parts.recorder.draft.after  # not before it is committed that they wait
-            after += [lambda: store.release(worker, found), self._nudge]
-        for no in found:
-            del self._lacking[no]
-        self._version = self._definitions.registry.version
 
     def _call(self, draft: Draft, cell: Cell, op: CallOp) -> None:
         recorder, machine = self._parts.recorder, cell.machine
@@ -158,8 +139,6 @@ class Calls:
             draft.puts.append(stop_put(child, at=now))
 
     def _lack(self, cell: Cell, op: CallOp) -> None:
-        self._lacking[cell.no] = op.flow
-        self._version = self._definitions.registry.version
         where = f"at {op.position} it calls {op.flow!r}, and no module imported here has that flow"
         self._block(cell, "code", f"{where}; it goes on by itself once one is imported")
 

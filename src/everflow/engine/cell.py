@@ -31,7 +31,7 @@ class Cell:
     __slots__ = (
         "asked", "base_size", "bodies", "called", "changed", "definition", "dropped", "grown",
         "held", "kept", "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions",
-        "row", "running", "timers", "touched",
+        "row", "running", "seen", "timers", "touched", "tried",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:
@@ -49,6 +49,8 @@ class Cell:
         self.dropped = False
         self.paused = False  # it begins nothing more, and comes to rest
         self.lacking = False  # its code isn't here: what it opens can't begin
+        self.tried = -1  # where it stood when it was taken up, if it was blocked then
+        self.seen = 0  # the last message that it was given
         self.held = 0  # reactions to come that need it in memory
         self.asked: dict[tuple[str, int], str] = {}  # the open questions' ops
         self.bodies: dict[str, Any] = {}  # direct-style code, by the path of its frame

@@ -193,6 +193,10 @@ class Dispatcher:
         self._stopped += 1
         return True
 
+    def has_begun(self, no: int) -> bool:
+        """Whether an attempt for that run goes on here, stopped or not."""
+        return any(attempt.no == no for attempt in self._begun.values())
+
     def take_stopped(self) -> int:
         """How many were abandoned since: in flight until a commit says that they are closed."""
         stopped, self._stopped = self._stopped, 0

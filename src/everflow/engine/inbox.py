@@ -61,6 +61,7 @@ class Inbox:
 
     def apply(self, cell: Cell, arrival: Arrival) -> None:
         """Journal a message, unless that is under way."""
+        cell.seen = max(cell.seen, arrival.id)
         if arrival.id in self._applying or cell.dropped or self._keeps(cell, arrival):
             return
         try:

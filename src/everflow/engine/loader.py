@@ -36,6 +36,8 @@ from everflow.store import Arrival, Cancel, Loaded, RunRow, Store, UpgradeTo
 
 __all__ = ["Blocked", "Definitions", "Fresh", "Loader", "lacks"]
 
+EVERY = (1 << 63) - 1  # no message helps a run that can't be read
+
 
 class Definitions:
     """The definitions that this engine knows: today's by flow, pinned ones by hash."""
@@ -97,12 +99,16 @@ class Fresh:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A run that can't go on here. ``missing``: no run of its definition can."""
+    """A run that can't go on here. ``missing``: no run of its definition can.
+
+    ``seen``: the last message that it was tried with.
+    """
 
     row: RunRow
     until: str
     reason: str
     missing: bool
+    seen: int
 
 
 def lacks(definition: Definition) -> UnresolvedName:
@@ -131,24 +137,26 @@ class Loader:
         except StoreDamaged as error:
             if len(nos) == 1:
                 rows = self._store.rows(nos)
-                return [Blocked(row, "store", error.message, missing=False) for row in rows]
+                why = error.message
+                return [Blocked(row, "store", why, missing=False, seen=EVERY) for row in rows]
             return [found for no in nos for found in self.load([no])]
 
     def _one(self, loaded: Loaded) -> Fresh | Blocked:
-        row = loaded.row
+        row, seen = loaded.row, max([arrival.id for arrival in loaded.arrivals], default=0)
         try:
             fresh = self._fold(loaded)
             if not fresh.lacking and (lack := self._lacks(fresh.cell.machine)):
-                return Blocked(row, "code", lack, missing=False)
+                return Blocked(row, "code", lack, missing=False, seen=seen)
+            fresh.cell.seen = seen
             return fresh
         except KeyMissing as error:  # this worker has no keys at all; another one may
-            return Blocked(row, "store", str(error), missing=True)
+            return Blocked(row, "store", str(error), missing=True, seen=seen)
         except UnresolvedName as error:
-            return Blocked(row, "code", str(error), missing=True)
+            return Blocked(row, "code", str(error), missing=True, seen=seen)
         except StoreDamaged as error:
-            return Blocked(row, "store", str(error), missing=False)
+            return Blocked(row, "store", str(error), missing=False, seen=seen)
         except FlowError as error:
-            return Blocked(row, "code", str(error), missing=False)
+            return Blocked(row, "code", str(error), missing=False, seen=seen)
 
     def _fold(self, loaded: Loaded) -> Fresh:
         row = loaded.row

@@ -1,65 +1,106 @@
 """Parking: what becomes of a run that can't go on here. Nothing of it is lost.
 
-Two rules hold here. A run is parked with a reason, and with what it waits for. A run that was
-written to in the draft is released after that is committed, and not before.
+Three rules hold here. A run is parked with a reason, and with what it waits for. It is released
+with the batch that says so, to workers with other code, once what it had begun here has ended or
+had its grace. Until that batch is written it isn't loaded: the store doesn't know yet what it
+learnt.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from everflow.core.ops import NodeOp
 from everflow.engine.cell import Cell
+from everflow.engine.loader import Blocked
 from everflow.engine.parts import Parts
-from everflow.engine.recorder import change_of
-from everflow.store import RunRow, Status
+from everflow.engine.recorder import Draft, change_of
+from everflow.store import Arrival, Cancel, Released, RunRow, Status
 
-__all__ = ["Parking"]
+__all__ = ["Parking", "waits_for_operator"]
 
 _log = logging.getLogger("everflow.engine")
 
 
 class Parking:
-    """``without``: the definitions that can't be run here."""
+    """``without``: the definitions that can't be run here; ``code``: a number for today's code."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.without: set[str] = set()
+        self.code = -1
+        self._ending: dict[int, tuple[int, Released]] = {}  # until when they may end what they do
+        self._leaving: set[int] = set()  # these, and those whose release isn't committed
+        self._met: set[int] = set()  # of them, those that were to be loaded
 
     def block(self, cell: Cell, until: str, reason: str) -> None:
         """Park a run that is in memory."""
+        parts = self._parts
         for op in cell.machine.commands():
             if type(op) is NodeOp:
-                self._parts.dispatcher.stop(cell, op)
-        self._parts.cells.drop(cell.row.no)
-        self.block_row(cell.row, until, reason, missing=False)
+                parts.dispatcher.stop(cell, op)
+        parts.cells.drop(cell.row.no)
+        anew = cell.machine.seq != cell.tried
+        self._park(cell.row, until, reason, cell.seen, anew=anew)
 
-    def block_row(self, row: RunRow, until: str, reason: str, *, missing: bool) -> None:
-        """Park a run that isn't; ``missing``: no run of its definition can go on here."""
-        draft = self._parts.recorder.draft
-        no = row.no
-        if missing and self._parts.guest:
+    def block_row(self, found: Blocked) -> None:
+        """Park a run that isn't."""
+        row = found.row
+        if found.missing:
             self.without.add(row.definition)
-            self._parts.store.release(self._parts.ownership.worker, [no])
-            return
-        _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
-        if missing:
-            self.without.add(row.definition)
-        if missing or until == "operator":
-            worker = self._parts.ownership.worker
-            draft.after.append(lambda: self._parts.store.release(worker, [no]))
-        if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason) or not missing:
-            row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
-            draft.changes.append(change_of(row))
-        elif missing:
-            self._parts.store.release(self._parts.ownership.worker, [no])
+        if found.missing and self._parts.guest:
+            self._parts.store.release(self._parts.ownership.worker, [row.no])
+        else:
+            anew = row.status is not Status.BLOCKED
+            self._park(row, found.until, found.reason, found.seen, anew=anew)
 
     def leave(self, cell: Cell, reason: str) -> None:
-        """Park a run until code that something was written to just now."""
-        row, parts = cell.row, self._parts
-        parts.cells.drop(row.no)
-        self.without.add(row.definition)
-        worker, no = parts.ownership.worker, row.no
-        parts.recorder.draft.after.append(lambda: parts.store.release(worker, [no]))
-        row.status, row.until, row.reason, row.due = Status.BLOCKED, "code", reason, None
-        parts.recorder.draft.changes.append(change_of(row))
+        """Park a run until code, and all of its definition with it."""
+        self.without.add(cell.row.definition)
+        self.block(cell, "code", reason)
+
+    def _park(self, row: RunRow, until: str, reason: str, seen: int, *, anew: bool) -> None:
+        if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason):
+            _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
+            row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
+            self._parts.recorder.draft.changes.append(change_of(row))
+        released = Released(row.no, None if until == "operator" else self.code, seen, anew)
+        grace = round(self._parts.config.grace_s * 1_000_000)
+        self._ending[row.no] = self._parts.system_clock.boot() + grace, released
+        self._leaving.add(row.no)
+        self.look()
+
+    def look(self) -> None:
+        """Release those that do nothing here any more."""
+        boot = self._parts.system_clock.boot()
+        for no, (end, released) in list(self._ending.items()):
+            if boot >= end or not self._parts.dispatcher.has_begun(no):
+                del self._ending[no]
+                self._parts.recorder.draft.released.append(released)
+
+    def is_leaving(self, no: int) -> bool:
+        """Whether a run isn't to be loaded, since it isn't released yet."""
+        if no in self._leaving:
+            self._met.add(no)
+        return no in self._leaving
+
+    def committed(self, draft: Draft) -> bool:
+        """Runs are released; True when one of them was to be loaded meanwhile."""
+        gone = {released.no for released in draft.released}
+        met = gone & self._met
+        self._leaving -= gone
+        self._met -= gone
+        return bool(met)
+
+    def clear(self) -> None:
+        """The worker begins anew."""
+        self._ending.clear()
+        self._leaving.clear()
+        self._met.clear()
+
+
+def waits_for_operator(row: RunRow, arrivals: Sequence[Arrival]) -> bool:
+    """Whether nothing but an operator, or a cancel, may move the run."""
+    parked = row.status is Status.BLOCKED and row.until == "operator"
+    return parked and not any(isinstance(arrival.message, Cancel) for arrival in arrivals)

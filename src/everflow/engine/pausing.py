@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from everflow.engine.cell import Cell
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import change_of
-from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, UpgradeTo, pause_of
+from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, pause_of
 
-__all__ = ["FIRST", "Pausing"]
+__all__ = ["Pausing"]
 
-FIRST = (Cancel, Pause, Unpause, UpgradeTo)  # messages that come before all that a run would do
 PREFIX = "flow:"
 
 

@@ -30,6 +30,7 @@ from everflow.store import (
     Put,
     QuestionClosed,
     QuestionOpened,
+    Released,
     RunChange,
     RunRow,
     Status,
@@ -65,6 +66,7 @@ class Draft:
     starts: list[NewRun] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     puts: list[Put] = field(default_factory=list)
+    released: list[Released] = field(default_factory=list)
     calls: deque[tuple[Cell, CallOp]] = field(default_factory=deque)
     called: list[Cell] = field(default_factory=list)
     endings: dict[int, Ending] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class Draft:
             or self.closed
             or self.opened
             or self.arrivals
+            or self.released
             or self.recorded
             or self.after
         )
@@ -101,6 +104,7 @@ class Draft:
             starts=self.starts,
             letters=self.letters,
             puts=self.puts,
+            released=self.released,
         )
 
 

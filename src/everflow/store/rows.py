@@ -142,12 +142,15 @@ class QuestionOpened(msgspec.Struct, array_like=True, gc=False):
 class Released(msgspec.Struct, array_like=True):
     """A run that its owner gives back with a batch, unowned from then on.
 
-    ``code`` is the number of the owner's code if that is why, None for any other reason: see
-    ``Store.claim``.
+    ``code`` is the number of the owner's code if that is why, None for any other reason; then it
+    is left to workers with other code, see ``Store.claim``. ``seen`` is the id of the last message
+    that it was tried with. ``anew``: it got on since others gave it back.
     """
 
     no: int
     code: int | None = None
+    seen: int = 0
+    anew: bool = False
 
 
 class Reopened(msgspec.Struct, kw_only=True):

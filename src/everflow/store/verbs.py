@@ -165,10 +165,10 @@ class Store(Protocol):
         ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
         an upgrade that leads to another definition than those.
-        ``code`` is a number for the code that the worker has now. A run that it released as one
-        that its ``code`` doesn't fit is left to others, until one of them writes that the run isn't
-        blocked, a cancel, an upgrade, a pause or the end of one is accepted, or it is adopted. It
-        costs the same however many runs it leaves out.
+        ``code`` is a number for the code that the worker has now. A blocked run that it released
+        with its ``code`` is left to others, until one of them releases it ``anew``; and an order
+        (a cancel, an upgrade, a pause or the end of one) that it hasn't ``seen`` has everybody try
+        again. It costs the same however many runs are left out.
         Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
         the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
         ``Fenced`` for a worker that is gone or unknown.

@@ -106,7 +106,6 @@ class Keeping(Tables):
         run.status = Status.QUEUED
         run.until = run.reason = ""
         run.deaths = 0
-        self._unfit.pop(run.no, None)
         self._version += 1
         return True
 

@@ -31,7 +31,6 @@ class Operating(Records):
         run.ended = run.due = run.outcome = run.admitted = None
         run.owner = run.deaths = 0
         run.updated = at
-        self._unfit.pop(run.no, None)
         self._put(given.puts, at)
         for opened in given.questions:
             fields = {name: getattr(opened, name) for name in _OPENED}

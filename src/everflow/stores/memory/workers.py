@@ -122,7 +122,7 @@ class Workers(Tables):
             for run in self._runs.values()
             if not self._lives(run.owner)
             and (run.definition not in without or run.no in cancels | moving)
-            and self._unfit.get(run.no, {}).get(worker) != code
+            and not self._is_barred(run, worker, code)
             and (
                 (run.status in ACTIVE and (not waits(run) or run.no in cancels))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
@@ -136,6 +136,10 @@ class Workers(Tables):
         for run in taken:
             run.owner = worker
         return before
+
+    def _is_barred(self, run: RunRow, worker: int, code: int) -> bool:
+        blocked = run.status is Status.BLOCKED
+        return blocked and self._unfit.get(run.no, {}).get(worker) == code
 
     @locked
     def release(self, worker: int, nos: Sequence[int]) -> None:

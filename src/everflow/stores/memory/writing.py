@@ -13,6 +13,7 @@ from msgspec.structs import asdict, replace
 from everflow.errors import Fenced, StoreError
 from everflow.store import (
     KEPT,
+    ORDERS,
     OUTCOMES,
     SIGNALS,
     Answer,
@@ -104,15 +105,25 @@ class Writing(Records):
         return refused
 
     def _release(self, worker: int, released: Sequence[Released]) -> None:
-        for no, code in ((one.no, one.code) for one in released):
-            run = self._runs.get(no)
-            if run is None or run.owner != worker:
-                continue
-            run.owner = 0
-            if code is not None:
-                known = self._unfit.get(no, {})
-                living = {other: code for other, code in known.items() if self._lives(other)}
-                self._unfit[no] = living | {worker: code}
+        for given in released:
+            run = self._runs.get(given.no)
+            if run is not None and run.owner == worker:
+                run.owner = 0
+                self._bar(worker, given)
+
+    def _bar(self, worker: int, given: Released) -> None:
+        """Note that the worker's code doesn't fit the run, if that is why it was released."""
+        known = self._unfit.pop(given.no, {})
+        if given.code is None:
+            self._unfit[given.no] = known
+        elif not self._is_ordered(given):
+            living = {} if given.anew else {w: code for w, code in known.items() if self._lives(w)}
+            self._unfit[given.no] = living | {worker: given.code}
+
+    def _is_ordered(self, given: Released) -> bool:
+        """Whether there came an order that the run wasn't tried with."""
+        later = (a for a in self._inbox.values() if a.no == given.no and a.id > given.seen)
+        return any(isinstance(arrival.message, ORDERS) for arrival in later)
 
     def _change(self, change: RunChange, at: int, seen: set[int]) -> bool:
         """False when a cancel that the owner hasn't seen refuses the outcome."""
@@ -125,8 +136,6 @@ class Writing(Records):
         for field, value in asdict(change).items():
             setattr(run, field, value)
         run.updated = at
-        if run.status is not Status.BLOCKED:
-            self._unfit.pop(run.no, None)
         return True
 
     def _open(self, opened: QuestionOpened) -> None:

@@ -118,13 +118,14 @@ class Workers(Desk):
             self._ask("heap", list[Place], {**heap, "limit": limit})
             for heap in self._fitting(found.heaps, worker, without, code)
         ]
-        mine: dict[str, Value] = {"me": str(worker), "code": code, "without": as_json(without)}
+        rest: dict[str, Value] = {"limit": limit, "without": as_json(without)}
         piles += [
-            self._ask("sleepers", list[Place], {"owner": owner, "now": now, "limit": limit, **mine})
+            self._ask("sleepers", list[Place], {"owner": owner, "now": now, **rest})
             for owner in found.sleepers
         ]
         if without:  # a cancel needs no code
-            piles.append(self._ask("called", list[Place], {"limit": limit, **mine}))
+            called = {"me": str(worker), "code": code, **rest}
+            piles.append(self._ask("called", list[Place], called))
         places = list(islice(heapq.merge(*piles), limit))
         return self._take(worker, places) if places else []
 
@@ -132,12 +133,12 @@ class Workers(Desk):
         self, heaps: Sequence[tuple[int, str, str]], worker: int, without: Sequence[str], code: int
     ) -> Iterator[dict[str, Value]]:
         """The heaps whose runs the worker's code may fit."""
-        for owner, definition, unfit in heaps:
-            if definition not in without and self._codes(unfit).get(worker) != code:
-                yield {"owner": owner, "definition": definition, "unfit": unfit}
+        for owner, definition, barred in heaps:
+            if definition not in without and self._codes(barred).get(worker) != code:
+                yield {"owner": owner, "definition": definition, "barred": barred}
 
-    def _codes(self, unfit: str) -> dict[int, int]:
-        return self._decoded(unfit, dict[int, int])
+    def _codes(self, barred: str) -> dict[int, int]:
+        return self._decoded(barred, dict[int, int])
 
     def _take(self, worker: int, places: list[Place]) -> list[RunRow]:
         """Those of the places that are still as they were seen."""

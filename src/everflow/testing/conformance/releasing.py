@@ -17,7 +17,7 @@ from everflow.store import (
     UpgradeTo,
     Verdict,
 )
-from everflow.testing.conformance.base import START, Hooks, Scribe, early, standing
+from everflow.testing.conformance.base import START, Hooks, Scribe, cancel, early, standing
 
 BLOCKED = {"until": "code", "reason": "why"}
 
@@ -30,10 +30,12 @@ def claims(
     return [row.id for row in taken]
 
 
-def gives_back(worker: Scribe, row: RunRow, code: int | None = 0) -> None:
+def gives_back(worker: Scribe, row: RunRow, *, code: int = 0, **given: Any) -> None:
     """Park a run until other code is there."""
     change = standing(row, Status.BLOCKED, **BLOCKED)
-    worker.write(changes=[change], released=[Released(row.no, code)])
+    seen = max([arrival.id for arrival in worker.store.load([row.no])[0].arrivals], default=0)
+    released = Released(row.no, code, **({"seen": seen} | given))
+    worker.write(changes=[change], released=[released])
 
 
 class ReleaseRules(Hooks):
@@ -95,25 +97,30 @@ class ReleaseRules(Hooks):
         one.write(released=[Released(rows[0].no), Released(rows[2].no)])
         assert claims(store, one) == ["a", "c"]
 
-    def test_another_standing_makes_it_any_run(self, store: Store) -> None:
-        """Who had no code for it may have some for where it is now."""
+    def test_what_got_on_is_anybody_s(self, store: Store) -> None:
+        """Who had no code for where it was may have some for where it is now."""
+        one, two = Scribe(store), Scribe(store)
+        row = one.run("a")
+        gives_back(one, row)
+        assert claims(store, two) == ["a"]
+        gives_back(two, row, anew=True)
+        assert claims(store, two) == []
+        assert claims(store, one) == ["a"]
+
+    def test_who_takes_it_up_for_nothing_changes_nothing(self, store: Store) -> None:
+        """While it isn't blocked anybody may have it; blocked again it is as it was."""
         one, two = Scribe(store), Scribe(store)
         row = one.run("a")
         gives_back(one, row)
         assert claims(store, two) == ["a"]
         two.write(changes=[standing(row, Status.RUNNING)])
-        store.retire(two.id)
+        gives_back(two, row)
+        assert claims(store, one) == claims(store, two) == []
+        three = Scribe(store)
+        assert claims(store, three) == ["a"]
+        three.write(changes=[standing(row, Status.RUNNING)])
+        store.retire(three.id)
         assert claims(store, one) == ["a"]
-
-    def test_another_reason_changes_nothing(self, store: Store) -> None:
-        """It is blocked all the same."""
-        one, two = Scribe(store), Scribe(store)
-        row = one.run("a")
-        gives_back(one, row)
-        assert claims(store, two) == ["a"]
-        two.write(changes=[standing(row, Status.BLOCKED, until="store", reason="other")])
-        store.retire(two.id)
-        assert claims(store, one) == []
 
     @pytest.mark.parametrize("order", ORDERS)
     def test_an_order_has_everybody_try_again(self, store: Store, order: type[Any]) -> None:
@@ -140,13 +147,18 @@ class ReleaseRules(Hooks):
         assert claims(store, one, without=[row.definition]) == []
         assert claims(store, one, code=1, without=[row.definition]) == ["a"]
 
-    def test_a_timer_is_left_to_others_too(self, store: Store) -> None:
-        """A run may be released as it was."""
-        one, two = Scribe(store), Scribe(store)
-        row = one.run("a", Status.WAITING, due=START)
-        one.write(released=[Released(row.no, 0)])
+    def test_an_order_that_was_not_seen_counts(self, store: Store) -> None:
+        """It came when the worker had made up its mind."""
+        one = Scribe(store)
+        row = one.run("a")
+        store.accept([cancel(row)])
+        (arrival,) = store.load([row.no])[0].arrivals
+        gives_back(one, row, seen=arrival.id)
         assert claims(store, one) == []
-        assert claims(store, two) == ["a"]
+        three = Scribe(store)
+        assert claims(store, three) == ["a"]
+        gives_back(three, row, seen=arrival.id - 1)
+        assert claims(store, one) == ["a"]
 
     def test_an_adopted_run_is_anybody_s(self, store: Store) -> None:
         """An operator said that it is to be tried."""

@@ -26,6 +26,7 @@ from everflow.store import (
     QuestionOpened,
     QuestionRow,
     Record,
+    Released,
     RunChange,
     RunRow,
     Signal,
@@ -136,6 +137,12 @@ class Names:
 
     def _closed(self, run: str, **given: Any) -> QuestionClosed:
         return QuestionClosed(no=self._no(run), **given)
+
+    def _released(self, run: str, *, seen: bool, **given: Any) -> Released:
+        """``seen``: all that is in the run's inbox now."""
+        no = self._no(run)
+        last = max([a.id for one in self.store.load([no]) for a in one.arrivals], default=0)
+        return Released(no, seen=last if seen else 0, **given)
 
     def _applied(self, counts: dict[str, int]) -> list[int]:
         loaded = self.store.load(self._nos(list(counts)))

@@ -177,7 +177,16 @@ def _append(random: Random) -> dict[str, Any]:
         "puts": [_put(random) for _ in few],
         "starts": [_new(random) for _ in range(random.randrange(2))],
         "letters": [_letter(random) for _ in few],
-        "released": [(_run(random), _maybe(random, random.randrange(2), 0.8)) for _ in few],
+        "released": [_released(random) for _ in few],
+    }
+
+
+def _released(random: Random) -> dict[str, Any]:
+    return {
+        "run": _run(random),
+        "code": _maybe(random, random.randrange(2), 0.8),
+        "seen": _chance(random, 0.5),
+        "anew": _chance(random, 0.3),
     }
 
 

@@ -19,7 +19,6 @@ from everflow.store import (
     QuestionQuery,
     QuestionRow,
     Record,
-    Released,
     Reopened,
     RunQuery,
     RunRow,
@@ -164,7 +163,7 @@ class Side(Names):
             puts=[self._put(**put) for put in parts["puts"]],
             starts=[self._new(given) for given in parts["starts"]],
             letters=[self._letter(**letter) for letter in parts["letters"]],
-            released=[Released(self._no(run), code) for run, code in parts["released"]],
+            released=[self._released(**given) for given in parts["released"]],
         )
         refused = self.store.append(batch)
         self._numbers[id_] = number

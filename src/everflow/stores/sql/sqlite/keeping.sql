@@ -101,7 +101,7 @@ INSERT OR IGNORE INTO definition (hash, body)
 SELECT value ->> 0, value ->> 1 FROM json_each(:definitions)
 
 -- name: adopt
-UPDATE run SET status = 'queued', until = '', reason = '', deaths = 0, unfit = '{}'
+UPDATE run SET status = 'queued', until = '', reason = '', deaths = 0
 WHERE no IN (SELECT value FROM json_each(:nos))
 
 -- name: aside

@@ -12,7 +12,7 @@ WHERE
 UPDATE run SET
     status = 'queued', until = '', reason = '', owner = 0, generation = generation + 1,
     base = given.value ->> 2, ended = NULL, due = NULL, outcome = NULL, deaths = 0,
-    admitted = NULL, unfit = '{}', updated = :at
+    admitted = NULL, updated = :at
 FROM json_each(:runs) AS given
 WHERE run.no = given.value ->> 0
 

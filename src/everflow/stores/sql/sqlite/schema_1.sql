@@ -62,15 +62,16 @@ CREATE TABLE run (
             ELSE 0
         END
     ) VIRTUAL,
+    barred TEXT GENERATED ALWAYS AS (iif(status = 'blocked', unfit, '{}')) VIRTUAL,
     timed INTEGER GENERATED ALWAYS AS (
         due IS NOT NULL AND status IN ('suspended', 'waiting', 'cancelling')
     ) VIRTUAL
 ) STRICT;
 
 -- Where partial, so that runs at rest cost neither space nor time: whoever looks for work walks from one
--- (owner, definition, unfit) to the next and never meets what it can't take.
+-- (owner, definition, barred) to the next and never meets what it can't take.
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
-CREATE INDEX run_todo ON run (owner, definition, unfit, created) WHERE todo = 1;
+CREATE INDEX run_todo ON run (owner, definition, barred, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
 CREATE INDEX run_called ON run (created) WHERE called + moving > 0;
 CREATE INDEX run_created ON run (created);

@@ -186,8 +186,7 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         status = change.value ->> 1, until = change.value ->> 2, reason = change.value ->> 3,
         due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
         outcome = change.value ->> 7, definition = change.value ->> 8,
-        deaths = change.value ->> 9, updated = NEW.at,
-        unfit = iif(change.value ->> 1 = 'blocked', unfit, '{}')
+        deaths = change.value ->> 9, updated = NEW.at
     FROM jsonb_each(NEW.changes) AS change
     WHERE run.no = change.value ->> 0 AND NOT EXISTS (
         SELECT 1 FROM main.refusal
@@ -252,15 +251,24 @@ CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more B
     INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
     INSERT INTO letters (doc, worker) SELECT NEW.letters, NEW.worker WHERE NEW.letters <> '[]';
 
-    -- (run, code or null). Of those whose code doesn't fit only the living count.
-    UPDATE run SET owner = 0, unfit = iif(given.value ->> 1 IS NULL, unfit, (
-        SELECT json_group_object(CAST(one AS TEXT), code ORDER BY one) FROM (
-            SELECT CAST(known.key AS INTEGER) AS one, known.value AS code
-            FROM jsonb_each(run.unfit) AS known CROSS JOIN main.worker ON worker.id = one
-            WHERE worker.gone = 0 AND worker.id <> NEW.worker
-            UNION ALL SELECT NEW.worker, given.value ->> 1
+    -- (run, code or null, seen, anew). Of those whose code doesn't fit only the living count.
+    UPDATE run SET owner = 0, unfit = CASE
+        WHEN given.value ->> 1 IS NULL THEN unfit
+        WHEN EXISTS (
+            SELECT 1 FROM main.inbox
+            WHERE
+                inbox.run = run.no AND inbox.id > given.value ->> 2
+                AND inbox.kind IN ('cancel', 'pause', 'unpause', 'upgrade')
+        ) THEN '{}'
+        ELSE (
+            SELECT json_group_object(CAST(one AS TEXT), code ORDER BY one) FROM (
+                SELECT CAST(known.key AS INTEGER) AS one, known.value AS code
+                FROM jsonb_each(run.unfit) AS known CROSS JOIN main.worker ON worker.id = one
+                WHERE worker.gone = 0 AND worker.id <> NEW.worker AND NOT given.value ->> 3
+                UNION ALL SELECT NEW.worker, given.value ->> 1
+            )
         )
-    ))
+    END
     FROM jsonb_each(NEW.released) AS given
     WHERE run.no = given.value ->> 0 AND run.owner = NEW.worker;
 END;

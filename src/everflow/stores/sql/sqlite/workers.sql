@@ -46,9 +46,9 @@ UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch 
 UPDATE worker SET epoch = epoch + 1, gone = 1 WHERE id = :id AND gone = 0
 
 -- name: heaps
--- (owner, definition, unfit) of runs with something to do and without a living owner, and the owners
+-- (owner, definition, barred) of runs with something to do and without a living owner, and the owners
 -- without life that own timers: walking in the indexes from one owner to the next, and from one
--- definition and one unfit to the next, so that it costs the same however many runs there are.
+-- definition and one barred to the next, so that it costs the same however many runs there are.
 WITH RECURSIVE
 holder (owner) AS (
     SELECT min(owner) FROM run WHERE todo = 1
@@ -56,26 +56,26 @@ holder (owner) AS (
     SELECT (SELECT min(owner) FROM run WHERE todo = 1 AND owner > holder.owner)
     FROM holder WHERE holder.owner IS NOT NULL
 ),
-heap (owner, definition, unfit) AS (
-    SELECT first.owner, first.definition, first.unfit
+heap (owner, definition, barred) AS (
+    SELECT first.owner, first.definition, first.barred
     FROM holder CROSS JOIN run AS first ON first.no = (
         SELECT no FROM run WHERE todo = 1 AND run.owner = holder.owner
-        ORDER BY definition, unfit LIMIT 1
+        ORDER BY definition, barred LIMIT 1
     )
     WHERE NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holder.owner AND gone = 0)
     UNION ALL
-    SELECT next.owner, next.definition, next.unfit
+    SELECT next.owner, next.definition, next.barred
     FROM heap CROSS JOIN run AS next ON next.no = coalesce(
         (
             SELECT no FROM run
             WHERE todo = 1 AND run.owner = heap.owner AND definition = heap.definition
-            AND unfit > heap.unfit
-            ORDER BY unfit LIMIT 1
+            AND barred > heap.barred
+            ORDER BY barred LIMIT 1
         ),
         (
             SELECT no FROM run
             WHERE todo = 1 AND run.owner = heap.owner AND definition > heap.definition
-            ORDER BY definition, unfit LIMIT 1
+            ORDER BY definition, barred LIMIT 1
         )
     )
 ),
@@ -93,7 +93,7 @@ SELECT json_object(
         SELECT 1 FROM worker WHERE id = :worker AND gone = 0
     ), 'true', 'false')),
     'heaps', json((
-        SELECT json_group_array(json_array(owner, definition, unfit)) FROM heap
+        SELECT json_group_array(json_array(owner, definition, barred)) FROM heap
     )),
     'sleepers', json((
         SELECT json_group_array(owner) FROM sleeper
@@ -106,7 +106,7 @@ SELECT json_object(
 -- name: heap
 SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     SELECT created, no, owner FROM run
-    WHERE todo = 1 AND owner = :owner AND definition = :definition AND unfit = :unfit
+    WHERE todo = 1 AND owner = :owner AND definition = :definition AND barred = :barred
     ORDER BY created, no LIMIT :limit
 )
 
@@ -116,7 +116,6 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     WHERE timed = 1 AND owner = :owner
     AND due <= :now AND NOT todo
     AND definition NOT IN (SELECT value FROM json_each(:without))
-    AND coalesce(unfit ->> :me <> :code, TRUE)
     ORDER BY created, no LIMIT :limit
 )
 
@@ -132,7 +131,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
         )
     )
     AND definition IN (SELECT value FROM json_each(:without))
-    AND coalesce(unfit ->> :me <> :code, TRUE)
+    AND coalesce(barred ->> :me <> :code, TRUE)
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
     ORDER BY created, no LIMIT :limit
 )
