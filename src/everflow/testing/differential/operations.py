@@ -182,12 +182,8 @@ def _append(random: Random) -> dict[str, Any]:
 
 
 def _released(random: Random) -> dict[str, Any]:
-    return {
-        "run": _run(random),
-        "code": _maybe(random, random.randrange(2), 0.8),
-        "seen": _chance(random, 0.5),
-        "anew": _chance(random, 0.3),
-    }
+    given = {"run": _run(random), "code": _maybe(random, random.randrange(2), 0.8)}
+    return given | {"seen": _chance(random, 0.5), "anew": _chance(random, 0.3)}
 
 
 def _put(random: Random) -> dict[str, Any]:
@@ -338,14 +334,10 @@ def _install(random: Random) -> dict[str, Any]:
 
 
 def _reopen(random: Random) -> dict[str, Any]:
-    return {
-        "run": _run(random),
-        "past": random.choice((0, 0, 0, 1)),
-        "older": random.choice((0, 0, 0, 1)),
-        "questions": [_question(random) | {"at": _at(random)} for _ in range(random.randrange(3))],
-        "put": _put(random),
-        "at": _at(random),
-    }
+    past, older = random.choice(((0, 0), (0, 0), (1, 0), (0, 1)))
+    opened = [_question(random) | {"at": _at(random)} for _ in range(random.randrange(3))]
+    given = {"run": _run(random), "past": past, "older": older, "questions": opened}
+    return given | {"put": _put(random), "at": _at(random)}
 
 
 def _relabel(random: Random) -> dict[str, Any]:
