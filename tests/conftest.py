@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -22,14 +23,25 @@ if not os.environ.get("CI"):
     settings.load_profile("house")
 
 _UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
+_IMPORTS = """
+import everflow.cli, pytest
+pytest.main(["-VV", "-p", "hypothesis"])  # its plugins are told, so they are imported
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile what the command line imports, before any worker or test starts a process."""
+    """Compile what the command line and pytest import, before any process is started."""
     os.environ[_UNCOMPILED] = "1"
     if not hasattr(config, "workerinput"):
-        compiling = {**os.environ, _UNCOMPILED: ""}
-        subprocess.run([sys.executable, "-c", "import everflow.cli"], env=compiling, check=True)
+        with TemporaryDirectory() as empty:
+            subprocess.run(
+                [sys.executable, "-c", _IMPORTS],
+                cwd=empty,
+                env={**os.environ, _UNCOMPILED: ""},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,  # it only saves time
+            )
 
 
 @pytest.hookimpl(wrapper=True)
