@@ -178,6 +178,23 @@ def test_a_run_is_paused_while_it_waits(world: World) -> None:
         assert engine.queues.view("one").placed == 1
 
 
+def test_a_cancel_of_a_run_that_is_paused_meanwhile_ends_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cancels saw it waiting; a paused run is taken by nobody unless it is let go on."""
+    asks = world.flow("f", suspend("ok"))
+    with world.engine() as engine:
+        engine.queues.declare("one", limit=1)
+        first, second = (engine.start(asks, n, queue="one") for n in (1, 2))
+        assert first.wait(PATIENT) is Status.SUSPENDED
+        before = second.row()
+        engine.pause(second)
+        with monkeypatch.context() as patched:
+            patched.setattr(engine.client, "row", lambda _: before)
+            engine.cancel(second)
+        assert second.wait(PATIENT) is Status.CANCELLED
+
+
 def test_an_upgrade_of_a_waiting_run_waits_with_it(world: World) -> None:
     """The run goes on in the new shape once it has its place."""
     world.flow("f", suspend("ok") >> see_all)
