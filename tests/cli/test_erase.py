@@ -56,6 +56,21 @@ def test_an_erased_run_shows_its_skeleton(cli: Cli, told: Any, folder: Path) -> 
 
 
 @pytest.mark.usefixtures("keys")
+def test_the_past_of_a_sealed_run_is_shown_until_it_is_erased(cli: Cli, told: Any) -> None:
+    """As it stood after an entry, values and all; then the skeleton of that."""
+    run = told("run", f"{FLOWS}:greet", SECRET)["id"]
+    before, after = (told("show", run, "--at", at)["at"] for at in ("0", "1"))
+    assert before["outstanding"][0]["value"] == SECRET
+    assert after["result"] == f"Hello {SECRET}"
+    told("erase", run)
+    for at in ("0", "1"):
+        gone = cli("show", run, "--at", at)
+        assert gone.exit_code == 0
+        assert run in gone.stdout
+        assert "Mill Lane" not in gone.output
+
+
+@pytest.mark.usefixtures("keys")
 def test_a_live_run_is_refused_or_cancelled_first(
     cli: Cli, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
