@@ -164,6 +164,13 @@ def test_a_body_that_is_not_covered_is_refused() -> None:
     assert _why(_signed("@method", "@target-uri")) == "uncovered"
 
 
+def test_a_look_needs_no_digest() -> None:
+    """A GET without a body has nothing to cover beside its target."""
+    look = _signed("@method", "@target-uri", message=Message("GET", POST.url))
+    rfc9421.verify(look, key("ed25519").public_key(), now=NOW)
+    assert _why(replace(look, body=b"x")) == "uncovered"
+
+
 def test_a_signature_that_ended_is_refused() -> None:
     """Its own word to be over counts, within the window too."""
     ended = _signed("@method", "@target-uri", body=POST.body, ends=NOW + 10 * SECOND)

@@ -114,7 +114,7 @@ class Outside:
         except (TimeoutError, httpcore2.TimeoutException) as error:
             raise TooSlow(f"no whole reply from {host} within {limit:g} s") from error
         except httpcore2.RemoteProtocolError as error:
-            if getattr(error.__cause__, "error_status_hint", 0) == _TOO_LONG:
+            if any(getattr(each, "error_status_hint", 0) == _TOO_LONG for each in error.args):
                 raise TooLarge(f"the headers of {host} have no end") from error
             raise BadReply(f"{host} doesn't answer in HTTP, or only half: {error}") from error
         except (httpcore2.NetworkError, OSError) as error:

@@ -73,11 +73,11 @@ class Policy:
 def _host(text: str) -> str:
     host = text.lower().removesuffix(".")
     try:
-        if literal(host) is None:
-            return host
-    except AddressRefused:
-        pass
-    raise ConfigurationError(
-        f"{text!r:.80} in allow is neither a network nor a host name",
-        hint='networks are written "10.1.0.0/16" (no bits set behind the mask), hosts "peer.lan"',
-    )
+        literal(host)
+    except AddressRefused as error:
+        raise ConfigurationError(
+            f"{text!r:.80} in allow is neither a network nor a host name",
+            hint='networks are written "10.1.0.0/16" (no bits set behind the mask), '
+            'hosts "peer.lan"',
+        ) from error
+    return host

@@ -16,6 +16,7 @@ from everflow.errors import BadReply, TooLarge
 __all__ = ["Reply", "body_of", "fields_of"]
 
 _GZIP = zlib.MAX_WBITS | 16
+_AROUND = 4  # bytes of a header beside its name and value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Reply:
 def fields_of(headers: Iterable[tuple[bytes, bytes]], most: int) -> tuple[tuple[str, str], ...]:
     """The headers as texts, one character a byte. TooLarge where they are longer than ``most``."""
     pairs = tuple(headers)
-    if sum(len(name) + len(value) for name, value in pairs) > most:
+    if sum(len(name) + len(value) + _AROUND for name, value in pairs) > most:
         raise TooLarge(f"the headers of the reply are longer than {most} bytes")
     return tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in pairs)
 
