@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everflow.errors import SignatureRefused
+from everflow.errors import CallerError, SignatureRefused
 from everflow.net.message import Message
 from everflow.net.signatures import either
 from tests.net.signing import NOW, POST, SECOND, WAYS, Way, key, replaced, without
@@ -135,6 +135,14 @@ def test_an_unsigned_message_is_refused(way: Way) -> None:
     assert _refusal(way, bare) == "missing"
     with pytest.raises(SignatureRefused):
         either.verify(bare, key(way.kind).public_key(), now=NOW)
+
+
+@ways
+@pytest.mark.parametrize("url", ["peer.example/inbox", "https://peer.example/a b", "https://ä/"])
+def test_what_cannot_be_signed_is_refused(way: Way, url: str) -> None:
+    """A URL that two sides would write differently is no URL to sign."""
+    with pytest.raises(CallerError, match="can't be signed"):
+        way.headers(Message("GET", url), key(way.kind), NOW)
 
 
 @ways

@@ -10,8 +10,10 @@ bytes; whoever drips, floods or stalls uses up no more than that.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -63,7 +65,7 @@ class Outside:
             resolver = self._names = SystemResolver()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
-                ssl_context=self.policy.tls,
+                ssl_context=self.policy.tls or _authorities(),
                 max_connections=self.policy.connections,
                 keepalive_expiry=_IDLE_SECONDS,
                 network_backend=Guard(self.policy, resolver, plain=scheme == "http"),
@@ -160,6 +162,12 @@ class Outside:
             if reply.status in _REDIRECTS and message.method in _SAFE:
                 return reply  # its body is nobody's business
             return replace(reply, body=await body_of(answer.aiter_stream(), reply, most))
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """The machine's own: read once, since each connection would read them anew."""
+    return httpcore2.default_ssl_context()
 
 
 def _latin(text: str) -> bytes:

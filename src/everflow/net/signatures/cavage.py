@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from everflow.errors import SignatureRefused
+from everflow.errors import CallerError, SignatureRefused
 from everflow.net.freshness import WINDOW
 from everflow.net.keys import PrivateKey, PublicKey
 from everflow.net.message import Message, Place, usual_authority
@@ -46,10 +46,14 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 def sign(message: Message, key: PrivateKey, *, key_id: str, now: int) -> dict[str, str]:
     """The headers that sign a message: ``host``, ``date``, ``digest`` with a body, ``signature``.
 
-    ``now`` is in microseconds since the epoch.
+    ``now`` is in microseconds since the epoch. CallerError for a URL that can't be signed.
     """
+    try:
+        host = message.place().authority
+    except ValueError as error:
+        raise CallerError(f"the message can't be signed: {error}") from error
     headers = {
-        "host": message.place().authority,
+        "host": host,
         "date": formatdate(now // _SECOND, usegmt=True),
     }
     if needs_digest(message):

@@ -27,7 +27,7 @@ from http_message_signatures import (
 )
 from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
-from everflow.errors import SignatureRefused
+from everflow.errors import CallerError, SignatureRefused
 from everflow.net.freshness import WINDOW
 from everflow.net.keys import PrivateKey, PublicKey
 from everflow.net.message import Message
@@ -46,20 +46,23 @@ def sign(message: Message, key: PrivateKey, *, key_id: str, now: int, nonce: str
     """The headers that sign a message: ``content-digest``, ``signature-input``, ``signature``.
 
     ``now`` is in microseconds since the epoch. ``nonce`` is a fresh random text: the caller draws
-    it, and a receiver knows a replay by it.
+    it, and a receiver knows a replay by it. CallerError for a URL or method that can't be signed.
     """
     algorithm = _RSA[0] if isinstance(key, RSAPrivateKey) else _ED25519[0]
     headers: dict[str, str] = {}
     keys = MappingKeyResolver(public_keys={}, private_keys={key_id: key})
-    HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=keys).sign(
-        _Asked(message.method, message.url, headers),
-        key_id=key_id,
-        created=datetime.fromtimestamp(now // _SECOND, UTC),
-        nonce=nonce,
-        label="sig1",
-        covered_component_ids=_COVERED,
-        body=message.body,
-    )
+    try:
+        HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=keys).sign(
+            _Asked(message.method, message.url, headers),
+            key_id=key_id,
+            created=datetime.fromtimestamp(now // _SECOND, UTC),
+            nonce=nonce,
+            label="sig1",
+            covered_component_ids=_COVERED,
+            body=message.body,
+        )
+    except HTTPMessageSignaturesException as error:
+        raise CallerError(f"the message can't be signed: {error}") from error
     return {name.lower(): value for name, value in headers.items()}
 
 
