@@ -194,7 +194,7 @@ def test_an_answer_to_what_was_never_asked_is_refused(world: World) -> None:
         for token in (f"{run.id}.ok.2", f"{run.id}.other.1", "nonsense", f"{run.id}.ok.-1", ""):
             with pytest.raises(NotWaiting):
                 engine.answer(token, True)
-        with pytest.raises(NotWaiting, match="its flow are: ok"):
+        with pytest.raises(NotWaiting, match="tags of its flow: ok"):
             engine.resume(run, True, tag="other")
         assert len(engine.questions(run)) == 1
 

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from everflow import timeout, try_catch
+from everflow import Run, timeout, try_catch
 from everflow.core.combine.remote import remote_node
 from everflow.core.faults import encode_error, make_error
 from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import RemoteUnreachable
 from everflow.store import ChildEnded, Put, Record, Store, Verdict
 from everflow.stores.memory import MemoryStore
-from tests.engine.support import DAY, PATIENT, World, kinds, plus_one, settle, until
+from tests.engine.support import DAY, PATIENT, World, kinds, plus_one, until
 from tests.engine.support import step as local
 
 
@@ -29,6 +29,11 @@ def store() -> Store:
 def world(store: Store) -> World:
     """An engine on that store."""
     return World(store)
+
+
+def waits(run: Run[Any]) -> None:
+    """Until the call is open."""
+    until(lambda: run.status == "waiting")
 
 
 def errands(store: Store) -> list[Errand]:
@@ -51,7 +56,7 @@ def test_a_call_is_written_down_with_the_entry_that_opened_it(store: Store, worl
     flow = world.flow("f", plus_one >> remote_node("east", "spell", patience=5) >> plus_one)
     with world.engine() as engine:
         run = engine.start(flow, 1)
-        assert settle(run) == "waiting"
+        waits(run)
         (record,) = store.records(ERRAND)
         errand = read_errand(record.body)
         assert record.due == errand.at
@@ -73,7 +78,7 @@ def test_a_call_that_failed_can_be_caught(store: Store, world: World) -> None:
     flow = world.flow("f", try_catch(remote_node("east", "spell"), rescue))
     with world.engine() as engine:
         run = engine.start(flow, 1)
-        assert settle(run) == "waiting"
+        waits(run)
         told(store, "error", encode_error(make_error(RemoteUnreachable, "nobody there")))
         assert run.result(PATIENT) == "remote_unreachable"
 
@@ -83,7 +88,7 @@ def test_a_run_that_is_taken_up_again_asks_no_second_time(store: Store, world: W
     flow = world.flow("f", remote_node("east", "spell"))
     with world.engine() as engine:
         run = engine.start(flow, 1)
-        settle(run)
+        waits(run)
     (record,) = store.records(ERRAND)
     noted = msgspec.structs.replace(read_errand(record.body), tries=3)
     write(store, record, noted)
@@ -103,7 +108,7 @@ def test_a_cancel_asks_the_peer_to_stop_and_waits_for_its_word(
     flow = world.flow("f", timeout(timedelta(days=1), remote_node("east", "spell")))
     with world.engine() as engine:
         run = engine.start(flow, 1)
-        settle(run)
+        waits(run)
         if not again:
             world.clock.jump(1.1 * DAY)
             until(lambda: bool(store.records(STOP)))

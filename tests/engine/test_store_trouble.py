@@ -266,15 +266,22 @@ def test_a_run_whose_definition_is_lost_is_blocked(memory: World) -> None:
 def test_closing_while_the_store_is_away_ends_in_time(shaky: tuple[World, Shaky]) -> None:
     """What isn't recorded is run again by the next engine."""
     world, store = shaky
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
     sees = seen_by(world)
-    effect = step(lambda x: go.wait(PATIENT) and sees(x), name="effect")
+
+    @step
+    def effect(x: int) -> int:
+        begun.set()
+        go.wait(PATIENT)
+        return int(sees(x))
+
     flow = world.flow("f", effect)
     with world.engine(grace_s=0.05) as engine:
         run = engine.start(flow, 1).id
+        begun.wait(PATIENT)
         store.down = StoreUnavailable
         go.set()
-        until(lambda: store.refused >= 2)
+        until(lambda: store.refused >= 2 and world.seen == [1])
     store.down = None
     with world.engine() as engine:
         assert engine.run(run).result(PATIENT) == 1
