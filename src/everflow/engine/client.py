@@ -330,9 +330,6 @@ class Client(Operator):
         verdict = self.accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
         if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
             self._reply(row, verdict)
-        standing = self.store.standing(row.no)  # by now: it may have been paused meanwhile
-        if standing is not None and standing[0] is Status.PAUSED:  # for a worker, to end it
-            self.store.adopt([row.no])
         if by and verdict is Verdict.ACCEPTED:
             self.record("cancel", row, by)
 

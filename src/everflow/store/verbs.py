@@ -148,7 +148,8 @@ class Store(Protocol):
 
         An early answer that has its question is put there as an answer to it; any other is listed
         as a ``kept`` question, too. The keys of the last ``SIGNALS`` signals of a run are
-        remembered, applied or not.
+        remembered, applied or not. A cancel that is accepted ends a pause: the run is queued then,
+        also where its owner, who didn't know, writes afterwards that it is paused.
         """
 
     # what there is to do
@@ -160,8 +161,8 @@ class Store(Protocol):
 
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
-        in its inbox. Never a paused one, nor a queued one that waits for its place in a queue,
-        unless a cancel is in its inbox. A paused one is taken when an ``Unpause`` is in its inbox.
+        in its inbox. Never a queued one that waits for its place in a queue, unless a cancel is in
+        its inbox, nor a paused one, unless an ``Unpause`` is.
         ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
         an upgrade that leads to another definition than those.

@@ -61,6 +61,12 @@ def copied(run: RunRow) -> RunRow:
     return replace(run, labels=dict(run.labels))
 
 
+def wake(run: RunRow) -> None:
+    """End the pause of a run whose cancel was accepted: whoever takes it ends it."""
+    if run.status is Status.PAUSED:
+        run.status, run.reason = Status.QUEUED, ""
+
+
 class Tables:
     """What a store in memory keeps, and how its rows are found.
 

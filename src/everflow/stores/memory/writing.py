@@ -52,7 +52,7 @@ from everflow.store import (
     set_aside,
 )
 from everflow.stores.memory.records import Records
-from everflow.stores.memory.tables import copied, locked
+from everflow.stores.memory.tables import copied, locked, wake
 from everflow.stores.memory.workers import waits
 
 Plain = Signal | ChildEnded | Cancel | Pause | Unpause  # judged by the run alone, or nearly
@@ -136,6 +136,8 @@ class Writing(Records):
         for field, value in asdict(change).items():
             setattr(run, field, value)
         run.updated = at
+        if run.cancel:
+            wake(run)
         return True
 
     def _open(self, opened: QuestionOpened) -> None:
@@ -262,6 +264,7 @@ class Writing(Records):
     def _take(self, message: Plain) -> None:
         if isinstance(message, Cancel):
             self._runs[message.no].cancel = True
+            wake(self._runs[message.no])
         if isinstance(message, Signal):
             heard = self._heard[message.no]
             if (message.name, message.key) not in heard:

@@ -253,7 +253,7 @@ class AppendRules(Hooks):
         assert scribe.write(changes=[standing(row, Status.DONE)]) == [row.no]
         assert store.rows([row.no])[0].status is Status.CANCELLING
 
-    @pytest.mark.parametrize("status", sorted(set(Status) - set(REFUSED)))
+    @pytest.mark.parametrize("status", sorted(set(Status) - {*REFUSED, Status.PAUSED}))
     def test_a_cancel_refuses_nothing_else(self, store: Store, status: Status) -> None:
         """`cancelled` and every standing that isn't an outcome are written."""
         scribe = Scribe(store)

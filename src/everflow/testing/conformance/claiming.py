@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
+from msgspec import structs
 
 from everflow.errors import Fenced
-from everflow.store import ACTIVE, OUTCOMES, Arrival, RunRow, Status, Store
+from everflow.store import ACTIVE, OUTCOMES, Arrival, Letter, RunRow, Status, Store, Verdict
 from everflow.testing.conformance.base import (
     HOUR,
     START,
@@ -20,10 +23,14 @@ from everflow.testing.conformance.base import (
 )
 
 RESTING = [Status.SUSPENDED, Status.WAITING]
-PARKED = [Status.PAUSED, *sorted(OUTCOMES)]
 
 
-def freed(store: Store, name: str, status: Status, **changes: object) -> RunRow:
+def runs(store: Store, rows: Sequence[RunRow]) -> list[RunRow]:
+    """The same runs as they are now."""
+    return store.rows([row.no for row in rows])
+
+
+def freed(store: Store, name: str, status: Status = Status.QUEUED, **changes: object) -> RunRow:
     """A run of that standing that nobody owns."""
     scribe = Scribe(store)
     row = scribe.run(name, status, **changes)
@@ -118,9 +125,9 @@ class ClaimRules(Hooks):
         store.accept([cancel(row)])
         assert claimed(store, taker) == ["a"]
 
-    @pytest.mark.parametrize("status", PARKED)
-    def test_a_parked_run_is_never_taken(self, store: Store, status: Status) -> None:
-        """Paused or ended: no timer and no message counts, not even a cancel."""
+    @pytest.mark.parametrize("status", sorted(OUTCOMES))
+    def test_an_ended_run_is_never_taken(self, store: Store, status: Status) -> None:
+        """No timer and no message counts, not even a cancel."""
         scribe = Scribe(store)
         row = scribe.run("a")
         store.accept([early(row), cancel(row)])
@@ -130,11 +137,32 @@ class ClaimRules(Hooks):
         assert store.rows([row.no])[0].status is status
         assert claimed(store, Scribe(store)) == []
 
-    def test_a_paused_run_is_not_taken_for_a_cancel(self, store: Store) -> None:
-        """A copy of production must not act, whatever reaches it."""
-        row = freed(store, "a", Status.PAUSED)
+    def test_a_cancel_ends_a_pause(self, store: Store) -> None:
+        """So that somebody takes the run and ends it, whoever sent the cancel, and how."""
+        rows = [freed(store, name, Status.PAUSED, reason="why") for name in "ab"]
+        assert store.accept([cancel(rows[0])]) == [Verdict.ACCEPTED]
+        letter = Letter(run="b", message=structs.replace(cancel(rows[1]), no=0))
+        store.write([], at=START, letters=[letter])
+        assert [(row.status, row.reason) for row in runs(store, rows)] == [(Status.QUEUED, "")] * 2
+        assert claimed(store, Scribe(store)) == ["a", "b"]
+
+    def test_a_run_isn_t_paused_after_its_cancel(self, store: Store) -> None:
+        """Its owner may not know of the cancel yet."""
+        scribe = Scribe(store)
+        row = scribe.run("a")
         store.accept([cancel(row)])
-        assert claimed(store, Scribe(store)) == []
+        scribe.write(changes=[standing(row, Status.PAUSED, reason="why")])
+        (after,) = runs(store, [row])
+        assert (after.status, after.reason) == (Status.QUEUED, "")
+
+    def test_an_imported_run_is_not_taken_for_a_cancel(self, store: Store) -> None:
+        """A copy of production must not act, whatever it brings along."""
+        row = freed(store, "a")
+        store.accept([cancel(row)])
+        whole = store.export(row.no)
+        paused = structs.replace(whole.row, id="b", status=Status.PAUSED)
+        store.install([structs.replace(whole, row=paused)], [])
+        assert claimed(store, Scribe(store)) == ["a"]
 
     def test_definitions_that_are_missing_here_are_left(self, store: Store) -> None:
         """Another worker may have the code."""

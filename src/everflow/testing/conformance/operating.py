@@ -28,6 +28,7 @@ from everflow.testing.conformance.base import (
     answer,
     begin,
     cancel,
+    early,
     entry,
     inbox_of,
     opened,
@@ -226,7 +227,7 @@ class PauseRules(Hooks):
         scribe = Scribe(store)
         row = scribe.run("a", Status.PAUSED, due=START)
         store.release(scribe.id, [row.no])
-        store.accept([pause(row), cancel(row)])
+        store.accept([pause(row), early(row)])
         other = scribe.run("b", Status.PAUSED)
         store.release(scribe.id, [other.no])
         assert store.claim(scribe.id, now=START, limit=9) == []

@@ -119,7 +119,11 @@ CREATE TEMP TRIGGER letters_given INSTEAD OF INSERT ON letters BEGIN
         AND message ->> 'name' = letter.value ->> 3 AND message ->> 'key' = letter.value ->> 4
     ORDER BY letter.key;
 
-    UPDATE run SET cancel = 1 WHERE no IN (
+    -- A cancel ends a pause: whoever takes the run ends it.
+    UPDATE run SET
+        cancel = 1, status = iif(status = 'paused', 'queued', status),
+        reason = iif(status = 'paused', '', reason)
+    WHERE no IN (
         SELECT called.no
         FROM jsonb_each(NEW.doc) AS letter
         CROSS JOIN main.run AS called ON called.id = letter.value ->> 0
@@ -183,7 +187,10 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     SELECT everflow_tell(run) FROM main.refusal WHERE worker = NEW.worker ORDER BY place;
 
     UPDATE run SET
-        status = change.value ->> 1, until = change.value ->> 2, reason = change.value ->> 3,
+        -- A run whose cancel came first isn't paused any more.
+        status = iif(change.value ->> 1 = 'paused' AND run.cancel, 'queued', change.value ->> 1),
+        until = change.value ->> 2,
+        reason = iif(change.value ->> 1 = 'paused' AND run.cancel, '', change.value ->> 3),
         due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
         outcome = change.value ->> 7, definition = change.value ->> 8,
         deaths = change.value ->> 9, updated = NEW.at
@@ -400,7 +407,10 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     SELECT value ->> 0, value ->> 1, -1, '', '', value ->> 3, 'null', 'kept', value ->> 2
     FROM jsonb_each(NEW.kept);
 
-    UPDATE run SET cancel = 1 WHERE no IN (SELECT value FROM jsonb_each(NEW.cancels));
+    UPDATE run SET
+        cancel = 1, status = iif(status = 'paused', 'queued', status),
+        reason = iif(status = 'paused', '', reason)
+    WHERE no IN (SELECT value FROM jsonb_each(NEW.cancels));
 
     -- Signals: (run, name, key). The key is new, and after it there are as many as may be.
     SELECT RAISE(ABORT, 'everflow:changed')
