@@ -48,11 +48,15 @@ class Pausing:
         self._flows = flows
 
     def leaves(self, row: RunRow, arrivals: Sequence[Arrival]) -> bool:
-        """Whether a run isn't to be taken up, as its flow is paused; then it is released."""
-        if row.status is Status.PAUSED:  # taken for the end of its pause, which came as it began
-            self._parts.store.adopt([row.no])
+        """Whether a run isn't to be taken up, as it or its flow is paused; then it is released."""
+        kinds = {type(arrival.message) for arrival in arrivals}
+        if row.status is Status.PAUSED:
+            if Unpause not in kinds:  # it isn't released yet, or no more this worker's to release
+                self._parts.store.release(self._parts.ownership.worker, [row.no])
+                return True
+            self._parts.store.adopt([row.no])  # the end of its pause came as it began
             row.status, row.reason = Status.QUEUED, ""
-        called = any(isinstance(arrival.message, Cancel) for arrival in arrivals)
+        called = Cancel in kinds
         if row.flow not in self._flows or called or row.status is Status.CANCELLING:
             return False
         self.without.add(row.definition)
