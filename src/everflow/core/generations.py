@@ -71,6 +71,7 @@ def _renewed(state: State, entries: Sequence[Entry], left_out: set[int], now: in
     """The state as the next generation begins with it."""
     first = entries[0].seq
     state.seq, state.generation = entries[-1].seq, state.generation + 1
+    state.at = max(state.at, *(entry.at for entry in entries))  # time doesn't go back
     for seq in left_out:
         question = state.ops.get(entries[seq - first].op)
         if type(question) is QuestionOp and entries[seq - first].kind == Kind.ANSWER:

@@ -288,7 +288,7 @@ class Machine(Stepper):
             raise self._mismatch(entry, "a retry of this very run as it is")
         if state.generation != before.generation + 1:
             raise self._mismatch(entry, f"the retry to generation {before.generation + 1}")
-        self.state = state
+        self.state, self.now = state, state.at
         self._begin(entry)
         self.opened = list(state.ops.values())
 
