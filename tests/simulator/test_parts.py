@@ -18,10 +18,10 @@ from everflow.testing.simulator.reference import reference
 class Nobody:
     """A watcher that doesn't watch."""
 
-    def before(self, verb: str, args: tuple[Any, ...]) -> None:
+    def before(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         """See nothing."""
 
-    def after(self, verb: str, args: tuple[Any, ...], reply: object) -> None:
+    def after(self, verb: str, args: tuple[Any, ...], named: dict[str, Any], reply: object) -> None:
         """See nothing."""
 
     def refused(self, verb: str, args: tuple[Any, ...]) -> None:

@@ -3,14 +3,15 @@
 import pytest
 
 from everflow.testing.simulator import Report, Simulation
-from tests.simulator.planted import BUGS, Bug, engines, machines, stores
+from everflow.testing.simulator.plan import VERBS
+from tests.simulator.planted import BUGS, Bug, engines, machines, operations, stores
 
-MODULES = (engines, machines, stores)
+MODULES = (engines, machines, operations, stores)
 
 
 def found(bug: Bug) -> Report | None:
     """The first seed's report in which some claim breaks."""
-    simulation = Simulation()
+    simulation = Simulation(verbs={**VERBS, **bug.verbs})
     reports = (simulation.run(seed) for seed in range(bug.within))
     return next((report for report in reports if report.untrue is not None), None)
 

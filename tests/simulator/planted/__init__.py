@@ -3,8 +3,8 @@
 ``plant(patch)`` puts it in for one test. The simulator must break a claim of its own with each.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -15,21 +15,25 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake. ``within``: the number of seeds of which at least one must find it."""
+    """A mistake. ``within``: the number of seeds of which at least one must find it.
+
+    ``verbs``: what happens more often in these than by default, as it takes a rare meeting.
+    """
 
     name: str
     plant: Plant
     within: int
+    verbs: Mapping[str, float] = field(default_factory=dict)
 
 
 BUGS: list[Bug] = []
 
 
-def bug(within: int = 300) -> Callable[[Plant], Plant]:
+def bug(within: int = 300, **verbs: float) -> Callable[[Plant], Plant]:
     """Enter a function into the list of bugs; its docstring says what is wrong."""
 
     def enter(plant: Plant) -> Plant:
-        BUGS.append(Bug(plant.__name__, plant, within))
+        BUGS.append(Bug(plant.__name__, plant, within, verbs))
         return plant
 
     return enter

@@ -61,13 +61,13 @@ def a_cancel_stays_above(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Calls, "_call", called)
 
 
-@bug()
+@bug(start=25)
 def a_first_call_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """A child isn't started at a load, where the caller's start, a client's, had none with it."""
     patch.setattr(Recorder, "take_up", Recorder.touch)
 
 
-@bug()
+@bug(jump=20)
 def a_deadline_beats_an_accepted_answer(patch: pytest.MonkeyPatch) -> None:
     """The expiry is journaled without a look at the inbox."""
 
@@ -134,7 +134,7 @@ def nothing_bounds_what_is_in_flight(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Dispatcher, "begin_pooled", begin_pooled)
 
 
-@bug(within=600)
+@bug(set_wall=12, spawn=10)
 def leases_are_kept_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
     """A wall clock that is set forward kills every other worker."""
     real = Ownership.watch
@@ -197,7 +197,7 @@ def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Scheduler, "attempt_ended", attempt_ended)
 
 
-@bug(within=900)
+@bug(spawn=20, start=20)
 def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Runs of a claim that was done but said to have failed are nobody's."""
     patch.setattr(Adoption, "_find_lost", lambda self: setattr(self, "_lost", False))

@@ -59,7 +59,7 @@ def a_snapshot_loses_the_round(patch: pytest.MonkeyPatch) -> None:
     _changed_when_read(patch, change)
 
 
-@bug()
+@bug(spawn=12, kill=6, retire=4)
 def a_base_is_noted_at_the_wrong_seq(patch: pytest.MonkeyPatch) -> None:
     """A run's row names the entry before the snapshot as its base."""
     real = Recorder._rebase

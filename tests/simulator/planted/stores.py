@@ -88,7 +88,7 @@ def answers_are_not_deduplicated(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryStore, "_accept", accept)
 
 
-@bug()
+@bug(cancel=12)
 def a_cancel_is_ignored_when_the_outcome_races(patch: pytest.MonkeyPatch) -> None:
     """An outcome is written although a cancel was accepted."""
     real = MemoryStore._change

@@ -27,6 +27,7 @@ from everflow.core.combine.waiting import sleep
 from everflow.core.expressions import it
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry
+from everflow.testing.simulator.limited import limited
 from everflow.testing.simulator.nodes import (
     PATIENT,
     away,
@@ -106,6 +107,7 @@ def corpus(registry: Registry) -> list[Subject]:
         "ticking": (try_catch(timeout(3, sequence(ticking, ticking, ticking)), rescue) >> up, ()),
         "beside": (parallel(suspend("left", int) >> thrice, thrice >> away, thrice) >> total, ()),
         "racing": (timeout(minute, sequence(thrice, thrice, thrice)), ()),
+        **limited(),
         **_going_back(),
         **_joins(),
         **_lists(),

@@ -31,6 +31,8 @@ WRITES = frozenset(
         "release",
         "reopen",
         "relabel",
+        "install",
+        "adopt",
     }
 )
 
@@ -42,10 +44,10 @@ class Died(BaseException):
 class Watcher(Protocol):
     """Is told what a call does to the store, before and after it is done."""
 
-    def before(self, verb: str, args: tuple[Any, ...]) -> None:
+    def before(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A write is about to be done."""
 
-    def after(self, verb: str, args: tuple[Any, ...], reply: object) -> None:
+    def after(self, verb: str, args: tuple[Any, ...], named: dict[str, Any], reply: object) -> None:
         """A write was done."""
 
     def refused(self, verb: str, args: tuple[Any, ...]) -> None:
@@ -119,7 +121,7 @@ class FaultyStore:
         call = getattr(self.base, verb)
         if verb not in WRITES:
             return call(*args, **kwargs)
-        self._watcher.before(verb, args)
+        self._watcher.before(verb, args, kwargs)
         seen = self.base.version()
         try:
             reply = call(*args, **kwargs)
@@ -127,7 +129,7 @@ class FaultyStore:
             self._watcher.refused(verb, args)
             raise
         self._own += self.base.version() - seen
-        self._watcher.after(verb, args, reply)
+        self._watcher.after(verb, args, kwargs, reply)
         return reply
 
     def _next(self, verb: str) -> Fault:

@@ -8,8 +8,8 @@ is an ``Untrue``: a sentence of the contract, and where it failed.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from everflow.clock import Clock
 from everflow.config import Config
@@ -17,8 +17,9 @@ from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.journal import snapshot, take
 from everflow.core.lifecycle import allowed
 from everflow.core.machine import Machine
-from everflow.core.ops import QuestionOp, TimerOp
+from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.program import Program
+from everflow.core.state import state_of
 from everflow.errors import FlowError
 from everflow.store import (
     OUTCOMES,
@@ -33,6 +34,7 @@ from everflow.store import (
 )
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.calling import Ties
+from everflow.testing.simulator.queueing import Places
 from everflow.testing.simulator.untrue import Untrue, claim
 
 __all__ = ["Ledger"]
@@ -40,6 +42,8 @@ __all__ = ["Ledger"]
 SAID = {Kind.AWAITED, Kind.CONTINUED, Kind.CHILD}  # by bodies, and by runs that were called
 CLOSING = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.FIRED, Kind.ANSWER, *SAID})
 RECORDED = frozenset({Kind.RESULT, Kind.ERROR, Kind.STOPPED, Kind.WANTED, *SAID})
+Args = tuple[Any, ...]
+Named = dict[str, Any]
 Op = tuple[int, str]  # run number, op id
 
 
@@ -58,16 +62,19 @@ class Ledger:
         self.machines: dict[int, Machine] = {}
         self.bodies: dict[int, list[str]] = {}
         self.ties = Ties(base, self.machines, self.journals)
-        self.closed: set[Op] = set()
+        self.places = Places(base)
+        self.closed: dict[Op, str] = {}  # and by which kind of entry
         self.closers: dict[Op, Entry] = {}  # what closed a question
         self.gone: set[int] = set()
         self.ends: dict[int, tuple[Status, str | None]] = {}
         self.cancelled: set[int] = set()  # acknowledged
         self.begun: dict[Op, list[int]] = defaultdict(list)  # the workers that began it
+        self.asked: dict[Op, int] = {}  # how many attempts there were when it last asked something
         self.flying: dict[int, set[Op]] = defaultdict(set)
         self.effects = 0
         self.repeats = 0
         self.writes = 0  # that were tried
+        self.copying: set[int] = set()  # runs that are new, with all their entries
         self.story: list[str] = []
         self.wall_was_set = False
         self._program_of = program_of
@@ -103,6 +110,10 @@ class Ledger:
         """A worker begins a node (an inline one: has just run it). ``since`` None: it is pure."""
         where = f"{op} of run {no} by worker {worker}"
         key = no, op
+        row = self.base.rows([no])[0]
+        if row.owner == worker and worker not in self.gone:
+            claim(row.status is not Status.PAUSED, "a paused run begins nothing", where)
+            claim(not self.places.waits(row), "who waits for a place begins nothing", where)
         if since is not None:
             on_disk = since < len(self.journals.get(no, ()))
             claim(on_disk, "a node begins after the commit of what it depends on", where)
@@ -112,7 +123,8 @@ class Ledger:
         before = self.begun[key]
         answers = sum(1 for n, name in self.closed if n == no and name.startswith(f"{op}@"))
         claim(before.count(worker) <= answers, "a worker runs an attempt once", where)
-        others = [other for other in before if other != worker and other not in self.gone]
+        open_ = before[self.asked.get(key, 0) :]
+        others = [other for other in open_ if other != worker and other not in self.gone]
         sound = worker in self.gone or not others  # who is taken for dead may be late with anything
         claim(sound, "attempts overlap only when the older lost its lease", (where, others))
         self.repeats += len(before) > answers
@@ -133,9 +145,11 @@ class Ledger:
 
     # --- writes
 
-    def before(self, verb: str, args: tuple[Any, ...]) -> None:
+    def before(self, verb: str, args: Args, named: Named) -> None:
         """A write is about to be done."""
         self.writes += 1
+        if verb == "write":
+            self.places.before(named.get("admit", ()))
         if verb == "append":
             batch: Batch = args[0]
             nos = {entry[0] for entry in batch.entries} | {c.no for c in batch.changes}
@@ -151,26 +165,61 @@ class Ledger:
     def _nos(batch: Batch) -> set[int]:
         return {entry[0] for entry in batch.entries}
 
-    def after(self, verb: str, args: tuple[Any, ...], reply: Any) -> None:
+    def after(self, verb: str, args: Args, named: Named, reply: Any) -> None:
         """A write was done."""
-        if verb == "append":
-            self._appended(args[0])
-        elif verb in {"start", "write"}:
-            for row in reply or ():
+        react = self._AFTER.get(verb)
+        if react is not None:
+            react(self, args, named, reply)
+
+    def _after_append(self, args: Args, named: Named, reply: Any) -> None:
+        self._appended(args[0])
+
+    def _after_starts(self, args: Args, named: Named, reply: Any) -> None:
+        for row in reply or ():
+            self._check_new(row)
+        if named.get("admit"):
+            self.places.after(named["admit"], named["at"], done=reply is not None)
+
+    def _after_reopen(self, args: Args, named: Named, reply: Any) -> None:
+        for given, done in zip(args[0], reply, strict=True):
+            self._reopened(given.no, done=done)
+
+    def _after_install(self, args: Args, named: Named, reply: Any) -> None:
+        for row in map(self.base.find, (given.row.id for given in args[0])):
+            if row is not None:
                 self._check_new(row)
-        elif verb == "enlist":
-            self.beat(reply.id)
-        elif verb == "depose" and reply:
+
+    def _after_enlist(self, args: Args, named: Named, reply: Any) -> None:
+        self.beat(reply.id)
+
+    def _after_depose(self, args: Args, named: Named, reply: Any) -> None:
+        if reply:
             self._check_deposed(args[0])
             self.gone.add(args[0])
             self.story.append(f"  worker {args[0]} is taken for dead")
-        elif verb == "retire":
-            self.gone.add(args[0])
-        elif verb == "claim":
-            for row in reply:
-                free = row.owner == 0 or row.owner in self.gone
-                claim(free, "no run is taken from a living worker", (row.no, row.owner, args[0]))
-                self.story.append(f"  worker {args[0]} takes run {row.no} over")
+
+    def _after_retire(self, args: Args, named: Named, reply: Any) -> None:
+        self.gone.add(args[0])
+
+    def _after_claim(self, args: Args, named: Named, reply: Any) -> None:
+        for row in reply:
+            free = row.owner == 0 or row.owner in self.gone
+            claim(free, "no run is taken from a living worker", (row.no, row.owner, args[0]))
+            waits = self.places.waits(row) and not row.cancel
+            claim(not waits, "who waits for a place isn't taken", (row.no, row.queue))
+            self.story.append(f"  worker {args[0]} takes run {row.no} over")
+
+    _AFTER: ClassVar[Mapping[str, Callable[[Ledger, Args, Named, Any], None]]] = {
+        "append": _after_append,
+        "start": _after_starts,
+        "write": _after_starts,
+        "reopen": _after_reopen,
+        "install": _after_install,
+        "enlist": _after_enlist,
+        "depose": _after_depose,
+        "retire": _after_retire,
+        "claim": _after_claim,
+    }
 
     def refused(self, verb: str, args: tuple[Any, ...]) -> None:
         """A write was refused: of a batch, nothing of it may be there."""
@@ -182,7 +231,34 @@ class Ledger:
         if row.no not in self.journals:
             self.journals[row.no] = []
             self.bodies[row.no] = []
+            self.copying.add(row.no)  # what a fork brings along was told of another run
             self._take_entries(row.no, row)
+            self.copying.discard(row.no)
+
+    def _reopened(self, no: int, *, done: bool) -> None:
+        """A run was retried in place, if ``done``; else nothing of that may be there."""
+        if not done:
+            self._check_same(no)
+            return
+        status, _ = self.ends.pop(no, (None, None))
+        claim(status is Status.FAILED, "only what failed is retried in place", (no, status))
+        row = self.base.rows([no])[0]
+        taken = row.parent is not None or bool(self.base.records("acknowledged", keys=[row.id]))
+        claim(not taken, "a consumed outcome stays", no)
+        generation = self.machines[no].state.generation
+        self._take_entries(no, row)
+        following = self.machines[no].state.generation == row.generation == generation + 1
+        claim(following, "a retry opens the next generation", (no, row.generation))
+
+    def _open_again(self, no: int, entry: Entry) -> None:
+        """What failed, and what was cancelled with that, is to be closed once more."""
+        for op in state_of(entry.payload).ops.values():
+            kind = self.closed.pop((no, op.id), None)
+            if type(op) is NodeOp:
+                sound = kind in {None, Kind.ERROR, Kind.STOPPED}
+                claim(sound, "what has a result isn't run again", (no, op.id, kind))
+                self.begun.pop((no, op.id), None)
+                self.asked.pop((no, op.id), None)
 
     def _appended(self, batch: Batch) -> None:
         claim(batch.worker not in self.gone, "a stale owner writes nothing", batch.worker)
@@ -232,7 +308,10 @@ class Ledger:
             same = snapshot(machine) == entry.payload
             claim(same, "a base is the fold of what is before it", (no, entry.seq))
         self._check_fired(no, machine, entry)
-        self.ties.check_entry(no, entry)
+        if row.no not in self.copying:
+            self.ties.check_entry(no, entry)
+        if entry.kind == Kind.RETRIED:
+            self._open_again(no, entry)
         try:
             take(machine, entry, lambda hash_: self._program_of(row.flow, hash_))
         except FlowError as error:
@@ -240,9 +319,14 @@ class Ledger:
         for op in machine.closed:
             if type(op) is QuestionOp:
                 self.closers[no, op.id] = entry
+        self._note_end(no, entry)
+
+    def _note_end(self, no: int, entry: Entry) -> None:
         if entry.kind in CLOSING:
             claim((no, entry.op) not in self.closed, "an op has one closing entry", entry)
-            self.closed.add((no, entry.op))
+            self.closed[no, entry.op] = entry.kind
+        if entry.kind == Kind.WANTED:
+            self.asked[no, entry.op] = len(self.begun[no, entry.op])
         if entry.kind in RECORDED:
             for held in self.flying.values():
                 held.discard((no, entry.op))

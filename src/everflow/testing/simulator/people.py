@@ -7,7 +7,7 @@ acknowledged must be in the journals.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from everflow.core.flow import Flow
 from everflow.core.values import encode
 from everflow.engine.client import Client
+from everflow.engine.queues import InQueue
 from everflow.engine.replies import Reply
 from everflow.engine.taken import Taken
 from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
-from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
+from everflow.store import OUTCOMES, Answer, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.subjects import Subject
@@ -26,6 +27,7 @@ from everflow.testing.simulator.untrue import claim
 
 __all__ = ["People", "Told", "may_answer"]
 
+QUEUED = 0.8  # of the starts, where there are queues
 KEYS = 3  # of starts and of answers: few, so that they meet
 Address = tuple[int, str, int]  # run number, tag, occurrence
 
@@ -57,6 +59,7 @@ class People:
         ledger: Ledger,
         subjects: list[Subject],
         flows: Mapping[str, Flow[Any, Any]],
+        queues: Iterable[str] = (),
     ) -> None:
         self.acknowledged: dict[str, str] = {}
         self.keyed: dict[tuple[str, str], str] = {}
@@ -69,6 +72,7 @@ class People:
         self._subjects = {s.flow.name_of_flow: s for s in subjects}
         self._names = list(self._subjects)
         self._flows = flows
+        self._queues = sorted(queues)
 
     def subject(self, flow: str) -> Subject:
         """The subject of a flow; of one that is only called, with answers by their schemas."""
@@ -84,7 +88,7 @@ class People:
         payload = encode(value, client.registry.types)
         before = self._base.count(RunQuery())
         try:
-            row = client.start(subject.flow, value, key=key)
+            row = client.start(subject.flow, value, key=key, **self._place(dice))
         except StoreError as error:
             self._at_most_one_more(before)
             return f"{name} wasn't started: {error.code}"
@@ -98,6 +102,13 @@ class People:
             claim(row.id not in self.acknowledged, "another start is another run", row.id)
             self.acknowledged[row.id] = payload
         return f"{name} was started as run {row.no}"
+
+    def _place(self, dice: Random) -> InQueue:
+        """Where a start waits for its turn, if there are queues."""
+        if not self._queues or dice.random() >= QUEUED:
+            return {}
+        lane, priority = dice.choice("abc"), dice.choice((0, 0, 0, 5))
+        return {"queue": dice.choice(self._queues), "lane": lane, "priority": priority}
 
     def _at_most_one_more(self, before: dict[Status, int]) -> None:
         more = sum(self._base.count(RunQuery()).values()) - sum(before.values())
@@ -270,6 +281,9 @@ class People:
         )
         if not found:
             return
+        row = self._base.rows([no])[0]
+        if row.generation and found[0].state == "answered":
+            return  # a retry asks the same op anew, under another occurrence
         entries = [e for e in self._ledger.journals[no] if e.op == found[0].op]
         answers = [e.payload for e in entries if e.kind == "answer"]
         claim(len(answers) <= 1, "an answer is applied once", address)
@@ -279,7 +293,15 @@ class People:
             claim(known, "the accepted answer is the applied one", (address, payload))
         if told.accepted and not answers:
             closer = self._ledger.closers.get((no, found[0].op))
+            arrivals = self._base.load([no])[0].arrivals  # of a paused run, they wait
+            if closer is None and any(_is_for(a.message, tag, occurrence) for a in arrivals):
+                return
             claim(closer is not None, "an acknowledged answer is never lost", address)
             if closer is not None:
                 own = closer.op == found[0].op.replace("@question", "@deadline")
                 claim(not own, "a deadline never beats an accepted answer", (address, closer))
+
+
+def _is_for(message: object, tag: str, occurrence: int) -> bool:
+    """Whether it answers that question."""
+    return isinstance(message, Answer) and (message.tag, message.occurrence) == (tag, occurrence)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple
 
-__all__ = ["VERBS", "Fault", "Step", "draw"]
+__all__ = ["LIMITING", "OPERATING", "VERBS", "Fault", "Step", "draw"]
 
 
 class Fault(StrEnum):
@@ -56,7 +56,20 @@ VERBS: Mapping[str, float] = {
     "spawn": 3,
     "retire": 0.7,
 }
-FAULTY = frozenset({"turn", "commit", "start", "answer", "early", "cancel", "spawn", "retire"})
+OPERATING: Mapping[str, float] = {
+    "retry": 6,
+    "fork": 1.5,
+    "signal": 4,
+    "pause": 2.5,
+    "unpause": 2.5,
+    "hold": 1,
+    "let_go": 1.5,
+    "acknowledge": 0.7,
+    "cancel_all": 0.4,
+}
+LIMITING: Mapping[str, float] = {"limit": 0.7}
+OURS = frozenset({"turn", "commit", "start", "answer", "early", "cancel", "spawn", "retire"})
+FAULTY = OURS | OPERATING.keys() | LIMITING.keys()
 _FAULTS = (
     *(Fault.DIE_BEFORE, Fault.DIE_AFTER) * 3,
     *(Fault.LIE,) * 3,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from random import Random
 
+from everflow.core.entries import Entry, Kind
 from everflow.core.frames import owes_undo
 from everflow.core.journal import read_outcome, snapshot
-from everflow.core.ops import CallOp, QuestionOp, TimerOp
+from everflow.core.ops import CallOp, QuestionOp, ReceiveOp, TimerOp
 from everflow.core.refs import compose
-from everflow.core.state import Cancelled, Done
+from everflow.core.state import Cancelled, Done, state_of
 from everflow.core.values import encode
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, RunRow, Status
 from everflow.testing.shadow import check, check_fold
@@ -91,6 +92,8 @@ def _standing(world: World) -> list[tuple[int, str, str]]:
 def _check_rest(world: World) -> None:
     for row in world.base.runs(RunQuery(limit=1000)):
         _check_run(world, row)
+    world.operators.check_rest()
+    world.ledger.places.check_rest(world.earliest())
     world.people.check_kept()
 
 
@@ -105,6 +108,8 @@ def _check_run(world: World, row: RunRow) -> None:
         claim(not _open(world, row), "an ended run asks nothing", where)
         _check_value(world, row)
         return
+    if world.operators.rests(row):
+        return
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
     world.ledger.ties.check_rest(row)
@@ -114,7 +119,8 @@ def _check_run(world: World, row: RunRow) -> None:
     claim(undoing or bool(calls) or not row.cancel, "a cancelled run ends", where)
     timers = [op for op in ops if type(op) is TimerOp]
     questions = {(op.tag, op.occurrence) for op in ops if type(op) is QuestionOp}
-    rests = len(timers) + len(questions) + calls == sum(not _asks(op) for op in ops)
+    messages = sum(type(op) is ReceiveOp for op in ops)
+    rests = len(timers) + len(questions) + calls + messages == sum(not _asks(op) for op in ops)
     claim(rests, "no run is stuck", (where, ops))
     wanted = Status.SUSPENDED if questions else Status.WAITING
     if machine.state.cancelling:
@@ -139,7 +145,8 @@ def _check_value(world: World, row: RunRow) -> None:
     journal = world.ledger.journals[row.no]
     types = world.registry.types
     try:
-        wanted = encode(reference(world.ledger.machines[row.no].program, types, journal), types)
+        program = world.ledger.machines[row.no].program
+        wanted = encode(reference(program, types, counting(journal)), types)
     except Raised:
         wanted = ""
     except Undecided as error:
@@ -148,6 +155,17 @@ def _check_value(world: World, row: RunRow) -> None:
     if isinstance(outcome, Done):
         given = compose(outcome.value, lambda seq: journal[seq].payload)
     claim(given == wanted, "a run gives what its flow says", (row.no, row.flow, given, wanted))
+
+
+def counting(journal: list[Entry]) -> list[Entry]:
+    """The entries that count: not those by which the run failed before it was retried."""
+    found: list[Entry] = []
+    for entry in journal:
+        if entry.kind == Kind.RETRIED:
+            again = state_of(entry.payload).ops
+            found = [e for e in found if e.op not in again]
+        found.append(entry)
+    return found
 
 
 def _asks(op: object) -> bool:
@@ -179,6 +197,8 @@ def _check_memory(world: World, no: int) -> None:
 def finish(world: World, dice: Random) -> None:
     """Answer everything and let time pass until every run has ended."""
     client, _ = world.outsider()
+    world.operators.release(client)
+    world.clock.advance(2 * SECOND)  # workers look once a second which flows are paused
     for round_ in range(LONGEST):
         rows = [r for r in world.base.runs(RunQuery(limit=1000)) if r.status not in OUTCOMES]
         if not rows:
@@ -189,6 +209,12 @@ def finish(world: World, dice: Random) -> None:
             if round_ % 3 == 2 or dice.random() < 0.3:  # noqa: PLR2004 - some at first, then all
                 world.people.answer_to(client, question, f"last {round_}", dice)
         dues = [row.due for row in rows if row.due is not None]
+        placed_at = world.ledger.places.next_at()
+        if placed_at is not None and placed_at > world.earliest():
+            dues.append(placed_at)
+        if round_ % 3 == 2:  # noqa: PLR2004 - at some time
+            world.operators.signal_all(client, dice)
+            world.operators.retry_some(client, dice)
         ahead = min(dues) - world.earliest() if dues and round_ % 3 != 1 else 0
         world.clock.advance(max(ahead, 0))
         _run(world)

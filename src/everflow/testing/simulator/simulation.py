@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from everflow.engine.dependencies import open_all
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.corpus import corpus, generated
 from everflow.testing.simulator.everywrite import faulted, plain_life
-from everflow.testing.simulator.plan import VERBS, Step, draw
+from everflow.testing.simulator.plan import LIMITING, OPERATING, VERBS, Step, draw
 from everflow.testing.simulator.rest import finish, settle
 from everflow.testing.simulator.shrink import shrunk
 from everflow.testing.simulator.stubs import staged
@@ -37,13 +38,27 @@ SMALL = Config(
     base_floor=100,
 )
 STOCK, SHARED = 60, 100  # drawn flows, and seeds that share them
+Queues = Mapping[str, Mapping[str, Any]]  # by name, what they allow
+OPERATED, QUEUED = 0.45, 0.3  # of the seeds: operators are about, starts go through a queue
+QUEUES: Queues = {
+    "narrow": {"limit": 2, "per_lane": 1},
+    "single": {"limit": 1},
+    "slow": {"limit": 3, "rate": (2, timedelta(seconds=30))},
+    "lanes": {"per_lane": 1},
+}
 THEMED = 0.4  # of the seeds: a few flows and verbs that meet more often than by chance
-THEMES = (
+THEMES: tuple[tuple[set[str], dict[str, float]], ...] = (
     ({"deadline", "expiring", "timed", "both"}, {"jump": 14, "answer": 14}),
     ({"asking", "again", "quoting", "inquiring"}, {"early": 12, "answer": 12}),
     ({"retrying", "timed", "wordy", "napping"}, {"jump": 16, "kill": 5, "spawn": 5}),
     ({"beside", "both", "asking", "wide"}, {"answer": 16, "kill": 6, "spawn": 5}),
     ({"napping", "deadline", "wide", "asking"}, {"set_wall": 12, "spawn": 8, "jump": 8}),
+    ({"impatient", "strict", "hopeless", "calling_back"}, {"retry": 14, "jump": 12}),
+    ({"hopeless", "intolerant", "abroad", "impatient"}, {"retry": 14, "fork": 6, "perform": 30}),
+    (
+        {"hearing", "both", "napping", "line"},
+        {"signal": 12, "pause": 8, "unpause": 8, "answer": 14},
+    ),
     ({"caught", "settled", "wide", "racing"}, {"zombie": 8, "cancel": 6, "stall": 4}),
 )
 
@@ -94,7 +109,7 @@ class Simulation:
         provide: Mapping[type[Any], Any] | None = None,
         config: Config = SMALL,
         steps: int = 60,
-        faults: float = 0.35,
+        faults: float = 0.45,
         verbs: Mapping[str, float] = VERBS,
         real: Callable[[Node[Any, Any]], bool] = _all_real,
     ) -> None:
@@ -111,7 +126,7 @@ class Simulation:
     def run(self, seed: int, steps: Sequence[Step] | None = None) -> Report:
         """Simulate a seed's plan, or other steps in that seed's world."""
         dice = Random(seed)
-        subjects, registry, verbs = self._cast(seed, dice)
+        subjects, registry, verbs, queues = self._cast(seed, dice)
         length = dice.randint(self._length // 6, self._length)
         plan = draw(dice, length, faults=self._faults, verbs=verbs)
         plan = plan if steps is None else list(steps)
@@ -121,7 +136,7 @@ class Simulation:
             performer = Performer()
             stack.callback(performer.close)
             stack.enter_context(_silence())
-            world = World(subjects, registry, self._config, given, performer)
+            world = World(subjects, registry, self._config, given, performer, queues)
             self._play(world, report, dice)
         self._count(report, world)
         return report
@@ -165,17 +180,24 @@ class Simulation:
         if first.untrue is None:
             yield from (self.run(seed, again) for again in faulted(plan, first.writes))
 
-    def _cast(self, seed: int, dice: Random) -> tuple[list[Subject], Registry, dict[str, float]]:
+    def _cast(
+        self, seed: int, dice: Random
+    ) -> tuple[list[Subject], Registry, dict[str, float], Queues]:
         """The flows of a seed and how often what is done: those given, or some drawn."""
         verbs = dict(self._verbs)
         if self._subjects:
-            return self._subjects, self._registry, verbs
+            return self._subjects, self._registry, verbs, {}
         known, drawn, registry = _stock(seed // SHARED)
-        if dice.random() < THEMED:
-            names, theirs = dice.choice(THEMES)
-            more = {verb: often for verb, often in theirs.items() if verb in verbs}
-            return [s for s in known if s.flow.name_of_flow in names], registry, verbs | more
-        return dice.sample(known, 2) + dice.sample(drawn, 2), registry, verbs
+        names, theirs = dice.choice(THEMES) if dice.random() < THEMED else (set(), {})
+        queues: Queues = {}
+        if "cancel" in verbs and (dice.random() < OPERATED or theirs.keys() & OPERATING.keys()):
+            verbs = {**OPERATING, **verbs}
+        if dice.random() < QUEUED:
+            verbs = {**verbs, **LIMITING, "start": 2 * verbs.get("start", 1)}
+            queues = dict([dice.choice(list(QUEUES.items()))])
+        verbs.update({verb: often for verb, often in theirs.items() if verb in verbs})
+        mine = [s for s in known if s.flow.name_of_flow in names]
+        return mine or dice.sample(known, 2) + dice.sample(drawn, 2), registry, verbs, queues
 
     @staticmethod
     def _count(report: Report, world: World) -> None:

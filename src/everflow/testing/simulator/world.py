@@ -19,8 +19,9 @@ from everflow.testing.clock import JumpClock
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.faulty import Died, FaultyStore
 from everflow.testing.simulator.ledger import Ledger
+from everflow.testing.simulator.operators import Operators
 from everflow.testing.simulator.people import People
-from everflow.testing.simulator.plan import Fault, Step
+from everflow.testing.simulator.plan import LIMITING, OPERATING, Fault, Step
 from everflow.testing.simulator.subjects import Subject
 from everflow.testing.simulator.untrue import Untrue
 from everflow.testing.simulator.witness import Witness
@@ -45,6 +46,7 @@ class World:
         config: Config,
         given: Mapping[type[Any], Any],
         performer: Performer,
+        queues: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self.base = MemoryStore()
         self.clock = JumpClock()
@@ -70,7 +72,8 @@ class World:
             config,
         )
         self.witness = Witness(self.ledger, registry.types, given, self.story, subjects)
-        self.people = People(self.base, self.ledger, subjects, registry.flows)
+        self.people = People(self.base, self.ledger, subjects, registry.flows, queues)
+        self.operators = Operators(self.base, self.ledger, sorted(registry.flows))
         self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
             "turn": self._turn,
             "perform": self._perform,
@@ -87,7 +90,12 @@ class World:
             "kill": self._kill,
             "spawn": self._spawn,
             "retire": self._retire,
+            **{verb: partial(self._operate, verb) for verb in {**OPERATING, **LIMITING}},
         }
+        if queues:
+            client, _ = self.outsider()
+            for name, limits in queues.items():
+                client.queues.declare(name, **limits)
 
     def take(self, step: Step) -> None:
         """Carry out one step; Untrue when a claim breaks in it."""
@@ -224,6 +232,10 @@ class World:
 
     def _cancel(self, step: Step, dice: Random) -> str:
         return self._ask(step, lambda client: self.people.cancel(client, step.pick))
+
+    def _operate(self, verb: str, step: Step, dice: Random) -> str:
+        act = getattr(self.operators, verb)
+        return self._ask(step, lambda client: str(act(client, step.pick, dice)))
 
     def _ask(self, step: Step, do: Callable[[Client], str]) -> str:
         """Have people call, through a worker's process or one that executes nothing."""
