@@ -1,10 +1,11 @@
 """The simulator's parts: the store that fails, and the reference that says what it can't know."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from everflow import Registry, flow, need, node, sequence, suspend, timeout
+from everflow import Registry, flow, need, node, parallel, sequence, suspend, timeout
 from everflow.core.entries import Entry, Kind
 from everflow.core.program import Program
 from everflow.errors import StoreUnavailable, WrongArgument
@@ -107,6 +108,17 @@ def unkind(x: int) -> int:
     raise ValueError(x)
 
 
+@node
+async def waiting(x: int) -> int:
+    await asyncio.sleep(0)
+    return x
+
+
+@node
+def alike(several: dict[str, int]) -> int:
+    return several["b"] - several["a"]
+
+
 def read_off(body: Any, *told: Entry) -> Any:
     """What a flow gives for 3, by a journal of a start and more."""
     registry = Registry()
@@ -122,10 +134,17 @@ def test_a_flow_is_read_off() -> None:
         read_off(sequence(double, suspend("a"), double))
 
 
+def test_what_is_named_is_read_off_by_name() -> None:
+    """A ``parallel`` of names gives a dict."""
+    assert read_off(sequence(parallel(a=double, b=sequence(double, double)), alike)) == 6
+
+
 def test_what_the_reference_can_t_know_is_said() -> None:
     """Ticks and dependencies are refused; a node's error is the flow's."""
     with pytest.raises(WrongArgument, match="ticks"):
         read_off(timeout(3, double))
+    with pytest.raises(WrongArgument, match="wait for the world"):
+        read_off(waiting)
     with pytest.raises(WrongArgument, match="dependencies"):
         read_off(boxed)
     with pytest.raises(Raised):

@@ -97,6 +97,8 @@ class Walk:
             given = node(*arguments, **keywords)
             if hasattr(given, "send"):
                 given = awaited(given)
+        except WrongArgument:
+            raise  # it isn't the node's error
         except Exception as error:
             raise Raised from error
         return decode(encode(given, self._types), self._types)
