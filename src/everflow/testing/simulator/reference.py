@@ -97,10 +97,8 @@ class Walk:
             given = node(*arguments, **keywords)
             if hasattr(given, "send"):
                 given = awaited(given)
-        except WrongArgument:
-            raise  # it isn't the node's error
         except Exception as error:
-            raise Raised from error
+            raise (error if isinstance(error, WrongArgument) else Raised()) from error
         return decode(encode(given, self._types), self._types)
 
     def _need(self, op: str) -> None:
@@ -398,5 +396,5 @@ class Walk:
 
 def reference(program: Program, types: Types, journal: Sequence[Entry]) -> Any:
     """The value that a run of the program gives; Raised or Undecided when it gives none."""
-    value = decode(journal[0].payload, types)
-    return Walk(types, journal).walk(program.root, program.root.position, value)
+    root, value = program.root, decode(journal[0].payload, types)
+    return Walk(types, journal).walk(root, root.position, value)
