@@ -115,11 +115,10 @@ def corpus(registry: Registry) -> list[Subject]:
         **_calls(),
         **sections(),
     }
-    made = []
-    for name, (body, early) in flows.items():
-        named: Flow[Any, Any] = flow(name.replace(" ", "_"), body, registry=registry)
-        made.append(_subject(named, early, reference=name not in BY_THEIR_OWN))
-    return made
+    return [
+        _subject(flow(name.replace(" ", "_"), body, registry=registry), early, name)
+        for name, (body, early) in flows.items()
+    ]
 
 
 def _going_back() -> dict[str, tuple[Any, tuple[str, ...]]]:
@@ -262,7 +261,8 @@ def _graphs() -> dict[str, tuple[Any, tuple[str, ...]]]:
     }
 
 
-def _subject(named: Flow[Any, Any], early: tuple[str, ...], *, reference: bool = True) -> Subject:
+def _subject(named: Flow[Any, Any], early: tuple[str, ...], name: str = "") -> Subject:
+    reference = name not in BY_THEIR_OWN
     return Subject(named, range(1, 5), _answer, early=early, reference=reference)
 
 

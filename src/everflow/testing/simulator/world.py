@@ -74,7 +74,14 @@ class World:
         self.witness = Witness(self.ledger, registry.types, given, self.story, subjects)
         self.people = People(self.base, self.ledger, subjects, registry.flows, queues)
         self.operators = Operators(self.base, self.ledger, sorted(registry.flows))
-        self._verbs: Mapping[str, Callable[[Step, Random], str]] = {
+        self._verbs = self._all_verbs()
+        if queues:
+            client, _ = self.outsider()
+            for name, limits in queues.items():
+                client.queues.declare(name, **limits)
+
+    def _all_verbs(self) -> Mapping[str, Callable[[Step, Random], str]]:
+        return {
             "turn": self._turn,
             "perform": self._perform,
             "tell": self._tell,
@@ -92,10 +99,6 @@ class World:
             "retire": self._retire,
             **{verb: partial(self._operate, verb) for verb in {**OPERATING, **LIMITING}},
         }
-        if queues:
-            client, _ = self.outsider()
-            for name, limits in queues.items():
-                client.queues.declare(name, **limits)
 
     def take(self, step: Step) -> None:
         """Carry out one step; Untrue when a claim breaks in it."""
