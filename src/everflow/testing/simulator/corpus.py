@@ -70,7 +70,6 @@ from everflow.testing.simulator.turns import sections
 
 __all__ = ["corpus", "generated"]
 
-ANSWERS = range(10)
 BY_THEIR_OWN = frozenset({"inquiring", "ticking"})  # what the reference can't read off
 
 
@@ -267,15 +266,14 @@ def _subject(named: Flow[Any, Any], early: tuple[str, ...], name: str = "") -> S
 
 
 def _answer(tag: str, dice: Random) -> int:
-    return dice.choice(ANSWERS)
+    return dice.randrange(10)
 
 
 class _Maker:
     """Draws flows. Tags are unique, so that a question has one place in its flow."""
 
     def __init__(self, dice: Random) -> None:
-        self._dice = dice
-        self._tags = 0
+        self._dice, self._tags = dice, 0
         self.wide = False
         self.tags: list[str] = []
 
@@ -397,6 +395,6 @@ def generated(registry: Registry, dice: Random, count: int, size: int = 7) -> li
     for index in range(count):
         maker = _Maker(dice)
         body = maker.flow(dice.randint(2, size))
-        named = flow(f"generated{index}", body, registry=registry)
-        made.append(_subject(named, () if maker.wide else tuple(maker.tags)))
+        tags = () if maker.wide else tuple(maker.tags)
+        made.append(_subject(flow(f"generated{index}", body, registry=registry), tags))
     return made
