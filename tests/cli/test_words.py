@@ -8,7 +8,8 @@ import pytest
 
 from everflow.cli.examples import example
 from everflow.cli.inputs import moment, seconds
-from everflow.cli.words import ago, instant, pretty, shell_quoted, since
+from everflow.cli.words import ago, pretty, shell_quoted, since
+from everflow.views import instant
 
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000
 

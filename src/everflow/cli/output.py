@@ -12,8 +12,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from everflow.cli.views import trouble_view
 from everflow.errors import EverflowError
+from everflow.views import trouble_view
 
 if TYPE_CHECKING:
     from everflow.cli.terminal import Screen

@@ -14,7 +14,7 @@ from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
 from everflow.store.keys import Keys
 
-__all__ = ["all_runs", "connected", "created", "encryption", "nobody_works", "shown_command"]
+__all__ = ["all_runs", "connected", "created", "encryption", "shown_command"]
 
 PAGE = 1_000
 
@@ -54,8 +54,3 @@ def shown_command(here: Here, *words: str) -> str:
     """A command as people may type it: with the store, where that was given by an option."""
     chosen = ("--store", here.store) if here.named else ()
     return " ".join(("everflow", *(shell_quoted(word) for word in (*words, *chosen))))
-
-
-def nobody_works(flows: Connection) -> bool:
-    """Whether no worker is alive on the store, so that what was accepted waits."""
-    return all(worker.gone or worker.lost for worker in flows.store.workers())

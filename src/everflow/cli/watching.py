@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from everflow.cli.output import notes
 from everflow.cli.painting import told
-from everflow.cli.standing import receives_of
-from everflow.cli.views import entry_view
 from everflow.clock import SystemClock
 from everflow.core.entries import Kind, decode_body
 from everflow.engine.facade import Engine
 from everflow.engine.runs import Run, settled
 from everflow.store import OUTCOMES, RunQuery, RunRow, Status, Store
+from everflow.views import entry_view, receives_of
 
 if TYPE_CHECKING:
     from everflow.cli.terminal import Steps

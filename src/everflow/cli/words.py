@@ -17,7 +17,6 @@ __all__ = [
     "ago",
     "broken",
     "clipped",
-    "instant",
     "local",
     "many",
     "one_line",
@@ -37,12 +36,6 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 def broken(text: str) -> bool:
     """Whether a text came from bytes that were no UTF-8, so that no store can hold it."""
     return any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def instant(micros: int) -> str:
-    """A time for machines: RFC 3339 in UTC, with microseconds."""
-    moment = _EPOCH + timedelta(microseconds=micros)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def local(micros: int) -> str:

@@ -12,15 +12,15 @@ from everflow.cli.inputs import answer_value, user_name
 from everflow.cli.options import BY, as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions
-from everflow.cli.places import connected, nobody_works, shown_command
+from everflow.cli.places import connected, shown_command
 from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
-from everflow.cli.views import question_view, run_view, schema_of
 from everflow.engine.bulk import cancel_all, resume_all
 from everflow.engine.connect import Connection
 from everflow.engine.replies import Reply, split_token
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, QuestionRow, Status
+from everflow.views import nobody_works, question_view, run_view, schema_of
 
 __all__ = ["answer", "cancel", "resume", "signal"]
 
@@ -97,7 +97,7 @@ def answer(
             reply = flows.answer(question, given, key=key, by=who)
         else:
             reply = flows.resume(question, given, tag=tag, key=key, by=who)
-        waits = reply is Reply.ANSWERED and nobody_works(flows)
+        waits = reply is Reply.ANSWERED and nobody_works(flows.store)
     if here.json:
         emit({"question": question, "reply": str(reply)})
     else:
@@ -141,7 +141,7 @@ def signal(
     with connected(here) as flows:
         given = None if value is None else answer_value(value, None)
         flows.signal(run, name, given, key=key, by=user_name() if by is None else by)
-        waits = nobody_works(flows)
+        waits = nobody_works(flows.store)
     if here.json:
         emit({"run": run, "signal": name})
         return
@@ -190,7 +190,7 @@ def cancel(
         if length is not None:
             flows.run(run).wait(length)
         row = flows.run(run).row()
-        waits = row.ended is None and nobody_works(flows)
+        waits = row.ended is None and nobody_works(flows.store)
         asks = flows.questions(run) if row.status is Status.CANCELLING else []
         views = [question_view(flows.store, question) for question in asks]
     if here.json:

@@ -12,8 +12,9 @@ from everflow.cli.options import as_time, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.words import instant, local, many
+from everflow.cli.words import local, many
 from everflow.engine.audit import AuditLine, AuditQuery, audit_lines, prune_audit
+from everflow.views import instant
 
 __all__ = ["audit"]
 

@@ -12,9 +12,10 @@ from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.words import instant, local, many
+from everflow.cli.words import local, many
 from everflow.engine.caching import CacheLine, cache_lines, check_cache, prune_cache
 from everflow.errors import CallerError
+from everflow.views import instant
 
 __all__ = ["cache"]
 

@@ -14,12 +14,13 @@ from everflow.cli.inputs import user_name
 from everflow.cli.loading import load_all
 from everflow.cli.options import BY, command, leave
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import connected, nobody_works
+from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.core.matching import Fit
 from everflow.engine.checking import Checked
 from everflow.engine.upgrading import Upgrader
 from everflow.errors import CallerError
+from everflow.views import nobody_works
 
 __all__ = ["check", "upgrade"]
 
@@ -163,7 +164,7 @@ def upgrade(here: Here, *, by: str | None, **given: Any) -> None:
             runs or None, flow=given["flow"], to=given["to"], by=by or user_name(), dry=given["dry"]
         )
         tally.add(asked)
-        idle = nobody_works(flows)
+        idle = nobody_works(flows.store)
     tally.show()
     if idle and tally.moves and not (given["dry"] or here.json):
         notes().line("no worker is running: the next one moves them", "dim")

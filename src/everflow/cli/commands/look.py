@@ -13,13 +13,20 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.standing import waiting_view
-from everflow.cli.views import children_view, outcome_view, question_view, run_view, token_of, why
 from everflow.cli.words import ago
 from everflow.engine.connect import Connection
 from everflow.engine.replies import split_token
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
+from everflow.views import (
+    children_view,
+    outcome_view,
+    question_view,
+    run_view,
+    token_of,
+    waiting_view,
+    why,
+)
 
 __all__ = ["list_", "status"]
 
@@ -51,7 +58,7 @@ def status(here: Here, *, run: str, length: float | None) -> None:
             handle.wait(length)
         row = handle.row()
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
-        view |= waiting_view(flows, row)
+        view |= waiting_view(flows.store, row)
         found = flows.questions(run)
         view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in found]

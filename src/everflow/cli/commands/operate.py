@@ -11,15 +11,15 @@ import click
 from everflow.cli.inputs import read_value, user_name
 from everflow.cli.options import BY, command
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import connected, nobody_works, shown_command
+from everflow.cli.places import connected, shown_command
 from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
-from everflow.cli.views import run_view
 from everflow.engine.bulk import retry_all
 from everflow.engine.connect import Connection
 from everflow.engine.operating import SAME
 from everflow.errors import CallerError
 from everflow.store import RunRow
+from everflow.views import nobody_works, run_view
 
 __all__ = ["acknowledge", "fork", "label", "pause", "retry", "unpause"]
 
@@ -34,7 +34,7 @@ def _told(here: Here, flows: Connection, row: RunRow, words: str) -> None:
         emit(run_view(row))
         return
     screen().line(words)
-    if row.ended is None and nobody_works(flows):
+    if row.ended is None and nobody_works(flows.store):
         worker = shown_command(here, "worker", "FILE.py")
         notes().line(f"no worker is running: {worker}", "dim")
 

@@ -14,7 +14,6 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.painting import paint_outcome, paint_questions
 from everflow.cli.places import connected, created, encryption, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.views import outcome_view, plain_value, question_view, run_view
 from everflow.cli.watching import Watch, rest
 from everflow.core.refs import Stored
 from everflow.core.registry import default_registry
@@ -23,6 +22,7 @@ from everflow.engine.facade import Engine
 from everflow.engine.runs import payload_of
 from everflow.errors import EverflowError
 from everflow.store import RunRow, Store
+from everflow.views import outcome_view, plain_value, question_view, run_view
 
 __all__ = ["run", "start"]
 

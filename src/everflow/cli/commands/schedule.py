@@ -12,16 +12,16 @@ from everflow.cli.inputs import input_given, labels, read_value, seconds, user_n
 from everflow.cli.loading import find_flow, is_flow_name
 from everflow.cli.options import Group, as_length, as_time, command
 from everflow.cli.output import emit, notes, screen
-from everflow.cli.places import connected, created, nobody_works, shown_command
+from everflow.cli.places import connected, created, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.views import plain_value, run_view, schedule_view
-from everflow.cli.words import instant, many, shell_quoted
+from everflow.cli.words import many, shell_quoted
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.engine.schedules.pattern import micros_of, moment_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Standing
 from everflow.engine.schedules.spec import Settings
 from everflow.engine.schedules.spec import schedule as declared
 from everflow.errors import CallerError
+from everflow.views import instant, nobody_works, plain_value, run_view, schedule_view
 
 __all__ = ["schedule"]
 
@@ -175,7 +175,7 @@ def add(here: Here, *, name: str, when: str, flow: str, value: str | None, **giv
     with created(here) as flows:
         with input_given(value):
             row = flows.schedules.add(made, replace=given["replace"])
-        waits = nobody_works(flows)
+        waits = nobody_works(flows.store)
     _tell(here, row)
     if waits and not here.json:
         words = shown_command(here, "worker", flow)

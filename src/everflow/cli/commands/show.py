@@ -10,16 +10,23 @@ import click
 from everflow.cli.options import command
 from everflow.cli.output import emit, screen
 from everflow.cli.painting import paint_questions, paint_run, told
-from everflow.cli.past import paint_past, past_view
+from everflow.cli.past import paint_past
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.cli.standing import waiting_view
-from everflow.cli.views import children_view, entry_view, outcome_view, question_view, run_view
 from everflow.cli.words import since
 from everflow.core.entries import Entry, decode_body
 from everflow.engine.connect import Connection
 from everflow.engine.history import History
 from everflow.store import RunRow, Store
+from everflow.views import (
+    children_view,
+    entry_view,
+    outcome_view,
+    past_view,
+    question_view,
+    run_view,
+    waiting_view,
+)
 
 __all__ = ["entries_of", "show"]
 
@@ -73,7 +80,7 @@ def show(
             _show_past(here, flows, row, at, full=full)
             return
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
-        view |= waiting_view(flows, row)
+        view |= waiting_view(flows.store, row)
         found = flows.questions(run)
         view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in found]

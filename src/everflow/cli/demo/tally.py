@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
-from everflow.cli.views import outcome_view
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.ops import attempt_of, stable_key
 from everflow.engine.connect import Connection
 from everflow.store import RunRow, Status
+from everflow.views import outcome_view
 
 __all__ = ["Line", "Tally", "begun", "count", "journal_of", "recorded"]
 

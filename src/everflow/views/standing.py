@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from everflow.cli.places import nobody_works
-from everflow.cli.words import instant
 from everflow.core.ops import ReceiveOp
-from everflow.engine.connect import Connection
 from everflow.engine.history import History
 from everflow.errors import EverflowError
 from everflow.store import RunRow, Status, Store
+from everflow.views.times import instant
 
-__all__ = ["receives_of", "waiting_view"]
+__all__ = ["nobody_works", "receives_of", "waiting_view"]
 
 GOING = frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLING})
 
@@ -41,16 +39,21 @@ def receives_of(store: Store, row: RunRow) -> list[dict[str, Any]]:
     ]
 
 
-def waiting_view(flows: Connection, row: RunRow) -> dict[str, Any]:
+def nobody_works(store: Store) -> bool:
+    """Whether no worker is alive on the store, so that what was accepted waits."""
+    return all(worker.gone or worker.lost for worker in store.workers())
+
+
+def waiting_view(store: Store, row: RunRow) -> dict[str, Any]:
     """``receives``, ``accepted`` messages that no worker has applied, and ``unattended``.
 
     ``unattended``: there is something to do for the run, and no worker is alive to do it.
     """
-    found = flows.store.standing(row.no)
+    found = store.standing(row.no)
     accepted = 0 if found is None or row.ended is not None else found[1]
     to_do = accepted > 0 or row.status in GOING or (row.ended is None and row.due is not None)
     return {
-        "receives": receives_of(flows.store, row),
+        "receives": receives_of(store, row),
         "accepted": accepted,
-        "unattended": to_do and nobody_works(flows),
+        "unattended": to_do and nobody_works(store),
     }

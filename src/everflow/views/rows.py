@@ -1,9 +1,4 @@
-"""Rows as plain data: what ``--json`` prints.
-
-The fields are a promise: one may be added, none changes its meaning. Times are RFC 3339 in UTC,
-values are plain JSON without the codec's tags, what isn't there is null or left empty. Nothing here
-needs the flow's code.
-"""
+"""Rows of the store as plain data."""
 
 from __future__ import annotations
 
@@ -11,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from everflow.cli.words import instant
 from everflow.core.combine.saga import UNDO_ANSWERS
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, decode_error
@@ -25,8 +19,10 @@ from everflow.engine.runs import payload_of, prompt_text
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.errors import EverflowError
 from everflow.store import QuestionRow, RunQuery, RunRow, Store
+from everflow.views.times import instant
 
 __all__ = [
+    "View",
     "children_view",
     "entry_view",
     "error_view",
