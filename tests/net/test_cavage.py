@@ -248,6 +248,14 @@ def test_a_digest_that_says_nothing_is_refused(digest: str) -> None:
     assert _why(_ours().having({"digest": digest})) in {"digest", "malformed"}
 
 
+def test_a_second_digest_is_refused() -> None:
+    """Two by SHA-256: one of them is of another body. Others beside it are nobody's business."""
+    (mine,) = _ours().values("digest")
+    assert _why(_ours().having({"digest": f"{mine},{mine}"})) == "digest"
+    more = _ours().having({"digest": f"MD5=eA==, {mine.lower()[:8]}{mine[8:]}"})
+    assert _why(more) == "forged"  # and not for its digest
+
+
 def test_a_signature_that_is_not_base64_is_refused() -> None:
     """It would else depend on the reader which bytes it is."""
     ours = _ours()

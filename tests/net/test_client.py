@@ -127,6 +127,14 @@ async def _bomb(visit: Visit) -> None:
     await visit.reply(gzip.compress(bytes(5_000_000)), content_encoding="gzip")
 
 
+async def _packed_nothing(visit: Visit) -> None:
+    """Blocks of gzip that unpack to nothing, for ever."""
+    await visit.say(HEAD, b"transfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n")
+    await visit.say(b"a\r\n" + gzip.compress(b"")[:10] + b"\r\n")
+    while True:
+        await visit.say(b"1388\r\n" + b"\x00\x00\x00\xff\xff" * 1_000 + b"\r\n")
+
+
 async def _header_flood(visit: Visit) -> None:
     await visit.say(b"HTTP/1.1 200 OK\r\n")
     while True:
@@ -154,6 +162,7 @@ LARGE = {
     "endless": _endless,
     "endless without length": _endless_without_length,
     "gzip bomb": _bomb,
+    "packed nothing": _packed_nothing,
     "header flood": _header_flood,
     "many headers": _many_headers,
     "long header": _long_header,
@@ -311,6 +320,31 @@ def test_the_client_goes_on_after_all_of_them() -> None:
             return (await outside.send(Message("GET", server.url(f"/{len(scripts)}")))).body
 
     assert asyncio.run(main()) == b"good"
+
+
+def test_a_request_that_is_given_up_gives_its_place_back() -> None:
+    """Out of time or cancelled: its connection is closed, and the next request gets the place."""
+    asked = asyncio.Event()
+
+    async def nothing_or_good(visit: Visit) -> None:
+        if visit.line().startswith("GET /cancelled"):
+            asked.set()
+        await (visit.reply(b"good") if visit.line().startswith("GET / ") else visit.gone())
+
+    async def main() -> tuple[bytes, int]:
+        async with visiting(nothing_or_good, connections=1) as (outside, server):
+            with pytest.raises(TooSlow):
+                await outside.send(Message("GET", server.url("/late")), seconds=SHORT)
+            message = Message("GET", server.url("/cancelled"))
+            asking = asyncio.create_task(outside.send(message))
+            await asked.wait()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            replies = [outside.send(Message("GET", server.url())) for _ in range(20)]
+            return b"".join([each.body for each in await asyncio.gather(*replies)]), len(replies)
+
+    assert asyncio.run(main()) == (b"good" * 20, 20)
 
 
 def test_nobody_there_is_unreachable() -> None:

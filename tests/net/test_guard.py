@@ -125,6 +125,18 @@ def test_an_address_of_this_machine_is_called_that(vector: str) -> None:
         asyncio.run(main())
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_a_port_that_there_is_not_is_refused(port: str) -> None:
+    """Where everything is allowed, too."""
+
+    async def main() -> None:
+        async with Outside(POLICY) as outside:
+            await outside.send(Message("GET", f"http://127.0.0.1:{port}/"))
+
+    with pytest.raises(AddressRefused, match="port"):
+        asyncio.run(main())
+
+
 def test_the_names_of_the_machine_are_judged_too() -> None:
     """With the machine's own resolver `localhost` leads where it always does."""
 

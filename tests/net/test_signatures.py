@@ -164,6 +164,14 @@ def test_a_digest_that_is_not_signed_is_refused(way: Way) -> None:
 
 
 @ways
+def test_a_body_that_was_taken_from_a_look_is_missed(way: Way) -> None:
+    """A GET needs no digest, but one that is signed tells that there was a body."""
+    look = way.signed(Message("GET", POST.url, (), b"a body"))
+    way.verify(look)
+    assert _refusal(way, replace(look, body=b"")) == "digest"
+
+
+@ways
 def test_a_huge_signature_is_refused_unread(way: Way) -> None:
     """Reading a signature is not a way to keep a server busy."""
     assert _refusal(way, way.signed().having({"signature": "a" * 10_000})) == "malformed"
