@@ -223,9 +223,11 @@ class Operators:
             self._check_refused(error, run)
             return f"run {run.no}: {error.code}"
         claim(run.status not in OUTCOMES, "what has ended isn't paused", (run.no, run.status))
-        if pausing:
-            new = run.status is not Status.PAUSED
-            claim(done is new, "a pause is told whether it was one already", (run.no, run.status))
+        if pausing:  # sent again after a failure that was none, it is told to be one already
+            now = self._base.rows([run.no])[0].status
+            is_new = run.status is not Status.PAUSED
+            told = is_new if done else now is Status.PAUSED
+            claim(told, "a pause is told whether it was one already", (run.no, run.status, now))
         if pausing and not done and before is not True:
             return f"run {run.no} already"  # its end may be on its way
         self.pauses[run.no] = pausing
