@@ -11,7 +11,7 @@ from everflow.core.faults import Scheduled
 from everflow.engine.currents import write_currents
 from everflow.engine.queues import Queues
 from everflow.engine.schedules.spec import schedule
-from everflow.errors import StoreUnavailable
+from everflow.errors import BadSchedule, StoreUnavailable
 from everflow.store import Put, RunQuery, Store
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
@@ -204,6 +204,19 @@ def test_runs_of_a_schedule_wait_in_the_queue_of_their_flow(
     h.jump(days=1)
     rows = h.store.runs(RunQuery())
     assert [(row.queue, row.lane) for row in rows] == [(queue, "")] * 2
+
+
+def test_a_lane_without_a_queue_is_refused(h: Harness[Any, Any]) -> None:
+    """Of a schedule as of any start; in the flow's own queue it is taken."""
+    flow("alone", ask("go", bool), registry=HOME)
+    flow("in line", ask("go", bool), queue="own", registry=HOME)
+    with pytest.raises(BadSchedule, match="alone has none of its own"):
+        h.schedules.add(schedule("nightly", DAILY, "alone", None, lane="ann"))
+    assert h.store.records("schedule") == []
+    h.schedules.add(schedule("nightly", DAILY, "in line", None, lane="ann"))
+    h.jump(days=1)
+    (row,) = h.store.runs(RunQuery())
+    assert (row.queue, row.lane) == ("own", "ann")
 
 
 def test_a_paused_schedule_lets_its_instants_pass(h: Harness[Any, Any]) -> None:

@@ -240,6 +240,11 @@ class Book:
             value=encode(schedule.value, self._client.registry.types),
         )
         self._client.check_input(definition, plan.input(schedule.name, 0))
+        if plan.lane and not target_of(self._store, self._client.definitions, plan).queue:
+            raise BadSchedule(
+                f"lane is for runs of a queue, and the flow {plan.flow} has none of its own",
+                hint="name the queue, too",
+            )
         return plan, (definition.hash, definition.body)
 
     def _change(self, name: str, change: Callable[[Body, int], _Change]) -> list[RunRow]:
