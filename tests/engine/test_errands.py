@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import RemoteUnreachable
 from everflow.store import ChildEnded, Put, Record, Store, Verdict
 from everflow.stores.memory import MemoryStore
+from everflow.stores.sealed import MemoryKeys, SealedStore
 from tests.engine.support import DAY, PATIENT, World, kinds, plus_one, until
 from tests.engine.support import step as local
 
@@ -122,6 +124,36 @@ def test_a_cancel_asks_the_peer_to_stop_and_waits_for_its_word(
         run = engine.run(run.id)
         assert run.wait(PATIENT) == "failed"
         assert "flow_timeout" in str(run.row().outcome)
+
+
+def test_an_erased_run_leaves_no_value_in_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what their carrier needs to end them, also what it notes meanwhile (B103)."""
+    store = SealedStore(MemoryStore(), MemoryKeys())
+    world = World(store)
+    flow = world.flow("f", remote_node("east", "spell"))
+    with world.engine() as engine:
+        gone, kept = (engine.start(flow, word) for word in ("hidden", "shown"))
+        for run in (gone, kept):
+            waits(run)
+        before = {read_errand(record.body).run: record for record in store.records(ERRAND)}
+        noted = msgspec.structs.replace(read_errand(before[gone.id].body), told=1, trouble="hidden")
+        told = ChildEnded(no=gone.row().no, op=noted.op, kind="result", payload='"x"', at=1)
+        store.accept([told])
+        engine.signal(gone.id, "nudge")
+        assert gone.result(PATIENT) == "x"
+        plainly = store.write
+
+        def overtaken(puts: Sequence[Put], **more: Any) -> Any:
+            if puts[0].kind == ERRAND:
+                monkeypatch.undo()
+                write(store, before[gone.id], noted)
+            return plainly(puts, **more)
+
+        monkeypatch.setattr(store, "write", overtaken)
+        assert engine.erase(gone)
+    after = {errand.run: errand for errand in errands(store)}
+    assert after[gone.id] == msgspec.structs.replace(noted, input=msgspec.Raw(b"null"), trouble="")
+    assert bytes(after[kept.id].input) == b'"shown"'
 
 
 def write(store: Store, record: Record, errand: Errand) -> None:

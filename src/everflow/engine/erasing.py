@@ -1,7 +1,9 @@
 """Erasing a run: its key is destroyed, and with it all that was ever sealed with it.
 
 First it is written down that the run is erased, then the key goes: killed between the two, the
-erasure is repeated. What stays is the skeleton: ids, names, labels, statuses, times, kinds.
+erasure is repeated. What stays is the skeleton: ids, names, labels, statuses, times, kinds. Records
+are sealed with a key that they share, so those of the run (cached results, calls of peers) lose
+their values here, and copies of the store keep them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from everflow.core.entries import Entry, decode_body
 from everflow.core.marks import SEALED, is_marked
 from everflow.engine.audit import audit
 from everflow.engine.caching import prune_cache
+from everflow.engine.errands import erase_errands
 from everflow.errors import CallerError, ConfigurationError, KeyMissing, RunErased, StillRunning
 from everflow.store import OUTCOMES, Put, RunRow, Store
 from everflow.stores.aside import AsideStore
@@ -64,6 +67,7 @@ def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
         if isinstance(layer, AsideStore):
             layer.forget(row.no)
     prune_cache(store, at=at, run=row.id)
+    erase_errands(store, row.id, at=at)
     return went or known is None
 
 

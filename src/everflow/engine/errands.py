@@ -7,13 +7,17 @@ child's end is told. A wish to stop is a record of its own, since the other one 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
+from msgspec.structs import replace
 
 from everflow.core.ops import CallOp
-from everflow.store import Put
+from everflow.store import Put, Record, Store
 
-__all__ = ["ERRAND", "STOP", "Errand", "errand_put", "read_errand", "stop_put"]
+__all__ = ["ERRAND", "STOP", "Errand", "erase_errands", "errand_put", "read_errand", "stop_put"]
 
+PAGE = 500
 ERRAND, STOP = "errand", "errand-stop"  # kinds of records, both by the id of the run that is asked
 
 
@@ -63,3 +67,26 @@ def stop_put(child: str, *, at: int) -> Put:
 def read_errand(body: str) -> Errand:
     """The errand that a record holds. ``msgspec.DecodeError`` for anything else."""
     return msgspec.json.decode(body, type=Errand)
+
+
+def erase_errands(store: Store, run: str, *, at: int) -> None:
+    """Take all values out of the errands of an ended run.
+
+    What is left is what their carrier needs to tell the peers that they may forget them, too.
+    """
+    for found in _errands_of(store, run):
+        record: Record | None = found
+        while record is not None:
+            errand = replace(read_errand(record.body), input=msgspec.Raw(b"null"), trouble="")
+            body = msgspec.json.encode(errand).decode()
+            put = Put(kind=ERRAND, key=record.key, body=body, expect=record.version, due=record.due)
+            if store.write([put], at=at) is not None:
+                break
+            record = next(iter(store.records(ERRAND, keys=[record.key])), None)  # it was moved on
+
+
+def _errands_of(store: Store, run: str) -> Iterator[Record]:
+    after = ""
+    while page := store.records(ERRAND, after=after, limit=PAGE):
+        yield from (record for record in page if read_errand(record.body).run == run)
+        after = page[-1].key
