@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everflow.errors import SignatureRefused
+from everflow.errors import CallerError, SignatureRefused
 from everflow.errors.outside import WhyRefused
 from everflow.net.message import Message
 from everflow.net.signatures import cavage
@@ -199,6 +200,23 @@ def test_other_headers_may_be_signed_too() -> None:
     assert _why(without(signed, "x-a")) == "uncovered"
 
 
+@pytest.mark.parametrize("key_id", ["", 'a",algorithm="none', "a\\"])
+def test_an_id_that_would_write_parameters_is_refused(key_id: str) -> None:
+    """The id of a key stands between quotes, and stays there."""
+    with pytest.raises(CallerError, match="no key is called"):
+        cavage.sign(POST, key("ed25519"), key_id=key_id, now=NOW)
+
+
+def test_a_signed_header_may_be_in_any_language() -> None:
+    """Headers are bytes: UTF-8 comes as one character a byte, and is signed as those bytes."""
+    ours = _ours().having({"x-a": "bücher".encode().decode("latin-1")})
+    private = key("ed25519")
+    assert isinstance(private, Ed25519PrivateKey)
+    made = b64encode(private.sign(cavage_text(ours) + b"\nx-a: " + "bücher".encode())).decode()
+    header = f'keyId="me",headers="{COVERED} x-a",signature="{made}"'
+    cavage.verify(ours.having({"signature": header}), private.public_key(), now=NOW)
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -232,6 +250,7 @@ def test_what_cannot_be_read_is_refused(header: str) -> None:
         "Tue, 20 Xyz 2021 02:07:53 GMT",
         "Tue, 20 Apr 2021 25:07:53 GMT",
         "Tuesday, 20-Apr-21 02:07:53 GMT",
+        "Tue, \u0662\u0660 Apr 2021 02:07:53 GMT",
     ],
 )
 def test_a_date_in_another_form_is_refused(date: str) -> None:

@@ -38,20 +38,23 @@ _OF_RSA = frozenset({"", "rsa-sha256", "hs2019"})
 _OF_ED25519 = frozenset({"", "ed25519", "hs2019"})
 _TARGET, _CREATED, _EXPIRES = "(request-target)", "(created)", "(expires)"
 _ONCE = frozenset({"host", "date", "digest", "signature"})
-_PARAMETER = re.compile(r'\s*([A-Za-z]+)=(?:"([^"\\]*)"|([0-9.]+))\s*(?:,|$)')
-_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
+_PARAMETER = re.compile(r'[ \t]*([A-Za-z]+)=(?:"([^"\\]*)"|([0-9.]+))[ \t]*(?:,|$)')
+_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def sign(message: Message, key: PrivateKey, *, key_id: str, now: int) -> dict[str, str]:
     """The headers that sign a message: ``host``, ``date``, ``digest`` with a body, ``signature``.
 
-    ``now`` is in microseconds since the epoch. CallerError for a URL that can't be signed.
+    ``now`` is in microseconds since the epoch. CallerError for what can't be signed.
     """
     try:
         host = message.place().authority
     except ValueError as error:
         raise CallerError(f"the message can't be signed: {error}") from error
+    if not key_id or '"' in key_id or "\\" in key_id:
+        raise CallerError(f"the message can't be signed: no key is called {key_id!r:.80}")
     headers = {
         "host": host,
         "date": formatdate(now // _SECOND, usegmt=True),
@@ -83,23 +86,7 @@ def claim_of(message: Message) -> Claim:
 
 def prove(message: Message, key: PublicKey) -> Claim:
     """The claim, once the key has proven it: it says nothing of freshness or of what it covers."""
-    claim, parts = (found := _read(message)).claim, found.parts
-    rsa = isinstance(key, RSAPublicKey)
-    if claim.algorithm not in (_OF_RSA if rsa else _OF_ED25519):
-        raise SignatureRefused(
-            "algorithm", f"the algorithm {claim.algorithm!r:.40} isn't one of the key's"
-        )
-    if claim.algorithm.startswith("rsa") and {_CREATED, _EXPIRES} & set(claim.covered):
-        raise SignatureRefused("algorithm", "rsa-sha256 can't sign (created) or (expires)")
-    text = _text(message, claim.covered, parts)
-    try:
-        if isinstance(key, RSAPublicKey):
-            key.verify(_bytes(parts["signature"]), text, PKCS1v15(), SHA256())
-        else:
-            key.verify(_bytes(parts["signature"]), text)
-    except InvalidSignature as error:
-        raise SignatureRefused("forged", "the signature isn't of this key and message") from error
-    return claim
+    return _proven(message, _read(message), key)
 
 
 def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) -> Claim:
@@ -108,7 +95,8 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
     ``message.url`` is what the receiver is called, and its Host header must say the same. ``now``
     and ``window`` are microseconds.
     """
-    claim = claim_of(message)
+    read = _read(message)
+    claim = read.claim
     judge_times(claim, now, window)
     must_cover(claim, (_TARGET, "host"))
     place = _place(message)
@@ -118,7 +106,7 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
         must_cover(claim, ("digest",))
     if "digest" in claim.covered:  # of a body that was taken away, too
         _check_digest(_one(message, "digest"), message.body)
-    return prove(message, key)
+    return _proven(message, read, key)
 
 
 @dataclass(frozen=True)
@@ -141,6 +129,26 @@ def _read(message: Message) -> _Read:
         ends = _seconds(parts, "expires")
     claim = Claim(parts["keyId"], made, covered, parts.get("algorithm", "").lower(), ends)
     return _Read(claim, parts)
+
+
+def _proven(message: Message, read: _Read, key: PublicKey) -> Claim:
+    claim, parts = read.claim, read.parts
+    rsa = isinstance(key, RSAPublicKey)
+    if claim.algorithm not in (_OF_RSA if rsa else _OF_ED25519):
+        raise SignatureRefused(
+            "algorithm", f"the algorithm {claim.algorithm!r:.40} isn't one of the key's"
+        )
+    if claim.algorithm.startswith("rsa") and {_CREATED, _EXPIRES} & set(claim.covered):
+        raise SignatureRefused("algorithm", "rsa-sha256 can't sign (created) or (expires)")
+    text = _text(message, claim.covered, parts)
+    try:
+        if isinstance(key, RSAPublicKey):
+            key.verify(_bytes(parts["signature"]), text, PKCS1v15(), SHA256())
+        else:
+            key.verify(_bytes(parts["signature"]), text)
+    except InvalidSignature as error:
+        raise SignatureRefused("forged", "the signature isn't of this key and message") from error
+    return claim
 
 
 def _parts(message: Message) -> dict[str, str]:
@@ -169,7 +177,7 @@ def _parts(message: Message) -> dict[str, str]:
 def _text(message: Message, covered: tuple[str, ...], parts: dict[str, str]) -> bytes:
     """What is signed: a line for each thing that is covered (section 2.3)."""
     lines = [f"{name}: {_line(message, name, parts)}" for name in covered]
-    if any(not line.replace("\t", " ").isprintable() for line in lines):
+    if any(_CONTROL.search(line) for line in lines):
         raise SignatureRefused("malformed", "what is signed has control characters in it")
     try:
         return "\n".join(lines).encode("latin-1")

@@ -10,6 +10,7 @@ and ``alg``. We take as well what covers the target in parts.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,9 +51,8 @@ def sign(message: Message, key: PrivateKey, *, key_id: str, now: int, nonce: str
     """
     algorithm = _RSA[0] if isinstance(key, RSAPrivateKey) else _ED25519[0]
     headers: dict[str, str] = {}
-    keys = MappingKeyResolver(public_keys={}, private_keys={key_id: key})
     try:
-        HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=keys).sign(
+        made = HTTPMessageSigner(signature_algorithm=algorithm).prepare(
             _Asked(message.method, message.url, headers),
             key_id=key_id,
             created=datetime.fromtimestamp(now // _SECOND, UTC),
@@ -63,7 +63,12 @@ def sign(message: Message, key: PrivateKey, *, key_id: str, now: int, nonce: str
         )
     except HTTPMessageSignaturesException as error:
         raise CallerError(f"the message can't be signed: {error}") from error
-    return {name.lower(): value for name, value in headers.items()}
+    signature = b64encode(algorithm(private_key=key).sign(made.signature_base)).decode()
+    return {
+        "content-digest": headers["Content-Digest"],
+        "signature-input": f"{made.label}={made.signature_params}",
+        "signature": f"{made.label}=:{signature}:",
+    }
 
 
 def claim_of(message: Message) -> Claim:
@@ -100,18 +105,7 @@ def claim_of(message: Message) -> Claim:
 
 def prove(message: Message, key: PublicKey) -> Claim:
     """The claim, once the key has proven it: it says nothing of freshness or of what it covers."""
-    claim = claim_of(message)
-    known = _RSA if isinstance(key, RSAPublicKey) else _ED25519
-    fitting = [each for each in known if claim.algorithm in {"", each.algorithm_id}]
-    if not fitting:
-        raise SignatureRefused(
-            "algorithm", f"the algorithm {claim.algorithm!r:.40} isn't one of the key's"
-        )
-    for algorithm in fitting:
-        said = _untrue(message, claim.key_id, key, algorithm)
-        if not said:
-            return claim
-    raise SignatureRefused("forged", f"the signature isn't of this key and message: {said}")
+    return _proven(message, claim_of(message), key)
 
 
 def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) -> Claim:
@@ -134,7 +128,21 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
         must_cover(claim, ("content-digest",))
     if "content-digest" in claim.covered:  # of a body that was taken away, too
         _check_digest(message)
-    return prove(message, key)
+    return _proven(message, claim, key)
+
+
+def _proven(message: Message, claim: Claim, key: PublicKey) -> Claim:
+    known = _RSA if isinstance(key, RSAPublicKey) else _ED25519
+    fitting = [each for each in known if claim.algorithm in {"", each.algorithm_id}]
+    if not fitting:
+        raise SignatureRefused(
+            "algorithm", f"the algorithm {claim.algorithm!r:.40} isn't one of the key's"
+        )
+    for algorithm in fitting:
+        said = _untrue(message, claim.key_id, key, algorithm)
+        if not said:
+            return claim
+    raise SignatureRefused("forged", f"the signature isn't of this key and message: {said}")
 
 
 def _check_digest(message: Message) -> None:
