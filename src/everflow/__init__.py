@@ -1,7 +1,18 @@
 """Durable workflows as plain data: flows that survive crashes, deploys and restarts."""
 
 from everflow.config import Config
-from everflow.core.algebra import ask, call, const, fail, flow, receive, suspend, upcast, value
+from everflow.core.algebra import (
+    ask,
+    call,
+    const,
+    expose,
+    fail,
+    flow,
+    receive,
+    suspend,
+    upcast,
+    value,
+)
 from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import (
@@ -19,6 +30,7 @@ from everflow.core.combine.fallback import fallback
 from everflow.core.combine.joins import at_least, tolerate
 from everflow.core.combine.parallel import gather, parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.remote import remote_failover, remote_node
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sections import critical
 from everflow.core.combine.sequence import identity, keep, sequence
@@ -84,6 +96,7 @@ __all__ = [
     "dag",
     "each",
     "exponential",
+    "expose",
     "fail",
     "failed",
     "fallback",
@@ -103,6 +116,8 @@ __all__ = [
     "random",
     "reason_of",
     "receive",
+    "remote_failover",
+    "remote_node",
     "retry",
     "saga",
     "schedule",

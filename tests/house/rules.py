@@ -130,6 +130,7 @@ _EXTRAS = {
     "src/everflow/engine/schedules/": {"cronsim"},
     "src/everflow/net/": {"cryptography", "http_message_signatures", "http_sf"}
     | {"httpcore2", "httpx2"},
+    "src/everflow/federation/": {"cryptography", "starlette"},
     "src/everflow/stores/sealed/": {"cryptography"},
 }
 

@@ -30,7 +30,7 @@ from everflow.core.schemas import schema_of
 from everflow.core.upcasts import FIRST, add_step, declare
 from everflow.errors import NotAFlow, WrongArgument
 
-__all__ = ["ask", "call", "const", "fail", "flow", "receive", "suspend", "value"]
+__all__ = ["ask", "call", "const", "expose", "fail", "flow", "receive", "suspend", "value"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -302,6 +302,27 @@ def _register(
     named.name_of_flow, named.queue_of_flow = name, queue
     (registry or default_registry()).add_flow(name, named, home)
     return named
+
+
+def expose(
+    what: FlowLike[In, Out], name: str = "", *, registry: Registry | None = None
+) -> Flow[In, Out]:
+    """Let peers call a flow or a node, those that ``everflow peer allow`` names; give the flow.
+
+    A flow is called by its own name. A node, or a flow without one, becomes a flow named ``name``,
+    its function's own name where that is left out. Also to be used as a decorator, outermost.
+    """
+    home = module_name(sys._getframe(1).f_globals.get("__name__", "")) or "__main__"  # noqa: SLF001 - the caller's module
+    made: Flow[Any, Any] = lift(what, "expose")
+    if name or not made.name_of_flow:
+        name = name or _name_of(made.leaf.fn if isinstance(made, Node) else None)
+        if not name:
+            raise WrongArgument(
+                "peers call by a name, and what is exposed has none", hint='expose(f, "name")'
+            )
+        made = _register(name, made, "", registry, home)
+    (registry or default_registry()).exposed.add(made.name_of_flow)
+    return made
 
 
 @overload

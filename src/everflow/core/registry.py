@@ -30,6 +30,7 @@ class Registry:
         self.types = Types()
         self.flows: dict[str, Flow[Any, Any]] = {}
         self.nodes: dict[str, Node[Any, Any]] = {}
+        self.exposed: set[str] = set()  # names of flows that peers may be allowed to call
         self.version = 0  # grows with what is registered
         self._homes: dict[str, str] = {}
         for kind, name in (

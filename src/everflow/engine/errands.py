@@ -27,7 +27,8 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     ``at`` is when it was asked and ``patience`` how long the peer has to accept it, in
     microseconds; ``depth`` counts the runs that wait for one another. The rest is for the carrier:
     how many ``tries`` there were since something was heard, ``accepted`` when the peer took it,
-    ``told`` when the run was told the end, and ``trouble``, the last that went wrong.
+    ``told`` when the run was told the end, ``trouble``, the last that went wrong, and ``since``,
+    when a peer that had taken it began to know nothing of it.
     """
 
     peer: str
@@ -41,6 +42,7 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     tries: int = 0
     accepted: int | None = None
     told: int | None = None
+    since: int | None = None
     trouble: str = ""
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "EngineClosed",
     "ImportRefused",
     "NoSuchFlow",
+    "NoSuchPeer",
     "NoSuchPoint",
     "NoSuchQueue",
     "NoSuchRun",
@@ -52,6 +53,12 @@ class NoSuchQueue(CallerError, LookupError):
     """The store has no queue of that name."""
 
     code = "no_such_queue"
+
+
+class NoSuchPeer(CallerError, LookupError):
+    """No peer of that name, id or address is known here."""
+
+    code = "no_such_peer"
 
 
 class NoSuchPoint(CallerError, LookupError):

@@ -62,7 +62,7 @@ from everflow.stores.sealed.seal import Seal, has_seal
 __all__ = ["SealedStore"]
 
 RECORDS = "records"  # the name under which their key is kept; no run's id
-VALUED = frozenset({"cache", "debounce", "errand", "schedule"})  # kinds that hold users' values
+VALUED = frozenset({"cache", "debounce", "errand", "heard", "schedule"})  # they hold users' values
 
 
 class SealedStore(Layer):

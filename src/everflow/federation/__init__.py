@@ -1,0 +1,24 @@
+"""Instances that work together: peers, signed calls of what they expose, and who carries them.
+
+Two rules hold. The engine never hears of it: what its runs ask of peers lies in the store, and what
+peers ask of it are runs like any other. And nothing is trusted for where it comes from: each
+request is signed, fresh and of a peer that is known, and does what that peer is allowed.
+"""
+
+from __future__ import annotations
+
+from everflow.federation.courier import Pace
+from everflow.federation.identity import Identity, create_identity, described, identity_of
+from everflow.federation.instance import Federation
+from everflow.federation.peers import Peer, Peers
+
+__all__ = [
+    "Federation",
+    "Identity",
+    "Pace",
+    "Peer",
+    "Peers",
+    "create_identity",
+    "described",
+    "identity_of",
+]

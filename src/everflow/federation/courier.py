@@ -1,0 +1,338 @@
+"""The courier: carries the errands that runs left in the store, and tells the runs what came of it.
+
+Four rules hold. What a courier knows stands in the errand's record, so that it may die at any
+moment, and any other goes on. An errand is in one courier's hands at a time: it is taken by moving
+its due on under its version, and settled under the version that it was taken with; who was slower
+writes nothing. A run is told in the write that notes it, so that it is told once. And only what was
+never accepted is ever unreachable: past its patience the peer wouldn't begin it, and once it was
+accepted nothing but the peer's own word, or a cancel here, ends the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from msgspec.structs import replace
+
+from everflow.clock import Clock
+from everflow.core.faults import encode_error, make_error
+from everflow.engine.client import Client
+from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
+from everflow.errors import EverflowError, OutsideError, RemoteUnreachable, StoreError
+from everflow.federation.peers import Peer, Peers
+from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
+from everflow.federation.wire import Wire
+from everflow.federation.words import Ask
+from everflow.store import ChildEnded, Letter, Put, Record
+
+__all__ = ["Courier", "Pace"]
+
+_log = logging.getLogger("everflow.federation")
+SECOND = 1_000_000
+SEEN_TO = 7 * 86_400 * SECOND  # that a peer is given to hear that its answer isn't needed any more
+MORE = 65_536  # bytes of an answer besides the value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How a courier goes, in seconds.
+
+    ``first`` and ``longest`` bound the pauses between tries, each of which doubles the one before.
+    ``wait``: how long a peer is asked to hold back its answer for an end that comes soon.
+    ``seldom``: the longest pause between two looks at a call that goes on. ``answer``: how long a
+    peer may take to answer, besides. ``look``: how often the store is looked at unasked.
+    ``at_once``: how many exchanges there are at a time.
+    """
+
+    first: float = 0.25
+    longest: float = 30.0
+    wait: float = 1.0
+    seldom: float = 300.0
+    answer: float = 10.0
+    look: float = 0.2
+    at_once: int = 100
+
+
+class Courier:
+    """Carries errands while it is open (``async with``), on one event loop."""
+
+    def __init__(
+        self,
+        client: Client,
+        peers: Peers,
+        wire: Wire,
+        clock: Clock,
+        pace: Pace,
+        *,
+        limit: int,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self._client = client
+        self._store = client.store
+        self._peers = peers
+        self._wire = wire
+        self._clock = clock
+        self._pace = pace
+        self._limit = limit
+        self._random = random
+        self._stirred = asyncio.Event()
+        self._carrying: dict[str, asyncio.Task[None]] = {}
+        self._running: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._running = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        begun = [each for each in (self._running, *self._carrying.values()) if each is not None]
+        for each in begun:
+            each.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+
+    def stir(self) -> None:
+        """Look at once what is due; from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._stirred.set)
+
+    def nudged(self, peer: str, calls: list[str]) -> None:
+        """A peer says that these have ended: look at those that are its own. From any thread."""
+        now = self._now()
+        puts = [
+            _kept(record, read_errand(record.body), due=now)
+            for record in (self._store.records(ERRAND, keys=calls) if calls else [])
+            if self._is_of(record, peer)
+        ]
+        for put in puts:
+            self._store.write([put], at=now)
+        self.stir()
+
+    def _is_of(self, record: Record, peer: str) -> bool:
+        found = self._peers.find(read_errand(record.body).peer)
+        return found is not None and found.id == peer
+
+    # --- the round
+
+    async def _run(self) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                await self._begin()
+            except StoreError as error:
+                _log.warning("errands wait: %s", error.message)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stirred.wait(), self._pace.look)
+
+    async def _begin(self) -> None:
+        """Take what is due, as far as there is room, and carry it."""
+        stops = await asyncio.to_thread(self._stop)
+        for key in stops:
+            if key in self._carrying:
+                self._carrying[key].cancel()
+                await asyncio.wait([self._carrying[key]])
+        room = self._pace.at_once - len(self._carrying)
+        if room <= 0:
+            return
+        for record in await asyncio.to_thread(self._take, room):
+            carrying = asyncio.create_task(self._carry(record))
+            self._carrying[record.key] = carrying
+            carrying.add_done_callback(partial(self._carried, record.key))
+
+    def _carried(self, key: str, _task: asyncio.Task[None]) -> None:
+        self._carrying.pop(key, None)
+        self._stirred.set()
+
+    def _stop(self) -> list[str]:
+        """See to wishes to stop: their errands are due at once. Gives their keys."""
+        now = self._now()
+        keys = []
+        for record in self._store.due_records(STOP, now=now, limit=self._pace.at_once):
+            errands = self._store.records(ERRAND, keys=[record.key])
+            puts = [Put(kind=STOP, key=record.key, body=record.body if errands else None)]
+            puts += [_kept(errand, read_errand(errand.body), due=now) for errand in errands]
+            if self._store.write(puts, at=now) is not None:
+                keys.append(record.key)
+        return keys
+
+    def _take(self, room: int) -> list[Record]:
+        """Errands that are due, taken: nobody else carries them until the lease is over."""
+        now = self._now()
+        due = self._store.due_records(ERRAND, now=now, limit=room)
+        due = [record for record in due if record.key not in self._carrying]
+        until = now + round((self._pace.wait + 2 * self._pace.answer) * SECOND)
+        puts = [_kept(record, read_errand(record.body), due=until) for record in due]
+        if not puts:
+            return []
+        if self._store.write(puts, at=now) is None:  # others were first with some of them
+            puts = [put for put in puts if self._store.write([put], at=now) is not None]
+        found = self._store.records(ERRAND, keys=[put.key for put in puts]) if puts else []
+        return [record for record in found if record.due == until]
+
+    # --- one errand
+
+    async def _carry(self, record: Record) -> None:
+        try:
+            errand = read_errand(record.body)
+            peer = await asyncio.to_thread(self._peers.find, errand.peer)
+            stop = bool(await asyncio.to_thread(self._store.records, STOP, keys=[record.key]))
+            if errand.told is not None:
+                verdict = await self._forget(peer, record.key) if peer else Unknown("")
+            elif peer is None:
+                verdict = Ended("error", _lost(errand, "there is no such peer here"), final=True)
+            else:
+                verdict = await self._ask(peer, record.key, errand, stop=stop)
+            await asyncio.to_thread(self._settle, record, errand, verdict, stop=stop)
+        except StoreError as error:
+            _log.warning("an errand waits: %s", error.message)
+
+    async def _ask(self, peer: Peer, key: str, errand: Errand, *, stop: bool) -> Verdict:
+        wait = self._pace.wait if len(self._carrying) * 2 <= self._pace.at_once else 0.0
+        query = f"?wait={wait:g}" if wait else ""
+        if stop:
+            return await self._said(peer, errand, "POST", f"/calls/{key}/stop{query}")
+        if errand.accepted is not None:
+            return await self._said(peer, errand, "GET", f"/calls/{key}")
+        expires = self._clock.wall() + errand.at + errand.patience - self._now()
+        ask = Ask(function=errand.function, input=errand.input, expires=expires, depth=errand.depth)
+        body = msgspec.json.encode(ask)
+        return await self._said(peer, errand, "PUT", f"/calls/{key}{query}", body)
+
+    async def _said(
+        self, peer: Peer, errand: Errand, method: str, path: str, body: bytes = b""
+    ) -> Verdict:
+        """What the peer says to a request, however it says nothing."""
+        seconds, most = self._pace.wait + self._pace.answer, self._limit + MORE
+        try:
+            reply = await self._wire.send(peer, method, path, body, seconds=seconds, most=most)
+        except OutsideError as error:
+            return Trouble(error.message)
+        except EverflowError as error:  # what can't be sent at all
+            return Trouble(str(error))
+        return verdict_of(reply, errand, peer, self._limit)
+
+    async def _forget(self, peer: Peer, key: str) -> Verdict:
+        try:
+            reply = await self._wire.send(
+                peer, "DELETE", f"/calls/{key}", seconds=self._pace.answer, most=MORE
+            )
+        except OutsideError as error:
+            return Trouble(error.message)
+        heard = reply.status in {200, 204}
+        return Unknown("") if heard else Trouble(f"it answers {reply.status}")
+
+    # --- what follows
+
+    def _settle(self, record: Record, errand: Errand, verdict: Verdict, *, stop: bool) -> None:
+        """Write down what was heard, and tell the run where that is its end."""
+        now = self._now()
+        if errand.told is not None:
+            self._seen_to(record, errand, verdict, now)
+            return
+        if isinstance(verdict, Unknown) and not (errand.accepted or stop):
+            verdict = Trouble(verdict.said)
+        if isinstance(verdict, (Trouble, Unknown)):
+            verdict = self._given_up(record, errand, verdict, now, stop=stop) or verdict
+        if isinstance(verdict, Ended):
+            self._tell(record, errand, verdict, now)
+        elif isinstance(verdict, Going):
+            accepted = errand.accepted or now
+            pause = min(max((now - accepted) // 10, self._micros(self._pace.first)), self._seldom)
+            self._write(
+                record, replace(errand, accepted=accepted, tries=0, since=None), now + pause
+            )
+        else:
+            since = errand.since if isinstance(verdict, Trouble) else errand.since or now
+            errand = replace(errand, tries=errand.tries + 1, trouble=verdict.said, since=since)
+            due = now + self._pause(errand.tries)
+            deadline = errand.at + errand.patience
+            if errand.accepted is None and now < deadline:
+                due = min(due, deadline)
+            self._write(record, errand, due)
+
+    def _given_up(
+        self, record: Record, errand: Errand, verdict: Trouble | Unknown, now: int, *, stop: bool
+    ) -> Ended | None:
+        """The end of an errand of which nothing is heard, or nothing is known there any more."""
+        if stop:
+            wish = self._store.records(STOP, keys=[record.key])
+            over = not wish or now >= wish[0].at + errand.patience
+            return Ended("cancelled", "null") if over else None
+        if errand.accepted is None:
+            over = now >= errand.at + errand.patience
+            return Ended("error", _lost(errand, verdict.said)) if over else None
+        if isinstance(verdict, Unknown):
+            over = errand.since is not None and now >= errand.since + errand.patience
+            return Ended("error", verdict.payload) if over and verdict.payload else None
+        return None
+
+    def _tell(self, record: Record, errand: Errand, ended: Ended, now: int) -> None:
+        message = ChildEnded(no=0, op=errand.op, kind=ended.kind, payload=ended.payload, at=now)
+        # Its input isn't needed any more; what is left is to let the peer forget.
+        told = replace(errand, told=now, tries=0, input=msgspec.Raw(b"null"))
+        puts = _deleted(record) if ended.final else [_kept(record, told, due=now)]
+        self._store.write(puts, at=now, letters=[Letter(run=errand.run, message=message)])
+        self._client.nudge()
+
+    def _seen_to(self, record: Record, errand: Errand, verdict: Verdict, now: int) -> None:
+        """The peer heard that it may forget the call; or didn't, and is told again."""
+        over = errand.told is not None and now >= errand.told + SEEN_TO
+        if isinstance(verdict, Trouble) and not over:
+            errand = replace(errand, tries=errand.tries + 1, trouble=verdict.said)
+            self._write(record, errand, now + self._pause(errand.tries))
+            return
+        self._store.write(_deleted(record), at=now)
+
+    def _write(self, record: Record, errand: Errand, due: int) -> None:
+        self._store.write([_kept(record, errand, due=due)], at=self._now())
+
+    def _pause(self, tries: int) -> int:
+        """The pause after so many tries: doubled each time, and between its half and its whole."""
+        pace = self._pace
+        whole = min(pace.first * 2.0 ** min(tries - 1, 40), pace.longest)
+        return self._micros(whole * (0.5 + self._random(1)[0] / 512))
+
+    @property
+    def _seldom(self) -> int:
+        return self._micros(self._pace.seldom)
+
+    @staticmethod
+    def _micros(seconds: float) -> int:
+        return round(seconds * SECOND)
+
+    def _now(self) -> int:
+        """The runs' time, by which errands are due."""
+        return self._client.clock.wall()
+
+
+def _deleted(record: Record) -> list[Put]:
+    return [
+        Put(kind=ERRAND, key=record.key, body=None, expect=record.version),
+        Put(kind=STOP, key=record.key, body=None),
+    ]
+
+
+def _kept(record: Record, errand: Errand, *, due: int) -> Put:
+    body = msgspec.json.encode(errand).decode()
+    return Put(kind=ERRAND, key=record.key, body=body, expect=record.version, due=due)
+
+
+def _lost(errand: Errand, said: str) -> str:
+    message = f"{errand.peer} can't be reached to run {errand.function}: {said:.1000}"
+    error = make_error(RemoteUnreachable, message)
+    where = {"peer": errand.peer, "function": errand.function}
+    return encode_error(replace(error, data=where))

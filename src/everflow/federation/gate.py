@@ -1,0 +1,126 @@
+"""The gate: whose request it is, and whether it was answered before.
+
+Two rules hold. A request is judged as what this instance is called, by its own address, and not by
+what the request says of itself; nothing is done for one that isn't whole, fresh and of a peer that
+is known. One that comes again, as it was, gets the answer that it got; its nonce is known for as
+long as it is fresh.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from everflow.engine.intake import Group
+from everflow.errors import BadKey, SignatureRefused
+from everflow.federation.peers import Peer, Peers
+from everflow.federation.words import Answer
+from everflow.net.freshness import known_until
+from everflow.net.keys import PublicKey, public_key, thumbprint
+from everflow.net.message import Message
+from everflow.net.signatures import rfc9421
+from everflow.store import Put, Store
+
+__all__ = ["HEARD", "Gate", "Known"]
+
+HEARD = "heard"  # the kind of the records of requests, by peer and nonce
+LONGEST_NONCE = 200
+
+
+class Heard(msgspec.Struct, kw_only=True):
+    """A request and the answer to it. ``print`` is of the signature; ``body`` is base64."""
+
+    print: str
+    status: int
+    body: str
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A request whose sender is proven. ``key`` is the word of the key that proved it."""
+
+    peer: Peer
+    key: str
+    nonce: str  # the key of its record
+    print: str
+    made: int
+
+
+class Gate:
+    """Judges requests, and remembers answers."""
+
+    def __init__(self, store: Store, peers: Peers, now: Callable[[], int]) -> None:
+        self._store = store
+        self._peers = peers
+        self._now = now
+        self._written = Group(self._write)
+
+    def sender(self, message: Message) -> Peer:
+        """Whose request it says that it is; SignatureRefused where that is nobody known here.
+
+        Nothing is proven: it is for who has read the headers, and wonders whether to read on.
+        """
+        claim = rfc9421.claim_of(message)
+        peer = self._peers.get(claim.key_id.partition("#")[0])
+        if peer is None:
+            raise SignatureRefused("key", f"nobody here knows the key {claim.key_id!r:.200}")
+        return peer
+
+    def judge(self, message: Message) -> Known:
+        """The proven sender; SignatureRefused for any doubt."""
+        peer = self.sender(message)
+        claim = rfc9421.claim_of(message)
+        word, key = _key_of(peer, claim.key_id.partition("#")[2])
+        claim = rfc9421.verify(message, key, now=self._now())
+        if not 0 < len(claim.nonce) <= LONGEST_NONCE:
+            raise SignatureRefused("uncovered", "the signature has no nonce of a fair length")
+        signature = "".join(message.values("signature")).encode()
+        return Known(
+            peer,
+            word,
+            f"{peer.id}/{_print(claim.nonce.encode())}",
+            _print(signature + b"\0" + message.body),
+            claim.made or 0,
+        )
+
+    def answered(self, known: Known) -> Answer | None:
+        """The answer that this very request got; SignatureRefused for another with its nonce."""
+        records = self._store.records(HEARD, keys=[known.nonce])
+        if not records:
+            return None
+        heard = msgspec.json.decode(records[0].body, type=Heard)
+        if heard.print != known.print:
+            raise SignatureRefused("forged", "its nonce was used by another request")
+        return Answer(heard.status, base64.b64decode(heard.body), heard.code)
+
+    def remember(self, known: Known, answer: Answer) -> None:
+        """Write down what a request was answered; together with those of others."""
+        body = base64.b64encode(answer.body).decode()
+        heard = Heard(print=known.print, status=answer.status, body=body, code=answer.code)
+        text = msgspec.json.encode(heard).decode()
+        self._written(Put(kind=HEARD, key=known.nonce, body=text, due=known_until(known.made)))
+
+    def _write(self, puts: Sequence[Put]) -> list[bool]:
+        self._store.write(puts, at=self._now())
+        return [True] * len(puts)
+
+
+def _key_of(peer: Peer, mark: str) -> tuple[str, PublicKey]:
+    """The key of a peer with that thumbprint."""
+    for word in peer.keys:
+        try:
+            key = public_key(word)
+        except BadKey:
+            continue
+        if thumbprint(key) == mark:
+            return word, key
+    raise SignatureRefused("key", f"the key isn't one of {peer.name}")
+
+
+def _print(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,239 @@
+"""The peers' endpoints, as an application of their own to be mounted under ``/peer/v1``.
+
+Three rules hold. Every route is in one table and passes one gate: there is none that an unsigned
+request gets anything from. Nothing is read of a body before its sender is one that is known here,
+and no more of it than a call may have. Whatever goes wrong is an answer with a code (RFC 9457), and
+a sender that isn't proven is told no more than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from everflow.errors import BadKey, EngineClosed, SignatureRefused, StoreError
+from everflow.federation.ends import Ends
+from everflow.federation.gate import Gate, Known
+from everflow.federation.keyring import Keyring
+from everflow.federation.promises import Promises
+from everflow.federation.quota import Quota
+from everflow.federation.wire import PREFIX
+from everflow.federation.words import LARGE, UNSIGNED, Answer, Ask, Nudge, problem
+from everflow.net.message import Message
+
+__all__ = ["ROUTES", "Desk", "peer_app"]
+
+_log = logging.getLogger("everflow.federation")
+BODY_SECONDS = 10.0
+MORE = 4_096  # bytes of a body besides the value
+LONGEST_WAIT = 30.0  # seconds
+_ID = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
+ID_LENGTH = 26
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the endpoints work with. ``limit`` is the bytes of a value."""
+
+    address: str
+    gate: Gate
+    promises: Promises
+    quota: Quota
+    ends: Ends
+    keyring: Keyring
+    nudged: Callable[[str, list[str]], None]
+    limit: int
+
+
+Act = Callable[[Desk, Request, Known, bytes], Awaitable[Answer]]
+
+
+async def take(desk: Desk, request: Request, known: Known, body: bytes) -> Answer:
+    """Begin a call, and wait a little for its end."""
+    call, peer = _call(request), known.peer
+    ask = msgspec.json.decode(body, type=Ask)
+    busy = not desk.quota.spend(peer)
+    answer = await asyncio.to_thread(desk.promises.take, peer, call, ask, busy=busy)
+    return await _ended(desk, request, known, answer)
+
+
+async def look(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
+    """Say how a call stands, at its end or after a while."""
+    answer = await asyncio.to_thread(desk.promises.look, known.peer, _call(request))
+    return await _ended(desk, request, known, answer)
+
+
+async def stop(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
+    """Have a call end."""
+    answer = await asyncio.to_thread(desk.promises.stop, known.peer, _call(request))
+    return await _ended(desk, request, known, answer)
+
+
+async def forget(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
+    """The caller needs no more."""
+    return await asyncio.to_thread(desk.promises.forget, known.peer, _call(request))
+
+
+async def nudge(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
+    """Calls of ours have ended there."""
+    said = msgspec.json.decode(body, type=Nudge)
+    await asyncio.to_thread(desk.nudged, known.peer.id, [c for c in said.calls if _is_id(c)])
+    return Answer(204)
+
+
+async def announce(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
+    """A peer is going to sign with another key."""
+    return await asyncio.to_thread(desk.keyring.announced, known.peer, body)
+
+
+# Every endpoint there is; each is for a known peer with a proven request, and for nobody else.
+ROUTES: tuple[tuple[str, str, Act], ...] = (
+    ("PUT", "/calls/{call}", take),
+    ("GET", "/calls/{call}", look),
+    ("POST", "/calls/{call}/stop", stop),
+    ("DELETE", "/calls/{call}", forget),
+    ("POST", "/nudges", nudge),
+    ("PUT", "/key", announce),
+)
+
+
+def peer_app(desk: Callable[[], Desk]) -> Starlette:
+    """The application, to be mounted under ``/peer/v1``; ``desk`` is asked at each request."""
+    routes: dict[str, dict[str, Act]] = {}
+    for method, path, act in ROUTES:
+        routes.setdefault(path, {})[method] = act
+    made = [
+        Route(path, partial(_serve, desk, acts), methods=[*acts]) for path, acts in routes.items()
+    ]
+    return Starlette(routes=made)
+
+
+async def _serve(open_desk: Callable[[], Desk], acts: dict[str, Act], request: Request) -> Response:
+    act = acts.get(request.method)
+    if act is None:
+        return Response(status_code=405, headers={"allow": ", ".join(acts)})
+    if not _is_id(request.path_params.get("call", "0" * ID_LENGTH)):
+        return _plain(404, "not_found", "there is nothing here")
+    try:
+        return await _known(open_desk(), act, request)
+    except SignatureRefused as error:
+        _log.warning("a request to %s was refused: %s", request.url.path, error.message)
+        return _sent(problem(UNSIGNED, "the request isn't one of a known peer, whole and fresh"))
+    except tuple(_TROUBLE) as error:
+        kind = next(kind for kind in _TROUBLE if isinstance(error, kind))
+        if _TROUBLE[kind][0] >= _SERVER_ERROR:
+            _log.warning("a peer was told to come again: %s", error)
+        return _plain(*_TROUBLE[kind])
+
+
+class _TooLong(Exception):
+    """The body has more bytes than it may."""
+
+
+_SERVER_ERROR = 500
+_TROUBLE: dict[type[Exception], tuple[int, str, str]] = {
+    msgspec.DecodeError: (400, "bad_request", "the body isn't what is asked for here"),
+    UnicodeDecodeError: (400, "bad_request", "the body isn't UTF-8"),
+    RecursionError: (400, "bad_request", "the body nests too deeply"),
+    BadKey: (400, "bad_request", "that isn't a key"),
+    _TooLong: (413, LARGE, "the body has more bytes than are taken"),
+    TimeoutError: (408, "too_slow", "the body didn't come in time"),
+    ClientDisconnect: (408, "too_slow", "the body didn't come"),
+    StoreError: (503, "unavailable", "the store is in trouble; try again"),
+    EngineClosed: (503, "unavailable", "the instance begins or ends; try again"),
+}
+
+
+async def _known(desk: Desk, act: Act, request: Request) -> Response:
+    message = _message(desk, request, b"")
+    await asyncio.to_thread(desk.gate.sender, message)
+    async with asyncio.timeout(BODY_SECONDS):
+        body = await _body(request, desk.limit + MORE)
+    known = await asyncio.to_thread(desk.gate.judge, _message(desk, request, body))
+    answer = await asyncio.to_thread(desk.gate.answered, known)
+    if answer is None:
+        await asyncio.to_thread(desk.keyring.used, known)
+        answer = await act(desk, request, known, body)
+        await asyncio.to_thread(desk.gate.remember, known, answer)
+    return _sent(answer)
+
+
+async def _ended(desk: Desk, request: Request, known: Known, answer: Answer) -> Answer:
+    """The same answer, or that at the call's end if it comes soon; else a nudge is owed."""
+    if answer.status != _GOING:
+        return answer
+    call, peer = _call(request), known.peer
+    run = await asyncio.to_thread(desk.promises.run_of, peer, call)
+    seconds = _seconds(request)
+    if seconds > 0 and run:
+        await desk.ends.wait(run, seconds)
+        answer = await asyncio.to_thread(desk.promises.look, peer, call)
+    if answer.status == _GOING and run:
+        desk.ends.owe(run, peer.id, call)
+    return answer
+
+
+_GOING = 202
+
+
+async def _body(request: Request, most: int) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise _TooLong
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise _TooLong
+    return bytes(body)
+
+
+def _message(desk: Desk, request: Request, body: bytes) -> Message:
+    """The request as this instance is called, whatever it says of its host."""
+    scope = request.scope
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    query = scope["query_string"].decode("latin-1")
+    url = f"{desk.address}{PREFIX}{path}" + (f"?{query}" if query else "")
+    headers = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
+    return Message(request.method, url, headers, body)
+
+
+def _call(request: Request) -> str:
+    return str(request.path_params["call"])
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == ID_LENGTH and _ID.issuperset(text)
+
+
+def _seconds(request: Request) -> float:
+    text = request.query_params.get("wait", "0")
+    return min(float(text), LONGEST_WAIT) if text.replace(".", "", 1).isdecimal() else 0.0
+
+
+def _sent(answer: Answer) -> Response:
+    kind = "application/problem+json" if answer.code else "application/json"
+    headers = {"retry-after": "1"} if answer.status == _BUSY else {}
+    return Response(
+        answer.body,
+        answer.status,
+        {**headers, "cache-control": "no-store"},
+        media_type=kind if answer.body else None,
+    )
+
+
+_BUSY = 429
+
+
+def _plain(status: int, code: str, detail: str) -> Response:
+    said = {"type": "about:blank", "status": status, "code": code, "detail": detail}
+    return _sent(Answer(status, msgspec.json.encode(said), code))

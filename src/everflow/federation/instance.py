@@ -1,0 +1,166 @@
+"""An instance among others: its courier, its endpoints and what they share, opened together.
+
+One rule holds: all of it lives on records of the engine's store, so that any number of processes on
+one store are one instance, and none of them is needed for what another began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.applications import Starlette
+
+from everflow.clock import Clock, SystemClock
+from everflow.engine.facade import Engine
+from everflow.engine.ids import Random, system_random
+from everflow.errors import EngineClosed, OutsideError, StoreError
+from everflow.federation.courier import Courier, Pace
+from everflow.federation.ends import Ends
+from everflow.federation.gate import HEARD, Gate
+from everflow.federation.http import Desk, peer_app
+from everflow.federation.identity import Identity, identity_of
+from everflow.federation.keyring import Keyring
+from everflow.federation.peers import Peers
+from everflow.federation.promises import KEPT, Promises
+from everflow.federation.quota import Quota
+from everflow.federation.wire import Wire
+from everflow.federation.words import Nudge
+from everflow.net.client import Outside
+from everflow.net.policy import Policy
+from everflow.store import Put, Store
+
+__all__ = ["Federation", "sweep"]
+
+_log = logging.getLogger("everflow.federation")
+SWEEP = 60.0  # seconds between looks for what needs to be remembered no more
+PAGE = 500
+
+
+class Federation:
+    """What makes an engine a peer: ``async with engine, Federation(engine) as federation: ...``.
+
+    ``app`` is to be mounted under ``/peer/v1`` of a server that listens at the identity's address.
+    ``key``: the private key, where it isn't in the file beside the store. ``policy``: where
+    requests may go. ``client`` makes what sends them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        key: Ed25519PrivateKey | None = None,
+        policy: Policy | None = None,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+        random: Random = system_random,
+        client: Callable[[Policy], Outside] = Outside,
+    ) -> None:
+        self.app: Starlette = peer_app(self._open_desk)
+        self._engine = engine
+        self._key = key
+        self._policy = policy
+        self._pace = pace or Pace()
+        self._clock = clock or SystemClock()
+        self._random = random
+        self._client = client
+        self._stack = AsyncExitStack()
+        self._desk: Desk | None = None
+        self._wire: Wire | None = None
+        self._peers: Peers | None = None
+
+    async def __aenter__(self) -> Self:
+        engine = self._engine.client
+        store, clock, limit = engine.store, self._clock, self._engine.config.value_limit
+        identity: Identity = await asyncio.to_thread(identity_of, store, self._key)
+        peers = self._peers = Peers(store, clock.wall)
+        async with AsyncExitStack() as stack:
+            wire = Wire(identity, clock, self._random, self._policy, self._client)
+            self._wire = await stack.enter_async_context(wire)
+            courier = Courier(
+                engine, peers, wire, clock, self._pace, limit=limit, random=self._random
+            )
+            changes = self._engine.changes
+            ends = Ends(store, changes, self._tell, self._pace.look)
+            promises = Promises(engine, clock, limit)
+            for peer, call, run in await asyncio.to_thread(promises.open):
+                ends.owe(run, peer, call)
+            await stack.enter_async_context(ends)
+            await stack.enter_async_context(courier)
+            stack.callback(changes.listen(courier.stir))
+            sweeping = asyncio.create_task(self._sweep(store))
+            stack.push_async_callback(_ended, sweeping)
+            self._desk = Desk(
+                identity.address,
+                Gate(store, peers, clock.wall),
+                promises,
+                Quota(clock.boot),
+                ends,
+                Keyring(peers),
+                courier.nudged,
+                limit,
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._desk = None
+        await self._stack.aclose()
+
+    @property
+    def peers(self) -> Peers:
+        """The peers of the engine's store."""
+        if self._peers is None:
+            raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
+        return self._peers
+
+    def _open_desk(self) -> Desk:
+        if self._desk is None:
+            raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
+        return self._desk
+
+    async def _tell(self, peer: str, calls: list[str]) -> None:
+        """Nudge a peer whose calls have ended; it asks by itself where it hears nothing."""
+        with contextlib.suppress(OutsideError, StoreError):
+            found = await asyncio.to_thread(self.peers.get, peer)
+            if found is not None and self._wire is not None:
+                body, seconds = msgspec.json.encode(Nudge(calls=calls)), self._pace.answer
+                await self._wire.send(found, "POST", "/nudges", body, seconds=seconds, most=65_536)
+
+    async def _sweep(self, store: Store) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(sweep, store, self._clock.wall())
+            except StoreError as error:
+                _log.warning("nothing is swept: %s", error.message)
+            await asyncio.sleep(SWEEP)
+
+
+def sweep(store: Store, now: int) -> None:
+    """Forget requests that aren't fresh any more, and calls that have expired."""
+    for kind in (HEARD, KEPT):
+        while True:
+            due = store.due_records(kind, now=now, limit=PAGE)
+            if due:
+                puts = [Put(kind=kind, key=record.key, body=None) for record in due]
+                store.write(puts, at=now)
+            if len(due) < PAGE:
+                break
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,287 @@
+"""What peers asked of this instance: a promise for each call, beside the run that keeps it.
+
+Three rules hold. A promise and the start of its run are one write, and both ids follow from the
+caller's own, so that a call that comes twice, at once or years apart, is one run. What was asked
+is kept until its caller acknowledges the answer, however long that takes. A call that was
+acknowledged, or given up before it came, is remembered until it has expired, and past its expiry
+nothing is begun: so whatever the network still holds of it can't start it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from everflow.clock import Clock
+from everflow.core.combine.call import DEEPEST, child_run
+from everflow.core.entries import Entry, Kind, row_of
+from everflow.core.faults import ErrorData, make_error
+from everflow.core.journal import read_outcome
+from everflow.core.state import Done, Failed
+from everflow.engine.client import Client
+from everflow.engine.runs import payload_of
+from everflow.errors import (
+    CallerError,
+    EverflowError,
+    NoSuchFlow,
+    NoSuchRun,
+    RunErased,
+    ValueMismatch,
+)
+from everflow.federation.peers import Peer
+from everflow.federation.words import (
+    BUSY,
+    DIFFERS,
+    EXPIRED,
+    NO_CALL,
+    NO_FUNCTION,
+    REFUSED,
+    Answer,
+    Ask,
+    Standing,
+    payload_of_peer,
+    problem,
+    sent_error,
+)
+from everflow.net.freshness import WINDOW
+from everflow.store import OUTCOMES, NewRun, Put, RunRow
+
+__all__ = ["KEPT", "LABEL", "PROMISE", "Promise", "Promises"]
+
+PROMISE, KEPT = (
+    "promise",
+    "promise-kept",
+)  # kinds of records: open, and remembered until they are due
+LABEL = "peer"  # of the runs, by the peer's name
+CALLER = "@peer"  # the op that such a run names as its caller's
+FARTHEST = 400 * 86_400_000_000  # microseconds that an expiry may be ahead
+PAGE = 1_000
+TRIES = 3
+
+
+class Promise(msgspec.Struct, kw_only=True):
+    """An open call. ``digest`` is of what was asked; ``no`` and ``run`` are the run's."""
+
+    function: str
+    digest: str
+    run: str
+    expires: int
+    at: int
+
+
+class Promises:
+    """The calls of peers, as transactions on the caller's thread; ``limit``: bytes of a value."""
+
+    def __init__(self, client: Client, clock: Clock, limit: int) -> None:
+        self._client = client
+        self._store = client.store
+        self._now = clock.wall  # what callers share with us; runs have a time of their own
+        self._limit = limit
+
+    # --- the verbs, an answer each
+
+    def take(self, peer: Peer, call: str, ask: Ask, *, busy: bool = False) -> Answer:
+        """Begin a call, or say how it stands where it was begun already.
+
+        ``busy``: the peer has called too often within a short time.
+        """
+        key, digest = _key(peer, call), _digest(ask)
+        promise = self._promise(key)
+        if promise is None:
+            refusal = self._refusal(peer, key, ask, busy=busy)
+            found = refusal or self._begin(peer, call, ask, digest)
+            if isinstance(found, Answer):
+                return found
+            promise = found
+        if promise.digest != digest:
+            return problem(DIFFERS, "that call was made before, and asked something else")
+        return self._standing(promise)
+
+    def look(self, peer: Peer, call: str) -> Answer:
+        """How a call stands."""
+        promise = self._promise(_key(peer, call))
+        if promise is None:
+            return problem(NO_CALL, "no such call was made, or it was acknowledged already")
+        return self._standing(promise)
+
+    def stop(self, peer: Peer, call: str) -> Answer:
+        """Have a call end; one that never came won't be begun when it does."""
+        key = _key(peer, call)
+        promise = self._promise(key)
+        if promise is None:
+            self._keep(key, None)
+            promise = self._promise(key)
+        if promise is None:
+            return _said(Standing(state="cancelled"))
+        self._cancel(peer, promise)
+        return self._standing(promise)
+
+    def forget(self, peer: Peer, call: str) -> Answer:
+        """The caller needs no more: a call that goes on is cancelled, and its promise is over."""
+        key = _key(peer, call)
+        for _ in range(TRIES):
+            promise = self._promise(key)
+            if promise is not None:
+                self._cancel(peer, promise)
+            if self._keep(key, promise) or self._promise(key) is None:
+                break
+        return Answer(204)
+
+    # --- for who tells the callers
+
+    def run_of(self, peer: Peer, call: str) -> str:
+        """The id of the run that keeps a call's promise; empty where there is none."""
+        promise = self._promise(_key(peer, call))
+        return promise.run if promise is not None else ""
+
+    def open(self) -> list[tuple[str, str, str]]:
+        """All open calls: the peer's id, the call, the run."""
+        found: list[tuple[str, str, str]] = []
+        after = ""
+        while True:
+            page = self._store.records(PROMISE, after=after, limit=PAGE)
+            for record in page:
+                peer, _, call = record.key.partition("/")
+                found.append((peer, call, _read(record.body).run))
+            if len(page) < PAGE:
+                return found
+            after = page[-1].key
+
+    # --- inside
+
+    def _promise(self, key: str) -> Promise | None:
+        records = self._store.records(PROMISE, keys=[key])
+        return _read(records[0].body) if records else None
+
+    def _refusal(self, peer: Peer, key: str, ask: Ask, *, busy: bool) -> Answer | None:
+        """Why a call isn't begun, if it isn't."""
+        now, name = self._now(), f"{ask.function!r:.200}"
+        late = ask.expires <= now or bool(self._store.records(KEPT, keys=[key]))
+        refusals = (
+            (late, EXPIRED, "the call came too late, or was given up; it isn't begun"),
+            (ask.function not in self._client.registry.exposed, NO_FUNCTION, f"no {name} exposed"),
+            (not peer.may_call(ask.function), REFUSED, f"{name} isn't allowed to this peer"),
+            (ask.depth > DEEPEST, REFUSED, f"{DEEPEST} runs wait for one another already"),
+            (ask.expires > now + FARTHEST, REFUSED, "the call expires in more than 400 days"),
+            (busy or self._open_of(peer) >= peer.calls, BUSY, "too many calls; come again later"),
+        )
+        return next((problem(code, said) for holds, code, said in refusals if holds), None)
+
+    def _open_of(self, peer: Peer) -> int:
+        """How many of its calls are open; no more than it may have are counted."""
+        count, after = 0, ""
+        while count < peer.calls:
+            most = min(PAGE, peer.calls - count)
+            page = self._store.records(PROMISE, prefix=f"{peer.id}/", after=after, limit=most)
+            count += len(page)
+            if len(page) < most:
+                break
+            after = page[-1].key
+        return count
+
+    def _begin(self, peer: Peer, call: str, ask: Ask, digest: str) -> Promise | Answer:
+        client, now = self._client, self._client.clock.wall()
+        try:
+            payload = payload_of_peer(bytes(ask.input), self._limit)
+            definition = client.definition(ask.function)
+            client.check_input(definition, payload)
+        except ValueMismatch as error:
+            return problem(REFUSED, f"the value isn't taken: {error.message:.500}")
+        except NoSuchFlow:
+            return problem(NO_FUNCTION, f"nothing of the name {ask.function!r:.200} is exposed")
+        run = child_run(call, 0, peer.id)
+        entry = Entry(
+            0, now, Kind.START, CALLER, payload, definition.hash, ticks=ask.depth, note=run
+        )
+        _, _, body, checksum = row_of(0, entry)
+        new = NewRun(
+            id=run,
+            flow=ask.function,
+            definition=definition.hash,
+            body=body,
+            sum=checksum,
+            at=now,
+            labels={LABEL: peer.name},
+        )
+        queue = client.registry.flow(ask.function).queue_of_flow
+        if queue:
+            client.queues.put_in(new, {}, queue)
+        key = _key(peer, call)
+        promise = Promise(
+            function=ask.function, digest=digest, run=run, expires=ask.expires, at=now
+        )
+        puts = [
+            Put(kind=PROMISE, key=key, body=msgspec.json.encode(promise).decode(), expect=0),
+            Put(kind=KEPT, key=key, body=None, expect=0),
+        ]
+        written = self._store.write(
+            puts, at=now, starts=[new], definitions=[(definition.hash, definition.body)]
+        )
+        if written is None:  # somebody else took it, or gave it up, at the same time
+            there = self._promise(key)
+            return there or problem(EXPIRED, "the call was given up; it isn't begun")
+        client.nudge()
+        return promise
+
+    def _standing(self, promise: Promise) -> Answer:
+        row = self._store.find(promise.run)
+        if row is None:
+            gone = make_error(NoSuchRun, "the peer deleted its run")
+            return _said(Standing(state="failed", run=promise.run, error=gone))
+        if row.status not in OUTCOMES:
+            return _said(Standing(state="going", run=row.id))
+        return _said(self._ended(row))
+
+    def _ended(self, row: RunRow) -> Standing:
+        try:
+            outcome = read_outcome(row.outcome) if row.outcome else None
+            if isinstance(outcome, Done):
+                value = payload_of(self._store, row.no, outcome.value)
+                return Standing(state="done", run=row.id, value=msgspec.Raw(value.encode()))
+        except (EverflowError, ValueError) as error:
+            return Standing(state="failed", run=row.id, error=_unreadable(error))
+        if isinstance(outcome, Failed):
+            return Standing(state="failed", run=row.id, error=sent_error(outcome.error))
+        return Standing(state="cancelled", run=row.id)
+
+    def _cancel(self, peer: Peer, promise: Promise) -> None:
+        try:
+            self._client.cancel(promise.run, by=f"peer {peer.name}")
+        except CallerError:
+            return  # it has ended
+
+    def _keep(self, key: str, promise: Promise | None) -> bool:
+        """Remember that a call is over; False where it is remembered, or was begun meanwhile."""
+        now = self._now()
+        # A message is fresh for a window either way: what is still on its way dies out by then.
+        due = max(promise.expires if promise else 0, now + 2 * WINDOW)
+        puts = [
+            Put(kind=KEPT, key=key, body="{}", expect=0, due=due),
+            Put(kind=PROMISE, key=key, body=None, expect=None if promise else 0),
+        ]
+        return self._store.write(puts, at=now) is not None
+
+
+def _key(peer: Peer, call: str) -> str:
+    return f"{peer.id}/{call}"
+
+
+def _digest(ask: Ask) -> str:
+    text = ask.function.encode() + b"\0" + bytes(ask.input)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _said(standing: Standing) -> Answer:
+    status = 202 if standing.state == "going" else 200
+    return Answer(status, msgspec.json.encode(standing))
+
+
+def _unreadable(error: Exception) -> ErrorData:
+    if isinstance(error, EverflowError):
+        return make_error(type(error), error.message)
+    return make_error(RunErased, "the outcome can't be read any more")
+
+
+def _read(body: str) -> Promise:
+    return msgspec.json.decode(body, type=Promise)
