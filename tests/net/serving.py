@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from everflow.net.client import Outside
+from everflow.net.message import Message
 from everflow.net.policy import Policy
+from everflow.net.reading import Reply
 
 Script = Callable[["Visit"], Awaitable[None]]
 SHORT = 0.3  # seconds that a client has where it is to run out of time
@@ -116,3 +118,13 @@ async def visiting(script: Script, **settings: object) -> AsyncIterator[tuple[Ou
     policy = Policy(**{"allow": (HERE,), "total_seconds": 20.0, **settings})  # type: ignore[arg-type]  # what a test sets
     async with serving(script) as server, Outside(policy) as outside:
         yield outside, server
+
+
+def reply_of(script: Script, **settings: object) -> Reply:
+    """What the client makes of a server."""
+
+    async def main() -> Reply:
+        async with visiting(script, **settings) as (outside, server):
+            return await outside.send(Message("GET", server.url()))
+
+    return asyncio.run(main())

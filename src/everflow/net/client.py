@@ -10,6 +10,7 @@ bytes; whoever drips, floods or stalls uses up no more than that.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -43,6 +44,9 @@ _SAFE = frozenset({"GET", "HEAD"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OURS_ALONE = frozenset({"authorization", "cookie", "proxy-authorization"})
 _LAST_PORT = 65_535
+_NOT_OF_A_URL = re.compile(
+    r"%(?![0-9A-Fa-f]{2})|[][\\^`{|}]"
+)  # strict readers of signatures refuse
 _IDLE_SECONDS = 15.0  # that a connection is kept for the next request
 _TOO_LONG = 431  # what h11 would answer, were it the server, to headers without an end
 
@@ -187,7 +191,8 @@ def _read(text: str) -> httpx2.URL:
     if url.port is not None and not 0 < url.port <= _LAST_PORT:
         raise AddressRefused(f"{text!r:.80} names a port that there isn't")
     literal(url.raw_host.decode("ascii"))
-    return url.copy_with(fragment=None)
+    target = _NOT_OF_A_URL.sub(lambda found: f"%{ord(found[0]):02X}", url.raw_path.decode("ascii"))
+    return url.copy_with(fragment=None, raw_path=target.encode("ascii"))
 
 
 def _redirected(message: Message, url: httpx2.URL, location: str) -> Message:
