@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from everflow import QuestionQuery, RunQuery, Status, suspend
+from everflow import QuestionQuery, RunQuery, Status, cached, fallback, suspend
 from everflow.errors import NoSuchFlow, NoSuchRun, ValueMismatch
 from tests.engine.support import PATIENT, World, plus_one, settle, step
 
@@ -169,6 +170,16 @@ def test_an_input_that_the_first_node_refuses_is_refused_at_the_start(world: Wor
         assert caught.value.path == '$["tea"][1]' or "1" in caught.value.path
         assert engine.runs() == []
         assert engine.start(flow, {"tea": [1, 2]}).result(PATIENT) == 4
+
+
+@pytest.mark.parametrize("around", [cached, lambda inner: fallback(inner, plus_one)])
+def test_an_input_is_refused_at_the_start_wherever_the_first_node_stands(
+    world: World, around: Any
+) -> None:
+    """Under whatever hands its own input on."""
+    flow = world.flow("f", around(plus_one))
+    with world.engine() as engine, pytest.raises(ValueMismatch, match="expected int"):
+        engine.start(flow, "one")
 
 
 def test_more_runs_than_may_be_in_memory_wait_in_the_store(world: World) -> None:

@@ -12,21 +12,12 @@ from everflow.errors import ValueMismatch
 __all__ = ["durable_names", "input_readers", "read_today"]
 
 _FIRST = frozenset(
-    [
-        "sequence",
-        "keep",
-        "retry",
-        "try_catch",
-        "timeout",
-        "ticks",
-        "loop",
-        "branch",
-        "choose",
-        "saga",
-        "critical",
-    ]
-)
-_EVERY = frozenset(["parallel", "race"])
+    {
+        "branch", "cached", "choose", "critical", "fallback", "keep", "loop", "retry", "saga",
+        "sequence", "ticks", "timeout", "try_catch",
+    }
+)  # fmt: skip
+_EVERY = frozenset({"parallel", "race"})
 
 
 def durable_names(definition: Definition) -> None:
