@@ -219,6 +219,22 @@ def test_unknown_flows_are_named_with_the_known() -> None:
     assert registry.node("tests.core.sample_flows:inc").fn is inc
 
 
+def test_what_follows_from_a_flow_is_found_once() -> None:
+    """And anew for a newer flow of the name."""
+    registry = Registry()
+    asked: list[str] = []
+
+    def kind_of(found: Flow[Any, Any], name: str) -> str:
+        asked.append(name)
+        return found.kind
+
+    flow("f", const(1), registry=registry)
+    assert [registry.once("f", kind_of) for _ in range(2)] == ["const"] * 2
+    assert asked == ["f"]
+    flow("f", suspend("ok"), registry=registry)
+    assert registry.once("f", kind_of) == "suspend"
+
+
 def test_a_node_reads_its_signature() -> None:
     """The value, the run, dependencies, and the parameters to bind."""
     signature = read_signature(send)

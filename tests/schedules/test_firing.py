@@ -199,7 +199,7 @@ def test_runs_of_a_schedule_wait_in_the_queue_of_their_flow(
     flow(name, ask("go", bool), queue="own", registry=HOME)
     h.schedules.add(schedule("nightly", DAILY, name, None, overlap="allow", **given))
     h.jump(days=1)
-    write_currents(h.store, h.client.definitions, at=1)
+    write_currents(h.store, HOME, at=1)
     del HOME.flows[name]
     h.jump(days=1)
     rows = h.store.runs(RunQuery())

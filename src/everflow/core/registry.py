@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from everflow.core.faults import Caught, ErrorData, Failure, Question, Scheduled, Settled
 from everflow.core.flow import Flow
@@ -21,6 +22,8 @@ from everflow.core.types import Types
 from everflow.errors import NameTaken, NoSuchFlow, WrongArgument
 
 __all__ = ["Registry", "default_registry"]
+
+T = TypeVar("T")
 
 
 class Registry:
@@ -33,6 +36,7 @@ class Registry:
         self.exposed: set[str] = set()  # names of flows that peers may be allowed to call
         self.version = 0  # grows with what is registered
         self._homes: dict[str, str] = {}
+        self._found: dict[tuple[str, object], tuple[Flow[Any, Any], Any]] = {}
         for kind, name in (
             (ErrorData, "Error"),
             (Caught, "Caught"),
@@ -104,6 +108,19 @@ class Registry:
                 f"no flow named {name!r:.80} is known here; known are: {known}",
                 hint="import the module that defines it, or name it as FILE.py:flow",
             ) from None
+
+    def once(self, name: str, find: Callable[[Flow[Any, Any], str], T]) -> T:
+        """What ``find`` tells of the flow of that name: asked once, and anew for a newer flow.
+
+        It must follow from the flow and the name alone. So engines that are made one after the
+        other, as tests make them, don't lay out anew what didn't change.
+        """
+        flow = self.flow(name)
+        known = self._found.get((name, find))
+        if known is None or known[0] is not flow:
+            known = self._found[name, find] = flow, find(flow, name)
+        found: T = known[1]
+        return found
 
     def node(self, name: str) -> Node[Any, Any]:
         """The node of a canonical name, or one without a function."""

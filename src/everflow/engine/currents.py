@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
 from everflow.core.definition import Definition
+from everflow.core.flow import Flow
+from everflow.core.program import Program
+from everflow.core.registry import Registry
 from everflow.core.schemas import Schema, check, schema_of
 from everflow.core.values import parse, untagged
 from everflow.engine.inputs import durable_names, first_annotations
-from everflow.engine.loader import Definitions
 from everflow.errors import NoSuchFlow, UnnamedLeaf, UnresolvedName, ValueMismatch
 from everflow.store import Put, Store
 
@@ -47,12 +50,12 @@ class Current(msgspec.Struct, frozen=True):
     queue: str = ""
 
 
-def write_currents(store: Store, definitions: Definitions, *, at: int) -> None:
+def write_currents(store: Store, registry: Registry, *, at: int) -> None:
     """Write down what the flows are that are known here, where that is new.
 
     A flow with a part that no other process could find by name is left out.
     """
-    found = {name: definitions.of_flow(name, f) for name, f in definitions.registry.flows.items()}
+    found = {name: registry.once(name, _written) for name in registry.flows}
     known = {}
     names = sorted(found)
     while names:  # a page at a time, as the store gives them
@@ -60,27 +63,33 @@ def write_currents(store: Store, definitions: Definitions, *, at: int) -> None:
         known.update({record.key: record.body for record in page})
         del names[:500]
     puts, fresh = [], {}
-    for name, definition in found.items():
-        body = _body_of(definition)
-        if body is not None and known.get(name) != body:
-            puts.append(Put(kind=KIND, key=name, body=body))
-            fresh[definition.hash] = definition.body
+    for name, written in found.items():
+        if written is not None and known.get(name) != written.body:
+            puts.append(Put(kind=KIND, key=name, body=written.body))
+            fresh[written.hash] = written.definition
     if puts:
         store.write(puts, at=at, definitions=list(fresh.items()))
 
 
-def _body_of(definition: Definition) -> str | None:
+class _Written(NamedTuple):
+    """The body of a flow's record, and its definition with its hash."""
+
+    body: str
+    hash: str
+    definition: str
+
+
+def _written(flow: Flow[Any, Any], name: str) -> _Written | None:
+    definition = Definition(Program(flow, name))
     try:
         durable_names(definition)
     except UnnamedLeaf:
         return None
     schemas = (schema_of(annotation) for annotation in first_annotations(definition))
-    current = Current(
-        definition.hash,
-        tuple(schema for schema in schemas if schema),
-        definition.program.flow.queue_of_flow,
-    )
-    return msgspec.json.encode(current, order="deterministic").decode()
+    inputs = tuple(schema for schema in schemas if schema)
+    current = Current(definition.hash, inputs, flow.queue_of_flow)
+    body = msgspec.json.encode(current, order="deterministic").decode()
+    return _Written(body, definition.hash, definition.body)
 
 
 def current_of(store: Store, name: str) -> Current | None:

@@ -6,39 +6,43 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
-from everflow.core.definition import Definition
 from everflow.core.flow import Flow
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
 from everflow.engine.wire import is_reachable
 from everflow.errors import ConfigurationError, MissingDependency, UnresolvedName
 
-__all__ = ["check_needs", "open_all", "require_node"]
+__all__ = ["check_needs", "needs_in", "needs_of", "open_all", "require_node"]
+
+Need = tuple[str, Node[Any, Any]]  # the position of a node that needs something, and the node
 
 
-def check_needs(
-    flows: Iterable[Flow[Any, Any] | Definition], provide: Mapping[type[Any], Any]
-) -> None:
+def needs_in(program: Program) -> tuple[Need, ...]:
+    """The nodes that need something, with their positions."""
+    found = ((site.position, site.flow) for site in program.sites.values())
+    return tuple((at, flow) for at, flow in found if isinstance(flow, Node) and flow.dependencies)
+
+
+def needs_of(flow: Flow[Any, Any], name: str) -> tuple[Need, ...]:
+    """The same of a flow."""
+    return needs_in(Program(flow, name))
+
+
+def check_needs(needs: Iterable[Need], provide: Mapping[type[Any], Any]) -> None:
     """Every need of every node is provided; MissingDependency names the node and the type.
 
     What a node with ``process=True`` needs is made by a function or class that its process finds.
     """
-    for flow in flows:
-        program = flow.program if isinstance(flow, Definition) else Program(flow)
-        for site in program.sites.values():
-            node = site.flow
-            if not isinstance(node, Node):
-                continue
-            for name, kind in node.dependencies.items():
-                if kind not in provide:
-                    raise MissingDependency(
-                        f"the node {node.name} needs {name}: {kind.__name__}, and nobody"
-                        " provides it",
-                        position=site.position,
-                        hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
-                    )
-                if node.leaf.place == Place.PROCESS:
-                    _check_maker(node.name, kind, provide[kind])
+    for position, node in needs:
+        for name, kind in node.dependencies.items():
+            if kind not in provide:
+                raise MissingDependency(
+                    f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
+                    position=position,
+                    hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
+                )
+            if node.leaf.place == Place.PROCESS:
+                _check_maker(node.name, kind, provide[kind])
 
 
 def require_node(node: Node[Any, Any], given: Mapping[type[Any], Any]) -> None:

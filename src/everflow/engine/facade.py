@@ -23,7 +23,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.engine.aio import AsyncEngine
 from everflow.engine.client import Client, Started
 from everflow.engine.currents import write_currents
-from everflow.engine.dependencies import check_needs, open_all
+from everflow.engine.dependencies import check_needs, needs_in, needs_of, open_all
 from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
 from everflow.engine.noderun import Progress, current
@@ -120,7 +120,8 @@ class Engine(Upkeep, Operating[Run[Any]]):
         """Open the store and what is provided, enlist as a worker, and begin to execute."""
         if self._worker is not None:
             raise EngineClosed("the engine runs already", hint="enter it once")
-        check_needs(self.registry.flows.values(), self._provide)
+        for name in self.registry.flows:
+            check_needs(self.registry.once(name, needs_of), self._provide)
         with ExitStack() as stack:
             store, ours = open_store(
                 self._where,
@@ -135,7 +136,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
         try:
             if not self._guest:
                 client = self._alive()
-                write_currents(client.store, client.definitions, at=client.clock.wall())
+                write_currents(client.store, self.registry, at=client.clock.wall())
             self._book().declare(self._declared)
         except BaseException:
             self.close()
@@ -184,7 +185,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             scheduler.clock,
             self._random,
             durable=is_durable(store),
-            admit=lambda definition: check_needs([definition], self._provide),
+            admit=lambda definition: check_needs(needs_in(definition.program), self._provide),
             owner=self._next_number,
             started=self._started,
             nudge=lambda: worker.post(scheduler.adoption.nudge),

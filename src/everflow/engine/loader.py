@@ -23,7 +23,7 @@ from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.engine.cell import Cell
 from everflow.engine.changing import Changing
-from everflow.engine.dependencies import check_needs, require_node
+from everflow.engine.dependencies import check_needs, needs_in, require_node
 from everflow.engine.erasing import require_open
 from everflow.errors import (
     ConfigurationError,
@@ -211,7 +211,7 @@ class Loader:
         if definition.missing:
             raise lacks(definition)
         try:
-            check_needs([definition], self._given)
+            check_needs(needs_in(definition.program), self._given)
         except ConfigurationError as error:
             raise UnresolvedName(
                 error.message,

@@ -27,7 +27,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.core.values import decode
 from everflow.engine.client import Client, Started
 from everflow.engine.commits import InlineCommitter
-from everflow.engine.dependencies import check_needs, open_all
+from everflow.engine.dependencies import check_needs, needs_in, open_all
 from everflow.engine.dispatcher import Attempt
 from everflow.engine.loader import Definitions
 from everflow.engine.replies import Reply
@@ -139,7 +139,8 @@ class Harness(Generic[In, Out]):
         unknown = sorted(set(self._replaced) - known)
         if unknown:
             raise WrongArgument(f"the flow has no node {unknown[0]!r} to replace")
-        check_needs(reached, self._given)
+        for each in reached:
+            check_needs(needs_in(each.program), self._given)
         return self
 
     def __exit__(
