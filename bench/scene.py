@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from everflow import Engine
-from everflow.cli.commands.worker import SWITCH_INTERVAL, YOUNGEST
+from everflow.cli.lasting import SWITCH_INTERVAL, YOUNGEST
 
 __all__ = ["DEFAULT_SWITCH", "Figures", "Scene", "busy", "clock", "done", "settle"]
 

@@ -23,14 +23,16 @@ from everflow.cli.commands.prune import prune
 from everflow.cli.commands.queue import queue
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.schedule import schedule
+from everflow.cli.commands.serve import serve
 from everflow.cli.commands.show import show
 from everflow.cli.commands.simulate import simulate
+from everflow.cli.commands.token import token
 from everflow.cli.commands.worker import worker
 from everflow.cli.exits import EXITS, Exit
 from everflow.cli.output import hush, report
-from everflow.cli.version import version
 from everflow.cli.words import broken, plain
 from everflow.errors import CallerError
+from everflow.views.version import version
 
 __all__ = ["everflow"]
 
@@ -45,6 +47,7 @@ class Program(click.Group):
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
+        ("Serve", (serve, token)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
@@ -34,6 +34,7 @@ __all__ = [
 
 Out_co = TypeVar("Out_co", covariant=True)
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
+Follower = Callable[[Sequence[int]], object]
 LOOK = 0.02  # seconds between looks at a store that another process writes
 _refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
 
@@ -45,19 +46,27 @@ class Changes:
         self._condition = threading.Condition()
         self._count = 0
         self._listeners: list[Callable[[], object]] = []
+        self._followers: list[Follower] = []
 
-    def tell(self) -> None:
-        """Some run's standing changed."""
+    def tell(self, moved: Sequence[int] = ()) -> None:
+        """Some run's standing changed: of the runs of these numbers, where that is known."""
         with self._condition:
             self._count += 1
             self._condition.notify_all()
         for listener in list(self._listeners):
             listener()
+        for follower in list(self._followers):
+            follower(moved)
 
     def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
         """Have a function called at every change; gives the function that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """The same for one that is given the numbers of the runs that changed."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
 
     @property
     def count(self) -> int:

@@ -14,13 +14,13 @@ from everflow.cli.options import as_time, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import all_runs, connected, created
 from everflow.cli.settings import Here
-from everflow.cli.version import version
 from everflow.cli.words import many
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
 from everflow.stores.layer import as_kept
 from everflow.stores.transfer import ImportReport, export_runs
+from everflow.views.version import version
 
 __all__ = ["adopt", "backup", "export", "import_"]
 

@@ -1,24 +1,15 @@
-"""``worker``: a process that executes runs until it is told to stop.
-
-The process is Everflow's own, so it may do what a library must not: a short switch interval (with
-a busy thread beside, commits are 6 to 9 times faster at 0.5 ms) and a collector that leaves alone
-what was there from the start.
-"""
+"""``worker``: a process that executes runs until it is told to stop."""
 
 from __future__ import annotations
 
-import gc
-import logging
 import os
-import signal
-import sys
 import threading
-from types import FrameType
 
 import click
 
 from everflow.cli.exits import Exit
-from everflow.cli.loading import is_flow_name, load, load_all, provided, schedules_of
+from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
+from everflow.cli.loading import provided, schedules_of
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit
 from everflow.cli.places import encryption
@@ -26,12 +17,9 @@ from everflow.cli.settings import Here
 from everflow.cli.words import plain
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
-from everflow.errors import ConfigurationError
 
 __all__ = ["worker"]
 
-SWITCH_INTERVAL = 0.0005  # seconds
-YOUNGEST = 50_000  # objects between two looks of the collector; 700 costs a tenth of the nodes/s
 LOOK = 0.5  # seconds between looks at the engine's health
 A_LITTLE = 0.02  # seconds between looks for idleness
 SOON = 5.0  # seconds: a timer that is due by then (a short backoff, say) is waited for
@@ -68,15 +56,10 @@ def worker(
     begun is recorded; a second one ends the process at once, and nothing is lost then either. A run
     that rests for less than 5 s (a short backoff) keeps --until-idle from ending.
     """
-    stop = _stop_at_signals()
-    loaded = load_all(here) + [load(_module_of(name)) for name in modules]
-    if not default_registry().flows:
-        raise ConfigurationError(
-            "no flow is known here, so there is nothing to execute",
-            hint="name the modules that define flows: everflow worker FILE.py",
-        )
-    _log_to_stderr(verbose=verbose)
-    _tune()
+    stop = stop_at_signals()
+    loaded = load_executed(here, modules, "worker")
+    log_to_stderr(verbose=verbose)
+    tune()
     with Engine(
         here.store,
         provide=provided(loaded),
@@ -88,39 +71,6 @@ def worker(
         fault = _wait(engine, stop, until_idle=until_idle, length=length)
     if fault is not None:
         leave(Exit.FAULT)
-
-
-def _module_of(name: str) -> str:
-    """``flow.py:publish`` means the module here."""
-    return name.rpartition(":")[0] if is_flow_name(name) and ":" in name else name
-
-
-def _stop_at_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    return stop
-
-
-def _log_to_stderr(*, verbose: bool) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
-
-
-def _tune() -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNGEST, 20, 100)
 
 
 def _say_begun(here: Here) -> None:

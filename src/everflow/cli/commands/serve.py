@@ -1,0 +1,123 @@
+"""``serve``: a process that executes runs, and takes requests about them over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+from typing import Any
+
+import click
+
+from everflow.cli.exits import Exit
+from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
+from everflow.cli.loading import provided, schedules_of
+from everflow.cli.options import command, leave
+from everflow.cli.output import emit
+from everflow.cli.places import created, encryption, shown_command
+from everflow.cli.settings import Here
+from everflow.cli.words import plain
+from everflow.core.registry import default_registry
+from everflow.engine.facade import Engine
+from everflow.errors import ConfigurationError
+
+__all__ = ["serve", "serving"]
+
+PORT = 8470
+
+
+@command(
+    "serve",
+    """
+    everflow serve flow.py
+    everflow serve blog.flows shop.flows --port 9000 --store /var/lib/site/everflow.db
+    everflow token create desk --scope operate && everflow serve flow.py --host 0.0.0.0
+    """,
+)
+@click.argument("modules", metavar="[MODULE]...", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="The port to listen on; 0 takes any that is free.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log what nodes and the engine say.")
+def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose: bool) -> None:
+    """Execute the runs of a store, and take requests about them over HTTP, until SIGTERM or SIGINT.
+
+    MODULE is as for worker. On a loopback address, and while the store never had a token, whoever
+    is at this machine may do all; anywhere else it doesn't start without a token. At the first
+    signal no request is taken any more, those that are begun are answered, and what nodes have
+    begun is recorded; a second one ends the process at once, and nothing is lost then either.
+    """
+    http = serving()
+    loopback = http.is_loopback(host)
+    if not loopback:
+        _require_token(here, http, host)
+    stop = stop_at_signals()
+    loaded = load_executed(here, modules, "serve")
+    log_to_stderr(verbose=verbose)
+    tune()
+    listening = http.bind(host, port)
+    engine = Engine(
+        here.store,
+        provide=provided(loaded),
+        config=here.config,
+        encryption=encryption(here),
+        schedules=schedules_of(loaded),
+    )
+    with listening, engine:
+        app = http.create_app(engine, access=http.Access(open=loopback))
+        server = http.Server(
+            app, listening, ended=lambda: stop.is_set() or engine.fault is not None
+        )
+        client = engine.client
+        _say_begun(here, host, server.port, open_=loopback and not _tokens_of(http, client).exist())
+        asyncio.run(server.serve())
+        fault = engine.fault
+    if fault is not None:
+        leave(Exit.FAULT)
+
+
+def serving() -> ModuleType:
+    """The package that speaks HTTP; ConfigurationError without its extra."""
+    try:
+        from everflow import server  # noqa: PLC0415 - it needs the extra that is named below
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"serving needs the module {error.name}",
+            hint="install it: pip install 'everflow[server]'",
+        ) from error
+    return server
+
+
+def _tokens_of(http: ModuleType, client: Any) -> Any:
+    return http.Tokens(client.store, client.clock)
+
+
+def _require_token(here: Here, http: ModuleType, host: str) -> None:
+    with created(here) as flows:
+        now = flows.client.clock.wall()
+        if not any(token.valid(now) for token in _tokens_of(http, flows.client).all()):
+            words = shown_command(here, "token", "create", "NAME", "--scope", "operate")
+            raise ConfigurationError(
+                f"{host} can be reached from other machines, and the store has no valid token",
+                hint=f"make one: {words}, or listen on 127.0.0.1",
+            )
+
+
+def _say_begun(here: Here, host: str, port: int, *, open_: bool) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}"
+    flows = sorted(default_registry().flows)
+    if here.json:
+        emit({"address": address, "store": here.store, "flows": flows, "open": open_})
+        return
+    click.echo(plain(f"serving {here.store} at {address}/api/v1, Ctrl-C ends it"), err=True)
+    click.echo(plain(f"flows: {', '.join(flows)}"), err=True)
+    if open_:
+        words = shown_command(here, "token", "create", "NAME")
+        click.echo(plain(f"open to whoever is at this machine; {words} ends that"), err=True)
+    else:
+        click.echo("requests need a token: Authorization: Bearer TOKEN", err=True)

@@ -1,0 +1,115 @@
+"""What stands behind a server: the engine, threads on which it is called, and its changes.
+
+The engine's calls are transactions on the caller's thread, so none is made on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import ParamSpec, Protocol, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from everflow.engine.client import Client
+from everflow.engine.runs import Changes
+from everflow.server.limits import Limits
+from everflow.server.rules import Rules
+
+__all__ = ["Backing", "Served", "Watch"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+MOST = 10_000  # changed runs that are kept for one who watches all
+LOOK = 0.25  # seconds between looks at what other processes wrote
+
+
+class Served(Protocol):
+    """An engine: ``client`` raises EngineClosed while it doesn't run."""
+
+    changes: Changes
+
+    @property
+    def client(self) -> Client:
+        """The engine's calls, without a guard against blocking."""
+        ...
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What stopped it by a fault of its own."""
+        ...
+
+
+class Watch:
+    """Waits for changes of runs, on one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._moved: set[int] = set()
+
+    def heard(self, moved: Sequence[int] = ()) -> None:
+        """Hear of a change; any thread may call."""
+        self._moved.update(moved[:MOST])
+        if not self._event.is_set():
+            self._loop.call_soon_threadsafe(self._event.set)
+
+    async def wait(self, seconds: float = LOOK) -> None:
+        """Wait for a change, or for ``LOOK``: another process may be the one that changes runs."""
+        try:
+            await asyncio.wait_for(self._event.wait(), min(seconds, LOOK))
+        except TimeoutError:
+            return
+        finally:
+            self._event.clear()
+
+    def take(self) -> list[int]:
+        """The numbers of the runs of this process that changed since; the first ``MOST``."""
+        moved, self._moved = self._moved, set()
+        return sorted(moved)[:MOST]
+
+    def end(self) -> None:
+        """Have a wait end, on the event loop."""
+        self._event.set()
+
+
+class Backing:
+    """The engine of one server."""
+
+    def __init__(self, engine: Served, rules: Rules, limits: Limits) -> None:
+        self.engine = engine
+        self.rules = rules
+        self.limits = limits
+        self.ending = False  # whether the server is told to stop: streams and waits end then
+        self._threads: CapacityLimiter | None = None  # belongs to the loop that first asks
+        self._watches: set[Watch] = set()
+
+    @property
+    def client(self) -> Client:
+        """The engine's calls."""
+        return self.engine.client
+
+    async def thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call on a thread."""
+        if self._threads is None:
+            self._threads = CapacityLimiter(self.limits.threads)
+        return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=self._threads)
+
+    def end(self) -> None:
+        """Have all streams and waits end, on the event loop."""
+        self.ending = True
+        for watch in self._watches:
+            watch.end()
+
+    @contextmanager
+    def changes(self) -> Iterator[Watch]:
+        """What tells of changes of runs."""
+        watch = Watch()
+        ignore = self.engine.changes.follow(watch.heard)
+        self._watches.add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+            ignore()
