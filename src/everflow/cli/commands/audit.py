@@ -44,9 +44,10 @@ def audit(here: Here, *, prune: bool, **given: Any) -> None:
                 raise click.UsageError("--prune goes with --before alone")
             at = flows.client.clock.wall()
             count = prune_audit(flows.store, before=given["before"], at=at)
-            screen().line(f"{many(count, 'line')} deleted") if not here.json else emit(
-                {"pruned": count}
-            )
+            if here.json:
+                emit({"pruned": count})
+            else:
+                screen().line(f"{many(count, 'line')} deleted")
             return
         lines = list(audit_lines(flows.store, query))
     if here.json:

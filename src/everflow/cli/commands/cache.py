@@ -55,9 +55,10 @@ def cache(here: Here, *, what: str, key: str | None, older: float | None) -> Non
             before = None if older is None else at - round(older * 1_000_000)
             keys = [line.key for line in lines]
             pruned = prune_cache(flows.store, at=at, before=before, keys=keys)
-            emit({"pruned": pruned}) if here.json else screen().line(
-                f"{many(pruned, 'result')} deleted"
-            )
+            if here.json:
+                emit({"pruned": pruned})
+            else:
+                screen().line(f"{many(pruned, 'result')} deleted")
     if what == "verify":
         _tell(here, len(lines), wrong)
     elif what != "prune":
