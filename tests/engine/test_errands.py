@@ -102,6 +102,32 @@ def test_a_run_that_is_taken_up_again_asks_no_second_time(store: Store, world: W
         assert engine.run(run.id).result(PATIENT) == 5
 
 
+def test_a_call_whose_end_is_told_while_its_run_is_taken_up_is_not_asked_again(
+    store: Store, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its errand is gone by then, and its end not known here yet (B102)."""
+    flow = world.flow("f", remote_node("east", "spell"))
+    plainly = store.records
+
+    def ends(kind: str, **more: Any) -> list[Record]:
+        found = plainly(kind, **more)
+        if kind == ERRAND:
+            monkeypatch.undo()
+            told(store, "result", "5")
+            store.write([Put(kind=ERRAND, key=found[0].key, body=None)], at=found[0].at)
+        return plainly(kind, **more)
+
+    with world.engine() as engine:
+        run = engine.start(flow, 1)
+        waits(run)
+        engine.pause(run.id)
+        until(lambda: run.status == "paused")
+        monkeypatch.setattr(store, "records", ends)
+        engine.unpause(run.id)
+        assert run.result(PATIENT) == 5
+        assert store.records(ERRAND) == []
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["at once", "after a restart"])
 def test_a_cancel_asks_the_peer_to_stop_and_waits_for_its_word(
     store: Store, world: World, again: bool

@@ -22,7 +22,7 @@ from everflow.engine.loader import Definitions
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Ending
 from everflow.errors import StoreDamaged
-from everflow.store import Cancel, Letter, NewRun, RunRow
+from everflow.store import Cancel, ChildEnded, Letter, NewRun, RunRow
 
 __all__ = ["Calls"]
 
@@ -127,7 +127,11 @@ class Calls:
     def _send_out(self, draft: Draft, cell: Cell, op: CallOp, child: str) -> None:
         """Have a peer asked, or told to stop; once, however often the run is taken up."""
         recorder, now = self._parts.recorder, self._parts.recorder.now
-        known = op.id in cell.called or bool(self._parts.store.records(ERRAND, keys=[child]))
+        known = (
+            op.id in cell.called
+            or bool(self._parts.store.records(ERRAND, keys=[child]))
+            or self._is_told(cell, op)
+        )
         if not known and op.stopping:
             recorder.record(cell, Kind.CHILD, op.id, note="cancelled")
         elif not known:
@@ -137,6 +141,20 @@ class Calls:
             cell.called.add(op.id)
         elif op.stopping:
             draft.puts.append(stop_put(child, at=now))
+
+    def _is_told(self, cell: Cell, op: CallOp) -> bool:
+        """Whether the end waits in the run's inbox: its carrier forgets an errand only after that.
+
+        So this is looked at last. What is asked again then would be done again.
+        """
+        standing = self._parts.store.standing(cell.no)
+        if standing is None or not standing[1]:
+            return False
+        arrivals = (
+            arrival for run in self._parts.store.load([cell.no]) for arrival in run.arrivals
+        )
+        ends = (found.message for found in arrivals if isinstance(found.message, ChildEnded))
+        return any(end.op == op.id for end in ends)
 
     def _lack(self, cell: Cell, op: CallOp) -> None:
         where = f"at {op.position} it calls {op.flow!r}, and no module imported here has that flow"

@@ -3,6 +3,9 @@
 The engine knows no peers. A call of one is a record that rides in the batch of the entry that
 opened it, due at once; whoever carries errands moves it on, and tells the run by a message as a
 child's end is told. A wish to stop is a record of its own, since the other one may be in use.
+
+A carrier deletes an errand only after it told the run the end. So where there is none, and no end
+in the run's inbox either, nobody was asked yet.
 """
 
 from __future__ import annotations
