@@ -133,6 +133,7 @@ _EXTRAS = {
     "src/everflow/federation/": {"cryptography", "starlette"},
     "src/everflow/server/": {"anyio", "h11", "starlette", "uvicorn"},
     "src/everflow/stores/sealed/": {"cryptography"},
+    "src/everflow/triggers/": {"rfc8785"},
 }
 
 

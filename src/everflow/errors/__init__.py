@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from everflow.errors.base import EverflowError
 from everflow.errors.caller import (
+    ActivityRefused,
     AlreadyDone,
     AmbiguousAnswer,
     AnswerRefused,
     BadSchedule,
+    BadTrigger,
     CallerError,
     EngineClosed,
     ImportRefused,
@@ -24,6 +26,7 @@ from everflow.errors.caller import (
     NoSuchQueue,
     NoSuchRun,
     NoSuchSchedule,
+    NoSuchTrigger,
     NotOnThisThread,
     NotRetryable,
     NotWaiting,
@@ -120,6 +123,7 @@ from everflow.errors.store import (
 )
 
 __all__ = [
+    "ActivityRefused",
     "AddressRefused",
     "AlreadyDone",
     "AmbiguousAnswer",
@@ -129,6 +133,7 @@ __all__ = [
     "BadReply",
     "BadRequest",
     "BadSchedule",
+    "BadTrigger",
     "BodyContinued",
     "BodyMisuse",
     "BodySuspended",
@@ -163,6 +168,7 @@ __all__ = [
     "NoSuchRun",
     "NoSuchSchedule",
     "NoSuchToken",
+    "NoSuchTrigger",
     "NotAFlow",
     "NotAList",
     "NotDeterministic",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from everflow.errors.base import EverflowError
 
 __all__ = [
+    "ActivityRefused",
     "AlreadyDone",
     "AmbiguousAnswer",
     "AnswerRefused",
     "BadSchedule",
+    "BadTrigger",
     "CallerError",
     "EngineClosed",
     "ImportRefused",
@@ -18,6 +20,7 @@ __all__ = [
     "NoSuchQueue",
     "NoSuchRun",
     "NoSuchSchedule",
+    "NoSuchTrigger",
     "NotOnThisThread",
     "NotRetryable",
     "NotWaiting",
@@ -83,6 +86,24 @@ class BadSchedule(CallerError, ValueError):
     """A schedule that means no time, or a setting of one that there isn't; nothing was changed."""
 
     code = "bad_schedule"
+
+
+class NoSuchTrigger(CallerError, LookupError):
+    """The store has no trigger of that name."""
+
+    code = "no_such_trigger"
+
+
+class BadTrigger(CallerError, ValueError):
+    """A trigger that can't mean anything, or whose name is taken; nothing was changed."""
+
+    code = "bad_trigger"
+
+
+class ActivityRefused(CallerError, ValueError):
+    """What came isn't an activity, or not one that all read alike; nothing was appended."""
+
+    code = "activity_refused"
 
 
 class AlreadyDone(CallerError):

@@ -62,7 +62,9 @@ from everflow.stores.sealed.seal import Seal, has_seal
 __all__ = ["SealedStore"]
 
 RECORDS = "records"  # the name under which their key is kept; no run's id
-VALUED = frozenset({"cache", "debounce", "errand", "heard", "schedule"})  # they hold users' values
+VALUED = frozenset(  # kinds of records that hold users' values
+    {"activity", "cache", "debounce", "decision", "errand", "heard", "schedule"}
+)
 
 
 class SealedStore(Layer):
