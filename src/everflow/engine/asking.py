@@ -17,7 +17,6 @@ from everflow.core.mounting import Mount, mount
 from everflow.core.ops import Op
 from everflow.core.program import lay_out
 from everflow.engine.bodies import Entries, texts_of
-from everflow.engine.bodycall import BodyCallee
 from everflow.engine.callee import Callee
 from everflow.engine.cell import Cell
 from everflow.engine.replaying import wanted_now
@@ -36,16 +35,14 @@ def learn(cell: Cell, op: Op, callee_of: Callable[[Site], Callee], entries: Entr
     awaited = mount(cell.machine.program, frame.position, frame.awaited)
     if awaited.learnt or not any(_asks(site.flow) for site in awaited.sites.values()):
         return
-    callee = callee_of(cell.machine.sites[frame.position])
-    if isinstance(callee, BodyCallee):
-        flow = callee.awaited.get(frame.awaited)
-        if flow is None:
-            wanted = wanted_now(
-                callee, cell.machine.program, frame, lambda refs: texts_of(cell, refs, entries)
-            )
-            flow = None if wanted is None else wanted.flow
-        if flow is not None:
-            _teach(awaited, flow)
+    callee: Any = callee_of(cell.machine.sites[frame.position])  # a body's
+    flow = callee.awaited.get(frame.awaited)
+    if flow is None:
+        wanted: Any = wanted_now(
+            callee, cell.machine.program, frame, lambda refs: texts_of(cell, refs, entries)
+        )
+        flow = wanted.flow  # one that ended would have diverged
+    _teach(awaited, flow)
 
 
 def _body_around(cell: Cell, op: Op) -> BodyFrame | None:
