@@ -10,7 +10,9 @@ from everflow.core.algebra import ask, const, fail, suspend
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import retry, timeout, try_catch
 from everflow.core.combine.failure import failed
+from everflow.core.combine.fallback import fallback
 from everflow.core.combine.parallel import parallel
+from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
 from everflow.core.definition import KINDS
@@ -208,17 +210,25 @@ def test_a_kind_without_a_part_is_drawn_with_its_children() -> None:
     assert arrows(Mystery()) == ["flow --> mystery", "mystery --> end"]
 
 
+def test_a_saga_has_its_undos_aside() -> None:
+    """Of the steps that have one."""
+    assert arrows(saga(draw, (check, mend))) == [
+        "flow --> draw", "draw --> check", "check -undo-> mend", "check --> end",
+    ]  # fmt: skip
+
+
 def test_long_flows_are_drawn_in_part() -> None:
     """Of 1,000 steps the first and the last are shown, and a gap that counts the others."""
     for flow in (
         sequence(*[draw] * 1000),
         parallel(*[draw] * 1000),
         choose(check, dict.fromkeys(range(1000), draw)),
+        fallback(*[draw] * 1000),
         Mystery(*[draw_node()] * 1000),
     ):
         graph = drawn(Program(flow), None, 10)
         assert "990 more" in [item.lines[0] for item in graph.items]
-        assert len(graph.items) < 20
+        assert len(graph.items) < 25
         assert "stroke-dasharray" in mermaid(Program(flow))
         assert "dashed" in dot(Program(flow))
     assert len(drawn(Program(sequence(*[draw] * 1000)), None, None).items) == 1002

@@ -14,6 +14,7 @@ from everflow.core.combine.control import fixed, retry, timeout, try_catch
 from everflow.core.combine.each import each
 from everflow.core.combine.parallel import parallel
 from everflow.core.combine.racing import race
+from everflow.core.combine.remote import remote_node
 from everflow.core.combine.saga import saga
 from everflow.core.combine.sequence import identity, keep, sequence
 from everflow.core.combine.waiting import sleep
@@ -72,6 +73,12 @@ def test_a_call_says_what_it_waits_for() -> None:
     shown = outline(run.program)
     assert "call 'other'" in shown
     assert "call 'apart' · detached" in shown
+
+
+def test_a_call_of_a_peer_says_whom_it_waits_for() -> None:
+    """And what it asked for."""
+    run = Driver(remote_node("east", "spell")).start()
+    assert words(run, ".") == "waiting, for 'east' to run 'spell'"
 
 
 def test_what_is_done_is_done_within() -> None:
