@@ -91,3 +91,14 @@ def test_what_means_nothing_is_refused(cli: Cli, words: tuple[str, ...]) -> None
     before = cli("queue", "list", "--json").stdout
     assert cli("queue", *words).exit_code == 2
     assert cli("queue", "list", "--json").stdout == before
+
+
+def test_an_idle_worker_waits_for_a_rate_that_soon_allows_more(cli: Cli, told: Any) -> None:
+    """Not for a place that is taken, nor for a queue that is paused."""
+    cli("queue", "set", "mails", "--rate", "1/300ms")
+    cli("queue", "set", "held")
+    cli("pause", "--queue", "held")
+    for name in ("mails", "mails", "held"):
+        told("start", f"{FLOWS}:greet", '"ann"', "--queue", name)
+    cli("worker", FLOWS, "--until-idle")
+    assert [run["status"] for run in told("list")] == ["done", "done", "queued"]

@@ -99,3 +99,16 @@ def test_what_is_no_list_of_schedules_is_told(cli: Cli, folder: Path) -> None:
     """Before anything is executed."""
     Path(folder, "wrong_schedules.py").write_text(f"{CODE}\nschedules = 7\n")
     assert "no list of schedules" in cli("worker", "wrong_schedules.py").stderr
+
+
+def test_an_idle_worker_starts_first_what_a_backfill_asked_for(
+    cli: Cli, told: Any, nightly: str
+) -> None:
+    """One after the other, though the runs before have ended already."""
+    cli("schedule", "add", "hourly", "@hourly", nightly, "Ada")
+    cli("schedule", "trigger", "hourly")
+    past = ("2026-01-01T00:30+00:00", "2026-01-01T02:00+00:00")
+    assert "2 runs will be started" in cli("schedule", "backfill", "hourly", *past).stdout
+    cli("worker", "nightly_flows.py", "--until-idle")
+    runs = told("list", "--label", "schedule=hourly")
+    assert [run["status"] for run in runs] == ["done"] * 3

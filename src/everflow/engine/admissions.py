@@ -15,7 +15,7 @@ from everflow.engine.recorder import Draft
 from everflow.errors import StoreDamaged
 from everflow.store import Put, Record, Store
 
-__all__ = ["Admissions"]
+__all__ = ["Admissions", "next_admission"]
 
 _log = logging.getLogger("everflow.engine")
 MOST = 100  # admissions in one transaction
@@ -96,3 +96,17 @@ def _guards(queue: str, record: Record | None) -> list[Put]:
         Put(kind=KIND, key=queue, body=body, expect=version, due=due),
         Put(kind=PAUSE, key=pause_key(queue), body=None, expect=0),
     ]
+
+
+def next_admission(store: Store, queue: str, now: int) -> int | None:
+    """When a queue gives a place by its rates; None while it is paused or its places are taken."""
+    record = next(iter(store.records(KIND, keys=[queue])), None)
+    if store.records(PAUSE, keys=[pause_key(queue)]):
+        return None
+    try:
+        limits = setting_of(record).limits
+    except StoreDamaged:
+        return None
+    standing = store.places(queue, limits, now=now, lanes=FEW, depth=FEW)
+    chosen = admit(limits, standing, most=1, depth=FEW)
+    return now if chosen.nos else chosen.at

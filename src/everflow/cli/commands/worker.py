@@ -17,12 +17,13 @@ from everflow.cli.settings import Here
 from everflow.cli.words import plain
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
+from everflow.engine.resting import moves_soon
 
 __all__ = ["worker"]
 
 LOOK = 0.5  # seconds between looks at the engine's health
 A_LITTLE = 0.02  # seconds between looks for idleness
-SOON = 5.0  # seconds: a timer that is due by then (a short backoff, say) is waited for
+SOON = 5.0  # seconds: what goes on by then (after a short backoff, say) is waited for
 
 
 @command(
@@ -53,8 +54,8 @@ def worker(
 
     MODULE is package.module or FILE.py: what defines the flows and nodes of the runs that are to be
     executed, besides those in pyproject.toml. At the first signal nothing new is begun and what is
-    begun is recorded; a second one ends the process at once, and nothing is lost then either. A run
-    that rests for less than 5 s (a short backoff) keeps --until-idle from ending.
+    begun is recorded; a second one ends the process at once, and nothing is lost then either. What
+    goes on within 5 s (after a short backoff, by a queue's rate) keeps --until-idle from ending.
     """
     stop = stop_at_signals()
     loaded = load_executed(here, modules, "worker")
@@ -100,8 +101,7 @@ def _wait(
 
 
 def _due_soon(engine: Engine) -> bool:
-    """Whether a timer of this worker's resting runs is due soon."""
+    """Whether what rests goes on soon: by a timer, a queue's rate, or an instant that waits."""
     store, now = engine.client.store, engine.client.clock.wall()
     mine = [row.id for row in store.workers() if row.pid == os.getpid() and not row.gone]
-    dues = [due for due in map(store.next_due, mine) if due is not None]
-    return any(due - now <= SOON * 1_000_000 for due in dues)
+    return moves_soon(store, mine, now=now, within=round(SOON * 1_000_000))
