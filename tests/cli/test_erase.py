@@ -71,6 +71,18 @@ def test_the_past_of_a_sealed_run_is_shown_until_it_is_erased(cli: Cli, told: An
 
 
 @pytest.mark.usefixtures("keys")
+def test_an_erased_run_gives_no_result_and_no_fork(cli: Cli, told: Any) -> None:
+    """Its start key still means that run, and nothing pretends that its result was null."""
+    run = told("run", f"{FLOWS}:greet", SECRET, "--key", "k")["id"]
+    told("erase", run)
+    again = cli("run", f"{FLOWS}:greet", SECRET, "--key", "k")
+    assert "is done; its data was erased" in again.stderr
+    assert again.stdout == ""
+    assert "was erased" in cli("fork", run, "--at", "0").stderr
+    assert told("list")["id"] == run
+
+
+@pytest.mark.usefixtures("keys")
 def test_a_live_run_is_refused_or_cancelled_first(
     cli: Cli, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +90,8 @@ def test_a_live_run_is_refused_or_cancelled_first(
     monkeypatch.setattr("everflow.cli.commands.erase.PATIENCE", 0.0)
     run = told("start", f"{FLOWS}:greet", SECRET)["id"]
     assert "only one that has ended is erased" in cli("erase", run).stderr
+    assert "no worker is running" in cli("erase", run, "--cancel").stderr
+    monkeypatch.setattr("everflow.cli.commands.erase.nobody_works", lambda _: False)
     assert "only one that has ended is erased" in cli("erase", run, "--cancel").stderr
     with connect("everflow.db") as flows:
         assert flows.run(run).row().cancel
@@ -107,6 +121,8 @@ def test_a_master_key_is_replaced(cli: Cli, told: Any, keys: Path) -> None:
     assert "0 keys" in cli("rewrap").stdout
     keys.write_text(new)
     assert told("show", run)["result"] == "Hello a"
+    keys.write_text(master())
+    assert "that isn't given" in cli("run", f"{FLOWS}:greet", "b").stderr
     keys.unlink()
     assert "can't be read" in cli("show", run).stderr
 

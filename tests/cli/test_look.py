@@ -186,6 +186,8 @@ def test_what_a_run_called_is_told_in_both_directions(told: Any, cli: Cli) -> No
     assert told("status", caller["id"])["children"] == {"suspended": 1}
     assert caller["id"] in cli("status", child["id"]).stdout
     assert "1 suspended" in cli("show", caller["id"]).stdout
+    again = cli("run", f"{FLOWS}:cli.calls", "c")
+    assert "it called 1 suspended (everflow list --parent 0" in again.stderr
     cli("resume", child["id"], '{"approved": true}')
     cli("worker", FLOWS, "--until-idle")
     shown = cli("show", caller["id"]).stdout

@@ -78,7 +78,9 @@ def test_a_master_key_is_replaced_while_everything_runs(tmp_path: Path) -> None:
     assert both.rotate() == 0
     assert KeyFile.open(tmp_path / "k", new).get(["a", "b", "c"]) == made
     with pytest.raises(StoreUnavailable):
-        KeyFile.open(tmp_path / "k", old).get(["a"])
+        keys.get(["a"])
+    with pytest.raises(ConfigurationError, match="that isn't given"):
+        KeyFile.open(tmp_path / "k", old)  # it could open nothing, and would wrap what is new
 
 
 def test_a_key_moved_to_another_run_is_damage(tmp_path: Path) -> None:

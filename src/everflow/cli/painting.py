@@ -20,6 +20,7 @@ __all__ = ["paint_outcome", "paint_questions", "paint_run", "told"]
 
 View = Mapping[str, Any]
 SHOWN_PROMPT = 30  # lines
+SEALED = "sealed: its key isn't here"
 
 
 def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
@@ -38,7 +39,7 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
             ("queue", _queued(row)),
             ("called by", row.parent or ""),
-            ("called", _children(view.get("children") or {})),
+            ("called", _children(view.get("children") or {}, row.id)),
             ("receives", ", ".join(_received(signal) for signal in view.get("receives", ()))),
             ("accepted", _accepted(view)),
             ("worker", "none is running: everflow worker FILE.py" * view.get("unattended", False)),
@@ -65,13 +66,13 @@ def _accepted(view: View) -> str:
 def _result(view: View) -> str:
     if view["status"] != "done" or view.get("erased"):
         return ""
-    return "(sealed: its key isn't here)" if "erased" in view else pretty(view["result"])
+    return f"({SEALED})" if "erased" in view else pretty(view["result"])
 
 
-def _children(counted: Mapping[str, int]) -> str:
+def _children(counted: Mapping[str, int], run: str) -> str:
     """How many runs a run called, by status, and where they are listed."""
     words = ", ".join(f"{count:,} {status}" for status, count in sorted(counted.items()))
-    return f"{words} (everflow list --parent)" if words else ""
+    return f"{words} (everflow list --parent {run})" if words else ""
 
 
 def _queued(row: RunRow) -> str:
@@ -85,19 +86,25 @@ def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:
     """What came of a run: its result alone on the output, all else beside."""
     status, run = view["status"], view["id"]
     if status == "done":
+        if "erased" in view:
+            at = view["erased"]
+            notes.line(f"run {run} is done; {f'its data was erased at {at}' if at else SEALED}")
+            return
         screen.lines(pretty(view["result"]))
         notes.line(f"run {run} is done", "dim")
         return
     about = view["reason"] or (f"due {view['due']}" if view["due"] else "")
     until = f" until {view['until']}" if view["until"] else ""
     notes.line(f"run {run} is {status}{until}" + (f": {about}" if about else ""))
+    if status == "waiting" and view["children"]:
+        notes.line(f"it called {_children(view['children'], run)}")
     if view["error"]:
         notes.lines(error_words(view["error"]), "red")
 
 
 def error_words(error: View, *, full: bool = False) -> str:
     """A recorded error; its trace only in full."""
-    at = f" at {error['position']}" if error["position"] else ""
+    at = f" at {error['position']}" if error["position"] not in {"", "."} else ""
     words = f"{error['type']}: {error['message']}{at}"
     return f"{words}\n{error['trace']}" if full and error["trace"] else words
 

@@ -20,7 +20,15 @@ from everflow.store import OUTCOMES, Put, RunRow, Store
 from everflow.stores.aside import AsideStore
 from everflow.stores.layer import as_kept, keys_of, layers
 
-__all__ = ["ERASED", "Erasure", "erase", "erasure_of", "require_open", "require_readable"]
+__all__ = [
+    "ERASED",
+    "Erasure",
+    "erase",
+    "erasure_of",
+    "require_open",
+    "require_readable",
+    "require_unerased",
+]
 
 ERASED = "erased"  # the kind of record
 
@@ -86,14 +94,21 @@ def require_readable(store: Store, row: RunRow) -> None:
     """RunErased for a run whose data is gone, KeyMissing for one whose key isn't here."""
     if not is_marked(SEALED, row.outcome or ""):
         return
-    where = {"run": row.id, "flow": row.flow}
-    if erasure_of(store, row.id) is not None:
-        raise RunErased("the run's data was erased; only its skeleton is left", **where)
+    require_unerased(store, row)
     raise KeyMissing(
         "the run's data is sealed, and its key isn't here",
-        **where,
+        run=row.id,
+        flow=row.flow,
         hint="open the store with the keys it was written with; nothing is lost",
     )
+
+
+def require_unerased(store: Store, row: RunRow) -> None:
+    """RunErased for a run whose data is gone."""
+    if erasure_of(store, row.id) is not None:
+        raise RunErased(
+            "the run's data was erased; only its skeleton is left", run=row.id, flow=row.flow
+        )
 
 
 def require_open(first: Entry) -> None:

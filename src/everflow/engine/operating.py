@@ -25,6 +25,7 @@ from everflow.core.registry import Registry
 from everflow.core.values import encode
 from everflow.engine.audit import audit
 from everflow.engine.currents import known_flow
+from everflow.engine.erasing import require_unerased
 from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
 from everflow.engine.intake import Group
@@ -171,9 +172,10 @@ class Operator(Keeper):
         ``value`` replaces the one that the entry bears. What was outstanding then is begun by the
         fork, under idempotency keys of its own, and its open questions are its own. Raises
         NoSuchPoint for an entry that isn't there or bears no value, AnswerRefused or ValueMismatch
-        for a value that doesn't fit what the entry is for.
+        for a value that doesn't fit what the entry is for, RunErased for a run that was erased.
         """
         row = self.row(run)
+        require_unerased(self.store, row)
         now, history = self.clock.wall(), History(self.store, row)
         payload = None
         if not isinstance(value, Same):

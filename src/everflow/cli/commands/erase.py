@@ -7,10 +7,11 @@ import click
 from everflow.cli.inputs import user_name
 from everflow.cli.options import command
 from everflow.cli.output import emit, screen
-from everflow.cli.places import connected
+from everflow.cli.places import connected, nobody_works
 from everflow.cli.settings import Here
+from everflow.engine.connect import Connection
 from everflow.engine.places import key_file
-from everflow.errors import ConfigurationError
+from everflow.errors import ConfigurationError, StillRunning
 from everflow.store import OUTCOMES
 
 __all__ = ["erase", "rewrap"]
@@ -40,13 +41,24 @@ def erase(here: Here, *, runs: tuple[str, ...], cancel: bool, by: str | None) ->
         for run in runs if cancel else ():
             if flows.run(run).status not in OUTCOMES:
                 flows.cancel(run, by=who)
-                flows.run(run).wait(PATIENCE)
+                _await_end(flows, run)
         erased = {run: flows.erase(run, by=who) for run in runs}
     if here.json:
         emit({"erased": erased})
         return
     for run, now in erased.items():
         screen().line(f"{run}  {'erased' if now else 'was erased already'}")
+
+
+def _await_end(flows: Connection, run: str) -> None:
+    """Until a worker has cancelled it; there has to be one."""
+    if nobody_works(flows):
+        raise StillRunning(
+            "the cancel is accepted, and no worker is running that could end the run",
+            run=run,
+            hint="start one: everflow worker FILE.py; then erase it again",
+        )
+    flows.run(run).wait(PATIENCE)
 
 
 @command("rewrap", "everflow rewrap", imports=False)

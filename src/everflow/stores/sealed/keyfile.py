@@ -84,7 +84,10 @@ class KeyFile:
 
     @classmethod
     def open(cls, place: str | os.PathLike[str], master: str) -> Self:
-        """The key store in that file, made if it isn't there; ``master``: see ``master_keys``."""
+        """The key store in that file, made if it isn't there; ``master``: see ``master_keys``.
+
+        ConfigurationError where no key in it is wrapped with one of these master keys.
+        """
         masters = [_Master(secret) for secret in master_keys(master)]
         path = Path(place).resolve()
         try:
@@ -96,6 +99,7 @@ class KeyFile:
                 db.pragma("synchronous", "full")
                 db.pragma("secure_delete", "on")
                 db.execute(_SCHEMA)
+                _require_fitting(db, path, [master.name for master in masters])
         except OSError as error:
             raise ConfigurationError(
                 f"the key store {path} can't be opened: {error.strerror}"
@@ -187,6 +191,18 @@ class KeyFile:
             raise StoreDamaged(
                 f"a key in {self.place} is damaged", run=run, hint="restore a backup of the keys"
             ) from error
+
+
+def _require_fitting(db: apsw.Connection, path: Path, masters: Sequence[str]) -> None:
+    """A master key that is known to unwrap none of the keys is a slip: it mustn't wrap new ones."""
+    first = db.execute("SELECT master FROM key LIMIT 1").fetchone()
+    marks = ",".join("?" * len(masters))
+    fits = f"SELECT 1 FROM key WHERE master IN ({marks}) LIMIT 1"  # noqa: S608 - only question marks go in
+    if first is not None and db.execute(fits, masters).fetchone() is None:
+        raise ConfigurationError(
+            f"the keys in {path} are wrapped with a master key ({first[0]}) that isn't given",
+            hint="give the one that they were wrapped with; a new one goes before it",
+        )
 
 
 def _rows(found: Iterable[tuple[Any, ...]]) -> list[tuple[str, str, bytes]]:
