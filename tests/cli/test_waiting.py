@@ -75,6 +75,13 @@ def test_a_forgotten_input_is_named(cli: Cli, command: str) -> None:
     assert "no INPUT was given" in result.stderr
 
 
+def test_a_number_for_a_text_is_told_how_to_quote_it(cli: Cli) -> None:
+    """INPUT is JSON, so that a shell's quotes alone make no text of it."""
+    result = cli("run", f"{FLOWS}:greet", "12.50")
+    assert result.exit_code == 2
+    assert """it is written '"12.50"'""" in result.stderr
+
+
 def test_an_idle_worker_waits_for_a_short_backoff(cli: Cli, told: Any, sent: str) -> None:
     """A timer due within 5 s is seen to before `--until-idle` ends."""
     run = cli("start", f"{sent}:again", "a").stdout.strip()

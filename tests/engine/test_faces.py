@@ -212,7 +212,7 @@ def test_a_connection_starts_answers_and_looks_without_executing(world: World) -
 def test_connect_opens_and_closes_a_store(durable: World) -> None:
     """A path that isn't there is no store, unless it is to be made."""
     flow = durable.flow("f", suspend("go"))
-    with pytest.raises(ConfigurationError, match="There is no store"):
+    with pytest.raises(ConfigurationError, match="there is no store"):
         connect(str(durable.where))
     with connect(str(durable.where), registry=durable.registry, create=True) as flows:
         run = flows.start(flow, 1)

@@ -36,6 +36,7 @@ LARGEST = 64 * 1024 * 1024  # bytes of a value that is read; an engine's own lim
 _WORDS = {"yes": True, "y": True, "no": False, "n": False}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")  # JSON that may be meant as a text
 JSON = "json"
 TEXT = "text"
 
@@ -97,12 +98,14 @@ def answer_value(text: str | None, schema: Any) -> Any:
 
 @contextmanager
 def input_given(text: str | None) -> Iterator[None]:
-    """Say that the INPUT is missing, where a flow that takes one got none."""
+    """Say that the INPUT is missing, or was no text, where a flow takes one or a text."""
     try:
         yield
     except ValueMismatch as error:
         if text is None:
             error.hint = """no INPUT was given: write it behind the FLOW, as JSON: '"swifts"'"""
+        elif _SCALAR.fullmatch(text) and "expected str" in error.message:
+            error.hint = f"""INPUT is read as JSON; as a text it is written '"{text}"'"""
         raise
 
 

@@ -28,7 +28,7 @@ from everflow.engine.intake import Group
 from everflow.engine.loader import Definitions
 from everflow.engine.operating import Operator
 from everflow.engine.queues import InQueue, Queues
-from everflow.engine.replies import REPLIES, Reply, split_token
+from everflow.engine.replies import REPLIES, Reply, not_asked, split_token
 from everflow.engine.signalling import Signals
 from everflow.engine.taken import Taken
 from everflow.errors import (
@@ -262,7 +262,7 @@ class Client(Operator):
                 run, tag, occurrence = place
                 if row is None or question is None:
                     self._refuse_if_ended(self.row(run))
-                    raise NotWaiting(f"the run asks no {tag!r} ({occurrence}) now", run=run)
+                    raise not_asked(run, tag, occurrence)
                 asked.append((row, question))
         return asked
 

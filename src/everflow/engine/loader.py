@@ -116,7 +116,7 @@ def lacks(definition: Definition) -> UnresolvedName:
     return UnresolvedName(
         f"no module imported here has {', '.join(definition.missing[:5])}",
         flow=definition.program.name,
-        hint="import the module that defines it; the run goes on by itself then",
+        hint="import the module that defines it (--import FILE.py); the run goes on by itself then",
     )
 
 

@@ -254,9 +254,10 @@ class Queues:
         known = ", ".join(record.key for record in self._store.records(KIND, limit=20))
         whose = f", in which runs of {flow} wait" if flow else ""
         instead = ", or start it with queue=None" if flow else ""
+        declare = f"declare it first, or `everflow queue set NAME`{instead}"
         return NoSuchQueue(
             f"there is no queue {name!r:.80}{whose} in {self._store.info().place}",
-            hint=f"declare it first{instead}; there are: {known or 'none'}",
+            hint=f"{declare}; there are: {known or 'none'}",
         )
 
     def _change(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from everflow.errors import NotWaiting
 from everflow.store import Verdict
 
-__all__ = ["REPLIES", "Reply", "split_token"]
+__all__ = ["REPLIES", "Reply", "not_asked", "split_token"]
 
 _TOKEN = re.compile(r"([^.]+)\.([^.]+)\.([0-9]{1,9})")
 
@@ -40,3 +40,12 @@ def split_token(token: str) -> tuple[str, str, int]:
             hint="a token looks like RUN.TAG.1; `everflow show RUN` lists the open ones",
         )
     return match[1], match[2], int(match[3])
+
+
+def not_asked(run: str, tag: str, occurrence: int) -> NotWaiting:
+    """What is said of a token whose question isn't open, in a run that goes on."""
+    return NotWaiting(
+        f"the run asks no {tag!r} ({occurrence}) now",
+        run=run,
+        hint="`everflow show RUN` lists the questions that are open",
+    )

@@ -135,7 +135,7 @@ def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
         return decode(payload_of(store, row.no, outcome.value), types)
     if isinstance(outcome, Failed):
         error = outcome.error
-        at = f" at {error.position}" if error.position else ""
+        at = f" at {error.position}" if error.position not in {"", "."} else ""
         raise RunFailed(f"{error.type}: {error.message}{at}", error=error, **where)
     raise RunCancelled("the run was cancelled", **where)
 

@@ -14,7 +14,7 @@ from everflow.cli.options import Group, as_length, as_time, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created, shown_command
 from everflow.cli.settings import Here
-from everflow.cli.words import many, shell_quoted
+from everflow.cli.words import many, shell_quoted, span
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.engine.schedules.pattern import micros_of, moment_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Standing
@@ -59,7 +59,7 @@ def list_(here: Here, *, prefix: str) -> None:
         notes().line("no schedules", "dim")
         return
     screen().table(
-        ("NAME", "FLOW", "WHEN", "NEXT", "IN ITS ZONE", "LAST", "STARTED"),
+        ("name", "flow", "when", "next", "in its zone", "last", "started"),
         [
             (
                 row.name,
@@ -323,7 +323,7 @@ def _settings(given: dict[str, Any]) -> Settings:
 
 
 def _when(row: ScheduleRow) -> str:
-    return row.plan.cron or f"every {timedelta(microseconds=row.plan.every)}"
+    return row.plan.cron or f"every {span(row.plan.every)}"
 
 
 def _all(instants: list[datetime]) -> list[str]:
@@ -341,7 +341,7 @@ def _there(at: datetime, zone: str) -> str:
 def _paint(instants: list[datetime], zone: str) -> None:
     if instants:
         rows = [(_here(at), _there(at, zone)) for at in instants]
-        screen().table(("INSTANT", zone.upper()), rows)
+        screen().table(("instant", zone), rows)
 
 
 def _tell(here: Here, row: ScheduleRow) -> None:

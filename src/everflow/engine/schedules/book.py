@@ -223,7 +223,7 @@ class Book:
             else:
                 raise BadSchedule(
                     f"there is a schedule {schedule.name!r} already, which says something else",
-                    hint="remove it first, or say that it is to be replaced",
+                    hint="remove it first, or have it replaced: --replace, or replace=True",
                 )
             change = _Change(body, [], [definition])
             if body == known or self._write(schedule.name, record, change, now) is not None:

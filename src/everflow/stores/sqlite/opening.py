@@ -81,7 +81,10 @@ def find(place: Place, *, create: bool) -> None:
     if place.path.exists():
         inspect(place.path, place.vfs)
     elif not create:
-        raise ConfigurationError(f"There is no store at {place.path}.")
+        raise ConfigurationError(
+            f"there is no store at {place.path}",
+            hint="an Engine or a worker makes one, or connect(..., create=True)",
+        )
 
 
 def _number(version: str) -> tuple[int, ...]:
