@@ -7,12 +7,13 @@ import click
 from everflow.cli.inputs import user_name
 from everflow.cli.options import command
 from everflow.cli.output import emit, screen
-from everflow.cli.places import connected, nobody_works
+from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.engine.connect import Connection
 from everflow.engine.places import key_file
 from everflow.errors import ConfigurationError, StillRunning
 from everflow.store import OUTCOMES
+from everflow.views import nobody_works
 
 __all__ = ["erase", "rewrap"]
 
@@ -52,7 +53,7 @@ def erase(here: Here, *, runs: tuple[str, ...], cancel: bool, by: str | None) ->
 
 def _await_end(flows: Connection, run: str) -> None:
     """Until a worker has cancelled it; there has to be one."""
-    if nobody_works(flows):
+    if nobody_works(flows.store):
         raise StillRunning(
             "the cancel is accepted, and no worker is running that could end the run",
             run=run,
