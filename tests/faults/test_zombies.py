@@ -12,6 +12,8 @@ import pytest
 from everflow import Run, Status, connect
 from everflow.core.entries import Kind, decode_body
 from everflow.engine.connect import Connection
+from everflow.errors import StoreUnavailable
+from everflow.stores.sqlite.turnstile import Turnstile
 from tests.faults.holding import LEASE, REGISTRY, holding
 from tests.faults.outside import Ledger, Process, until
 
@@ -39,9 +41,9 @@ class Zombies:
         gate = self.folder / f"gate-{number}"
         run = client.start(holding, str(gate))
         (owner,) = until(lambda: self.begun_by(run.id))
-        until(lambda: run.status is Status.RUNNING)  # it isn't amid a commit: see the last test
+        until(lambda: run.status is Status.RUNNING)
         zombie = self.workers[owner]
-        zombie.send(signal.SIGSTOP)
+        self._stop(zombie)
         stopped = time.monotonic()
         heir = until(lambda: self.begun_by(run.id)[1:])[0]
         self.takeovers.append(time.monotonic() - stopped)
@@ -56,6 +58,21 @@ class Zombies:
         until(lambda: ["ended", str(owner), run.id] in self.ledger.lines())
         until(lambda: self._began_anew(client, owner))
         self._check(client, run, heir)
+
+    def _stop(self, zombie: Process) -> None:
+        """Stop a process that isn't amid a commit: nobody can take a file's lock from it."""
+        turnstile = Turnstile(Path(f"{self.store}-workers"), patience=0.5, place="")
+        inside = True
+        while inside:
+            zombie.send(signal.SIGSTOP)
+            try:
+                turnstile.enter()
+            except StoreUnavailable:
+                zombie.send(signal.SIGCONT)
+            else:
+                inside = False
+        turnstile.leave()
+        turnstile.close()
 
     def _finish(self, run: Run[int], gate: Path, heir: int) -> None:
         gate.touch()
