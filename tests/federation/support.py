@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pytest
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from everflow import Config, Engine, Flow, Registry, expose, flow
+from everflow import Config, Engine, ErrorData, Flow, Registry, Run, RunQuery, expose, flow
+from everflow.engine.errands import Errand, read_errand
+from everflow.errors import RunFailed
 from everflow.federation import Federation, Identity, Pace, Peer, Peers, create_identity
 from everflow.net.keys import make_ed25519
 from everflow.store import Store
 from everflow.stores.memory import MemoryStore
-from tests.engine.support import PATIENT, QUICK, JumpClock
+from tests.engine.support import PATIENT, QUICK, JumpClock, until
 
 T = TypeVar("T")
-SWIFT = Pace(first=0.01, longest=0.05, wait=0.05, seldom=0.05, answer=5.0, look=QUICK)
+OWED = ("errand", "errand-stop", "promise")
+SWIFT = Pace(first=0.01, longest=0.05, wait=0.05, seldom=0.5, answer=5.0, look=QUICK)
 HOST = "127.0.0.1"
 
 
@@ -38,6 +42,7 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENT)
 
     def close(self) -> None:
+        self.run(asyncio.sleep(0))  # what was closed is gone in the next turn
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(PATIENT)
         self.loop.close()
@@ -63,19 +68,20 @@ def free_port() -> int:
 class Instance:
     """An engine with its store, its server and its courier; ``up`` and ``down`` as often as told.
 
-    ``address``: what peers call it, its own where nothing stands in between.
+    ``between``: a proxy stands at the address that peers call.
     """
 
     def __init__(
-        self, name: str, loop: Loop, clock: JumpClock, *, address: str = "", pace: Pace = SWIFT
+        self, name: str, loop: Loop, clock: JumpClock, *, between: bool = False, pace: Pace = SWIFT
     ) -> None:
         self.name, self.loop, self.clock, self.pace = name, loop, clock, pace
         self.registry = Registry()
+        self.settings: dict[str, Any] = {}
         self.store: Store = MemoryStore()
         self.port = free_port()
         self.key: Ed25519PrivateKey = make_ed25519()
-        self.address = address or f"http://{HOST}:{self.port}"
-        self.wrap: Callable[[Any], Any] = lambda app: app
+        self.proxy = Proxy(self.port, free_port() if between else 0)
+        self.address = f"http://{HOST}:{self.proxy.port or self.port}"
         self.identity: Identity = create_identity(
             self.store, self.address, self.key, at=clock.wall(), save=False
         )
@@ -83,7 +89,6 @@ class Instance:
         self.engine: Engine
         self.federation: Federation
         self._server: uvicorn.Server | None = None
-        self._serving: Any = None
 
     def flow(self, name: str, body: Any) -> Flow[Any, Any]:
         return flow(name, body, registry=self.registry)
@@ -99,7 +104,10 @@ class Instance:
 
     def up(self) -> Instance:
         self.engine = Engine(
-            self.store, registry=self.registry, config=Config(poll_s=QUICK), clock=self.clock
+            self.store,
+            registry=self.registry,
+            config=Config(**{"poll_s": QUICK, **self.settings}),
+            clock=self.clock,
         )
         self.engine.open()
         self.loop.run(self._up())
@@ -114,30 +122,113 @@ class Instance:
         self.federation = Federation(self.engine, key=self.key, pace=self.pace, clock=self.clock)
         await self.federation.__aenter__()
         await self.listen()
+        await self.proxy.open()
 
     async def listen(self) -> None:
         """Serve what peers ask."""
-        app = self.wrap(Starlette(routes=[Mount("/peer/v1", self.federation.app)]))
+        app = Starlette(routes=[Mount("/peer/v1", self.federation.app)])
         config = uvicorn.Config(
             app, host=HOST, port=self.port, log_config=None, lifespan="off", ws="none"
         )
         self._server = server = uvicorn.Server(config)
         config.load()
         server.lifespan = config.lifespan_class(config)
-        await server.startup()
-        self._serving = asyncio.ensure_future(server.main_loop())
+        await server.startup()  # its main loop would only look for signals
 
     async def deaf(self) -> None:
         """Serve nobody any more."""
         server, self._server = self._server, None
         if server is not None:
-            server.should_exit = server.force_exit = True
-            await self._serving
-            await server.shutdown()
+            for listening in server.servers:
+                listening.close()
+            for visitor in list(server.server_state.connections):
+                visitor.transport.abort()
+            for answering in server.server_state.tasks:
+                answering.cancel()
+            await asyncio.gather(*server.server_state.tasks, return_exceptions=True)
+
+    def executed(self, flow: str = "") -> list[str]:
+        """The runs that there are, of one flow or of all, oldest first."""
+        return [row.id for row in self.store.runs(RunQuery(flow=flow or None))]
 
     async def _down(self) -> None:
+        await self.proxy.close()
         await self.deaf()
         await self.federation.__aexit__(None, None, None)
+
+
+class Proxy:
+    """What stands before a server, and does to each request what ``script`` says next.
+
+    ``pass``; ``lose`` (the server never gets it); ``drop`` (the server answers, and nobody hears
+    that); ``double`` (the server gets it twice); or bytes, which are the answer.
+    """
+
+    def __init__(self, target: int, port: int) -> None:
+        self.target, self.port = target, port
+        self.script: list[Any] = []
+        self.always: str | bytes = "pass"
+        self.seen: list[str] = []
+        self._server: asyncio.Server | None = None
+        self._visits: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        if self.port and self._server is None:
+            self._server = await asyncio.start_server(self._visit, HOST, self.port, limit=1 << 22)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits, return_exceptions=True)
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._visits.add(mine)
+        mine.add_done_callback(self._visits.discard)
+        try:
+            while request := await message(reader):
+                act = self.script.pop(0) if self.script else self.always
+                if isinstance(act, bytes):
+                    writer.write(act)
+                    break
+                answer = b""
+                for _ in range({"lose": 0, "double": 2}.get(act, 1)):
+                    answer = await self._forward(request)
+                self.seen.append(f"{request.split(b' ', 1)[0].decode()} {act}")
+                if act in {"lose", "drop"}:
+                    break
+                writer.write(answer)
+                await writer.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            return  # either side hung up, or the test is over
+        finally:
+            if mine.cancelling():
+                writer.transport.abort()
+            writer.close()
+
+    async def _forward(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(HOST, self.target, limit=1 << 22)
+        try:
+            writer.write(request)
+            return await message(reader)
+        finally:
+            writer.transport.abort()
+
+
+async def message(reader: asyncio.StreamReader) -> bytes:
+    """A whole message of HTTP/1.1 with its length in its head; nothing where there is none."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length: "):
+            head += await reader.readexactly(int(line.split()[1]))
+    return head
 
 
 @contextmanager
@@ -160,3 +251,32 @@ def pair(**settings: Any) -> Iterator[tuple[Instance, Instance]]:
         west.knows(east)
         east.knows(west, "*")
         yield west, east
+
+
+def executing(
+    west: Instance, body: Any, value: Any = None, *, up: tuple[Instance, ...] = ()
+) -> Run[Any]:
+    """A run of a flow of that body at west, once it and the others are up."""
+    flow = west.flow("f", body)
+    for each in (*up, west):
+        each.up()
+    return west.engine.start(flow, value)
+
+
+def failure(run: Run[Any]) -> ErrorData:
+    """The error by which a run failed."""
+    with pytest.raises(RunFailed) as caught:
+        run.result(PATIENT)
+    error = caught.value.error
+    assert isinstance(error, ErrorData)
+    return error
+
+
+def errands(of: Instance) -> list[Errand]:
+    """What its courier has to carry."""
+    return [read_errand(record.body) for record in of.store.records("errand")]
+
+
+def quiet(*each: Instance) -> None:
+    """Wait until all that was carried is seen to: nobody owes anybody anything."""
+    until(lambda: not any(one.store.records(kind) for one in each for kind in OWED))

@@ -84,7 +84,7 @@ class Courier:
         self._limit = limit
         self._random = random
         self._stirred = asyncio.Event()
-        self._carrying: dict[str, asyncio.Task[None]] = {}
+        self._carrying: dict[str, tuple[Record, asyncio.Task[None]]] = {}
         self._running: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -99,10 +99,11 @@ class Courier:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        begun = [each for each in (self._running, *self._carrying.values()) if each is not None]
-        for each in begun:
-            each.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await _cancelled([self._running] if self._running is not None else [])
+        carried = list(self._carrying.values())
+        await _cancelled([carrying for _, carrying in carried])
+        with contextlib.suppress(StoreError):  # then their leases have to end
+            await asyncio.to_thread(self._release, [record for record, _ in carried])
 
     def stir(self) -> None:
         """Look at once what is due; from any thread."""
@@ -136,21 +137,21 @@ class Courier:
             except StoreError as error:
                 _log.warning("errands wait: %s", error.message)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), self._pace.look)
+                async with asyncio.timeout(self._pace.look):
+                    await self._stirred.wait()
 
     async def _begin(self) -> None:
         """Take what is due, as far as there is room, and carry it."""
         stops = await asyncio.to_thread(self._stop)
         for key in stops:
             if key in self._carrying:
-                self._carrying[key].cancel()
-                await asyncio.wait([self._carrying[key]])
+                await _cancelled([self._carrying[key][1]])
         room = self._pace.at_once - len(self._carrying)
         if room <= 0:
             return
         for record in await asyncio.to_thread(self._take, room):
             carrying = asyncio.create_task(self._carry(record))
-            self._carrying[record.key] = carrying
+            self._carrying[record.key] = (record, carrying)
             carrying.add_done_callback(partial(self._carried, record.key))
 
     def _carried(self, key: str, _task: asyncio.Task[None]) -> None:
@@ -182,6 +183,12 @@ class Courier:
             puts = [put for put in puts if self._store.write([put], at=now) is not None]
         found = self._store.records(ERRAND, keys=[put.key for put in puts]) if puts else []
         return [record for record in found if record.due == until]
+
+    def _release(self, records: list[Record]) -> None:
+        """Leave to others what was taken, and isn't settled."""
+        now = self._now()
+        for record in records:
+            self._store.write([_kept(record, read_errand(record.body), due=now)], at=now)
 
     # --- one errand
 
@@ -317,6 +324,12 @@ class Courier:
     def _now(self) -> int:
         """The runs' time, by which errands are due."""
         return self._client.clock.wall()
+
+
+async def _cancelled(begun: list[asyncio.Task[None]]) -> None:
+    for each in begun:
+        each.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
 
 
 def _deleted(record: Record) -> list[Put]:

@@ -70,7 +70,8 @@ class Ends:
         self._changed.set()
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await event.wait()
         finally:
             self._awaited[run].discard(event)
             if not self._awaited[run]:
@@ -88,7 +89,8 @@ class Ends:
     async def _watch(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._look)
+                async with asyncio.timeout(self._look):
+                    await self._changed.wait()
             self._changed.clear()
             runs = [*self._awaited, *(run for run in self._owed if run not in self._awaited)]
             if runs:
