@@ -65,8 +65,8 @@ def errand_put(child: str, run: str, op: CallOp, payload: str, *, at: int, depth
 
 
 def stop_put(child: str, *, at: int) -> Put:
-    """The record of the wish that it ends."""
-    return Put(kind=STOP, key=child, body="{}", due=at)
+    """The record of the wish that it ends; its body is the time of the wish."""
+    return Put(kind=STOP, key=child, body=str(at), due=at)
 
 
 def read_errand(body: str) -> Errand:

@@ -277,7 +277,7 @@ class Courier:
         """The end of an errand of which nothing is heard, or nothing is known there any more."""
         if stop:
             wish = self._store.records(STOP, keys=[record.key])
-            over = not wish or now >= wish[0].at + errand.patience
+            over = not wish or now >= int(wish[0].body) + errand.patience
             return Ended("cancelled", "null") if over else None
         if errand.accepted is None:
             over = now >= errand.at + errand.patience
