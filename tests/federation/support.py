@@ -42,10 +42,26 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENT)
 
     def close(self) -> None:
-        self.run(asyncio.sleep(0))  # what was closed is gone in the next turn
+        self.run(self._end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(PATIENT)
         self.loop.close()
+
+    async def _end(self) -> None:
+        """As ``asyncio.run`` ends a loop: nothing is left that was begun on it."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in left:
+            each.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self.loop.shutdown_asyncgens()
+        await self.loop.shutdown_default_executor()
+        await turns()  # what was closed is gone then
+
+
+async def turns() -> None:
+    """Let the loop do what it has begun."""
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 @contextmanager
@@ -141,6 +157,7 @@ class Instance:
         if server is not None:
             for listening in server.servers:
                 listening.close()
+            await turns()  # who was accepted just now is known then
             for visitor in list(server.server_state.connections):
                 visitor.transport.abort()
             for answering in server.server_state.tasks:
