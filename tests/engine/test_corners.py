@@ -32,16 +32,17 @@ from everflow.core.node import Leaf, Node
 from everflow.core.program import Program
 from everflow.core.registry import default_registry
 from everflow.core.values import Types
-from everflow.engine import processes
 from everflow.engine.answers import as_asked, position_of_tag
 from everflow.engine.callee import make_callee
-from everflow.engine.child import find_node
 from everflow.engine.commits import InlineCommitter
 from everflow.engine.ids import new_run_id
 from everflow.engine.intake import Group
-from everflow.engine.processes import ProcessPool
+from everflow.engine.pools import processes
+from everflow.engine.pools.child import find_node
+from everflow.engine.pools.processes import ProcessPool
+from everflow.engine.pools.wire import Tell, read, write
+from everflow.engine.reachable import Place, is_reachable, place_of
 from everflow.engine.scheduler import Scheduler
-from everflow.engine.wire import Place, Tell, is_reachable, place_of, read, write
 from everflow.errors import (
     EngineClosed,
     Fenced,
@@ -156,7 +157,7 @@ def test_a_message_cut_short_is_the_end() -> None:
 
 
 def there_end() -> Any:
-    from everflow.engine.wire import End
+    from everflow.engine.pools.wire import End
 
     return End("result", "1", 0, "")
 

@@ -29,7 +29,7 @@ from everflow.core.frames import CachedFrame
 from everflow.core.node import Place
 from everflow.core.ops import NodeOp
 from everflow.core.program import Program
-from everflow.engine.bodies import Entries
+from everflow.engine.bodies.live import Entries
 from everflow.engine.callee import Callee, Ended
 from everflow.engine.cell import Cell
 from everflow.errors import StoreDamaged

@@ -25,8 +25,8 @@ from everflow.core.program import Program
 from everflow.core.refs import Ref, compose
 from everflow.core.state import State, live_refs
 from everflow.core.values import Reader, decode
+from everflow.engine.bodies.replaying import Replayer
 from everflow.engine.loader import Definitions, lacks
-from everflow.engine.replaying import Replayer
 from everflow.errors import EverflowError, FlowError, StoreDamaged, ValueMismatch
 from everflow.store import Loaded, RunQuery, RunRow, Status, Store
 

@@ -9,7 +9,7 @@ from typing import Any
 from everflow.core.flow import Flow
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
-from everflow.engine.wire import is_reachable
+from everflow.engine.reachable import is_reachable
 from everflow.errors import ConfigurationError, MissingDependency, UnresolvedName
 
 __all__ = ["check_needs", "needs_in", "needs_of", "open_all", "require_node"]

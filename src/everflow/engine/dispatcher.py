@@ -27,9 +27,9 @@ from everflow.core.ops import NodeOp, Op, TimerOp
 from everflow.core.refs import Stored
 from everflow.core.registry import Registry
 from everflow.core.values import decode as read
-from everflow.engine.asking import learn
-from everflow.engine.bodies import advance, replay_of
-from everflow.engine.bodycall import BodyCallee
+from everflow.engine.bodies.asking import learn
+from everflow.engine.bodies.calling import BodyCallee
+from everflow.engine.bodies.live import advance, replay_of
 from everflow.engine.caching import CacheCallee, Kept, cache_end
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell

@@ -28,8 +28,8 @@ from everflow.engine.faces import Operating
 from everflow.engine.ids import Random, system_random
 from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
-from everflow.engine.pools import LoopPool, ThreadPool
-from everflow.engine.processes import ProcessPool
+from everflow.engine.pools.local import LoopPool, ThreadPool
+from everflow.engine.pools.processes import ProcessPool
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, Run

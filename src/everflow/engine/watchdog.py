@@ -8,7 +8,7 @@ from __future__ import annotations
 from everflow.core.combine.body import ADVANCE
 from everflow.core.frames import BodyFrame
 from everflow.core.ops import NodeOp
-from everflow.engine.bodies import Live
+from everflow.engine.bodies.live import Live
 from everflow.engine.cell import Cell
 
 __all__ = ["what_holds"]

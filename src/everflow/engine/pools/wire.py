@@ -6,30 +6,19 @@ trust. A frame is a length of four bytes, most significant first, and that many 
 
 from __future__ import annotations
 
-import sys
-from types import FunctionType
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from everflow.core.naming import module_name
-from everflow.core.node import Node
+from everflow.engine.reachable import Place
 
 __all__ = [
-    "Ask", "Begin", "End", "Hello", "Logged", "Moved", "Place", "Taken", "Tell", "is_reachable",
-    "place_of", "read", "write",
+    "Ask", "Begin", "End", "Hello", "Logged", "Moved", "Taken", "Tell", "read", "write",
 ]  # fmt: skip
 
 M = TypeVar("M")
 _HEAD = 4
 _encoder = msgspec.json.Encoder()
-
-
-class Place(msgspec.Struct, array_like=True, frozen=True):
-    """Where an object is found: a module that can be imported, and a name inside it."""
-
-    module: str
-    qualname: str
 
 
 class Hello(msgspec.Struct, tag="hello"):
@@ -103,28 +92,3 @@ def read(file: BinaryIO, decoder: msgspec.json.Decoder[M]) -> M | None:
     size = int.from_bytes(head)
     body = file.read(size) if len(head) == _HEAD else b""
     return decoder.decode(body) if body and len(body) == size else None
-
-
-def _import_name(module: str) -> str:
-    """The name by which another process imports a module."""
-    main = sys.modules.get("__main__") if module == "__main__" else None
-    spec = getattr(main, "__spec__", None)
-    return spec.name if spec is not None else module_name(module) or module
-
-
-def place_of(thing: Any) -> Place:
-    """Where an object says that it was defined."""
-    module = getattr(thing, "__module__", None) or "__main__"
-    return Place(_import_name(module), getattr(thing, "__qualname__", "<object>"))
-
-
-def is_reachable(thing: Any) -> bool:
-    """Whether another process finds this very function or class by its module and name."""
-    if not isinstance(thing, (FunctionType, type)):
-        return False
-    found: Any = sys.modules.get(thing.__module__)
-    if found is None or (thing.__module__ == "__main__" and not module_name("__main__")):
-        return False
-    for name in thing.__qualname__.split("."):
-        found = getattr(found, name, None)
-    return (found.fn if isinstance(found, Node) else found) is thing

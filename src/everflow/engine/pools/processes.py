@@ -28,18 +28,17 @@ from everflow.core.faults import ErrorData, encode_error, error_kinds
 from everflow.core.values import Types, encode
 from everflow.engine.callee import Ended
 from everflow.engine.dispatcher import Attempt
-from everflow.engine.wire import (
+from everflow.engine.pools.wire import (
     Begin,
     End,
     Hello,
     Logged,
     Taken,
     Tell,
-    is_reachable,
-    place_of,
     read,
     write,
 )
+from everflow.engine.reachable import is_reachable, place_of
 from everflow.errors import ProcessDied
 
 __all__ = ["Child", "ProcessPool"]
@@ -48,7 +47,7 @@ Told = Callable[[Attempt, Ended | None], None]
 PATIENCE = 2.0  # seconds that a child has to close what it made, once nothing is asked any more
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from everflow.engine.child import main; main(*map(int, sys.argv[2:]))"
+    "from everflow.engine.pools.child import main; main(*map(int, sys.argv[2:]))"
 )
 
 

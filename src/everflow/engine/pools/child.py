@@ -33,8 +33,9 @@ from everflow.core.values import Types, decode
 from everflow.engine.callee import MISFIT, Callee, Ended
 from everflow.engine.dependencies import open_all
 from everflow.engine.noderun import NodeRun, current
+from everflow.engine.pools.wire import Ask, Begin, End, Hello, Logged, Moved, Taken, read, write
+from everflow.engine.reachable import Place
 from everflow.engine.reify import reify
-from everflow.engine.wire import Ask, Begin, End, Hello, Logged, Moved, Place, Taken, read, write
 from everflow.errors import UnresolvedName
 
 __all__ = ["Host", "find_node", "main"]

@@ -18,8 +18,8 @@ from everflow.core.program import Program
 from everflow.core.refs import Ref, compose
 from everflow.core.registry import Registry
 from everflow.core.state import State
-from everflow.engine.bodies import Heard, Live, Replay, diverged, heard_of
-from everflow.engine.bodycall import BodyCallee, Wanted
+from everflow.engine.bodies.calling import BodyCallee, Wanted
+from everflow.engine.bodies.live import Heard, Live, Replay, diverged, heard_of
 from everflow.engine.callee import MISFIT, Ended
 from everflow.errors import ReplayDiverged, ValueMismatch
 

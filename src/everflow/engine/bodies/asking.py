@@ -16,10 +16,10 @@ from everflow.core.frames import BodyFrame
 from everflow.core.mounting import Mount, mount
 from everflow.core.ops import Op
 from everflow.core.program import lay_out
-from everflow.engine.bodies import Entries, texts_of
+from everflow.engine.bodies.live import Entries, texts_of
+from everflow.engine.bodies.replaying import wanted_now
 from everflow.engine.callee import Callee
 from everflow.engine.cell import Cell
-from everflow.engine.replaying import wanted_now
 
 __all__ = ["learn"]
 
