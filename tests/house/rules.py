@@ -131,7 +131,7 @@ _EXTRAS = {
     "src/everflow/net/": {"cryptography", "http_message_signatures", "http_sf"}
     | {"httpcore2", "httpx2"},
     "src/everflow/federation/": {"cryptography", "starlette"},
-    "src/everflow/server/": {"anyio", "h11", "starlette", "uvicorn"},
+    "src/everflow/server/": {"h11", "starlette", "uvicorn"},
     "src/everflow/stores/sealed/": {"cryptography"},
     "src/everflow/triggers/": {"rfc8785"},
 }

@@ -44,6 +44,7 @@ from everflow.server.tokens import Scope as Admitted
 
 __all__ = ["Part", "create_app"]
 
+POLICY = 1008  # RFC 6455, section 7.4.1: what came violates a policy
 NOBODY = Grant("", Admitted.READ)
 HEADERS = {
     "Cache-Control": "no-store",
@@ -84,7 +85,6 @@ def create_app(
         Route(path, Place(api, by_method)) for path, by_method in rules.paths.items()
     ]
     routes += [Mount(part.path, app=Guarded(part.app, backing.limits)) for part in parts]
-    routes.append(Route("/{rest:path}", Place(api, {})))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -96,6 +96,8 @@ def create_app(
 
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.backing = backing
+    app.router.redirect_slashes = False
+    app.router.default = Place(api, {})
     return app
 
 
@@ -201,7 +203,10 @@ class Place:
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever happens."""
+        """Answer one request, whatever happens. WebSockets aren't taken."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": POLICY})
+            return
         request = Request(scope, receive)
         try:
             response = await self._api.answer(request, self._rules)
@@ -219,6 +224,9 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request by the part, unless it is refused before."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": POLICY})
+            return
         try:
             look_at(Request(scope, receive), self._limits)
         except RequestError as error:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
-
-from anyio import CapacityLimiter, to_thread
 
 from everflow.engine.client import Client
 from everflow.engine.runs import Changes
@@ -82,7 +82,7 @@ class Backing:
         self.rules = rules
         self.limits = limits
         self.ending = False  # whether the server is told to stop: streams and waits end then
-        self._threads: CapacityLimiter | None = None  # belongs to the loop that first asks
+        self._threads = ThreadPoolExecutor(limits.threads, "everflow-server")
         self._watches: set[Watch] = set()
 
     @property
@@ -90,11 +90,15 @@ class Backing:
         """The engine's calls."""
         return self.engine.client
 
+    @property
+    def waiting(self) -> int:
+        """How many streams are open and requests wait for a run."""
+        return len(self._watches)
+
     async def thread(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a call on a thread."""
-        if self._threads is None:
-            self._threads = CapacityLimiter(self.limits.threads)
-        return await to_thread.run_sync(lambda: call(*args, **kwargs), limiter=self._threads)
+        """Make a call on a thread. One that is given up keeps its thread until it has ended."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(call, *args, **kwargs))
 
     def end(self) -> None:
         """Have all streams and waits end, on the event loop."""
