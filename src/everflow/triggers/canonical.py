@@ -46,9 +46,10 @@ def read_json(text: str | bytes) -> Any:
 
 def canonical(value: Any) -> str:
     """The canonical text of plain data. ActivityRefused for what has none."""
+    write = _rfc8785().dumps
     plain = _plain(value, DEPTH)
     try:
-        data: bytes = _rfc8785().dumps(plain)
+        data: bytes = write(plain)
     except (ValueError, UnicodeEncodeError) as error:  # NaN, infinities, halves of pairs
         raise ActivityRefused(f"it has no canonical form: {error}") from None
     if len(data) > LARGEST:
