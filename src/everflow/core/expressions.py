@@ -227,11 +227,16 @@ def evaluate(data: list[Any], value: Any) -> Any:
 _SHOWN: dict[str, Callable[..., str]] = {
     "it": lambda: "it",
     "value": repr,
-    "get": lambda a, key: f"{show(a)}[{key!r}]",
+    "get": lambda a, key: f"{_whole(a)}[{key!r}]",
     "not": lambda a: f"~{show(a)}",
-    "size": lambda a: f"{show(a)}.size()",
-    "in": lambda member, a: f"{show(a)}.has({show(member)})",
+    "size": lambda a: f"{_whole(a)}.size()",
+    "in": lambda member, a: f"{_whole(a)}.has({show(member)})",
 }
+
+
+def _whole(data: list[Any]) -> str:
+    """An expression as one would write it before a dot or a bracket, which bind tighter."""
+    return f"({show(data)})" if data[0] == "not" else show(data)
 
 
 def show(data: list[Any]) -> str:
