@@ -15,13 +15,14 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from everflow.cli.settings import Here
 from everflow.core.flow import Flow
 from everflow.core.registry import default_registry
 from everflow.engine.schedules.spec import Schedule
 from everflow.errors import ConfigurationError, EverflowError, FlowError, NoSuchFlow
+from everflow.triggers import Trigger
 
 __all__ = [
     "find_flow",
@@ -31,8 +32,10 @@ __all__ = [
     "provided",
     "schedules_of",
     "to_start",
+    "triggers_of",
 ]
 
+Declared = TypeVar("Declared")
 _PLAIN_SHIFT = re.compile(r"unsupported operand type\(s\) for >>: '(\w+)' and '(\w+)'")
 _FUNCTIONS = frozenset({"function", "builtin_function_or_method", "type", "method"})
 
@@ -178,17 +181,28 @@ def _flow_in(module: ModuleType, place: str, attribute: str) -> Flow[Any, Any]:
 
 def schedules_of(modules: Iterable[ModuleType]) -> list[Schedule]:
     """What the modules declare as ``schedules``, a list; ConfigurationError for anything else."""
-    found: list[Schedule] = []
+    example = 'schedules = [schedule("nightly", "0 7 * * *", digest)]'
+    return _declared(modules, "schedules", Schedule, example)
+
+
+def triggers_of(modules: Iterable[ModuleType]) -> list[Trigger]:
+    """What the modules declare as ``triggers``, a list; ConfigurationError for anything else."""
+    return _declared(modules, "triggers", Trigger, 'triggers = [trigger("on-note", review)]')
+
+
+def _declared(
+    modules: Iterable[ModuleType], name: str, kind: type[Declared], example: str
+) -> list[Declared]:
+    found: list[Declared] = []
     for module in dict.fromkeys(modules):
-        declared = getattr(module, "schedules", [])
+        declared = getattr(module, name, [])
         if isinstance(declared, ModuleType):
             continue
         if not isinstance(declared, (list, tuple)) or not all(
-            isinstance(one, Schedule) for one in declared
+            isinstance(one, kind) for one in declared
         ):
             raise ConfigurationError(
-                f"schedules in {module.__name__} is no list of schedules",
-                hint='schedules = [schedule("nightly", "0 7 * * *", digest)]',
+                f"{name} in {module.__name__} is no list of {name}", hint=example
             )
         found += declared
     return found

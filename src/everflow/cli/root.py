@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import click
 
+from everflow.cli.commands.activity import activity
 from everflow.cli.commands.answer import answer, cancel, resume, signal
 from everflow.cli.commands.audit import audit
 from everflow.cli.commands.cache import cache
@@ -27,6 +28,7 @@ from everflow.cli.commands.serve import serve
 from everflow.cli.commands.show import show
 from everflow.cli.commands.simulate import simulate
 from everflow.cli.commands.token import token
+from everflow.cli.commands.trigger import trigger
 from everflow.cli.commands.worker import worker
 from everflow.cli.exits import EXITS, Exit
 from everflow.cli.output import hush, report
@@ -42,7 +44,7 @@ class Program(click.Group):
 
     sections: ClassVar[tuple[tuple[str, tuple[click.Command, ...]], ...]] = (
         ("Begin here", (demo,)),
-        ("Runs", (run, start, answer, resume, signal, cancel, schedule)),
+        ("Runs", (run, start, answer, resume, signal, cancel, schedule, trigger, activity)),
         ("Operate", (retry, fork, pause, unpause, label, acknowledge)),
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),

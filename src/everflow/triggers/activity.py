@@ -16,7 +16,7 @@ import msgspec
 from everflow.errors import ActivityRefused
 from everflow.triggers.canonical import canonical, cid_of, read_json
 
-__all__ = ["LONGEST_ID", "Activity", "activity_of", "identity_of", "plain_type"]
+__all__ = ["LONGEST_ID", "Activity", "activity_of", "claimed_actor", "identity_of", "plain_type"]
 
 LONGEST_ID = 2_048  # characters of an id: of an activity or an actor
 MOST_TYPES = 16
@@ -75,6 +75,12 @@ def activity_of(given: object, actor: str) -> Activity:
         cid=cid_of(text),
         text=text,
     )
+
+
+def claimed_actor(value: object) -> str:
+    """Who an activity says did it; ActivityRefused where it doesn't."""
+    claimed = _actor(value.get("actor")) if type(value) is dict else None
+    return _id(claimed, "its actor")
 
 
 def plain_type(name: str) -> str:

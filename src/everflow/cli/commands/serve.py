@@ -10,7 +10,7 @@ import click
 
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
-from everflow.cli.loading import provided, schedules_of
+from everflow.cli.loading import provided, schedules_of, triggers_of
 from everflow.cli.options import command, leave
 from everflow.cli.output import emit
 from everflow.cli.places import created, encryption, shown_command
@@ -19,6 +19,7 @@ from everflow.cli.words import plain
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
 from everflow.errors import ConfigurationError
+from everflow.triggers import Triggers
 
 __all__ = ["serve", "serving"]
 
@@ -67,7 +68,7 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
         encryption=encryption(here),
         schedules=schedules_of(loaded),
     )
-    with listening, engine:
+    with listening, engine, Triggers(engine, triggers_of(loaded)):
         app = http.create_app(engine, access=http.Access(open=loopback))
         server = http.Server(
             app, listening, ended=lambda: stop.is_set() or engine.fault is not None

@@ -9,7 +9,7 @@ import click
 
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
-from everflow.cli.loading import provided, schedules_of
+from everflow.cli.loading import provided, schedules_of, triggers_of
 from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit
 from everflow.cli.places import encryption
@@ -18,6 +18,7 @@ from everflow.cli.words import plain
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
 from everflow.engine.resting import moves_soon
+from everflow.triggers import Triggers
 
 __all__ = ["worker"]
 
@@ -61,15 +62,16 @@ def worker(
     loaded = load_executed(here, modules, "worker")
     log_to_stderr(verbose=verbose)
     tune()
-    with Engine(
+    engine = Engine(
         here.store,
         provide=provided(loaded),
         config=here.config,
         encryption=encryption(here),
         schedules=schedules_of(loaded),
-    ) as engine:
+    )
+    with engine, Triggers(engine, triggers_of(loaded)) as triggers:
         _say_begun(here)
-        fault = _wait(engine, stop, until_idle=until_idle, length=length)
+        fault = _wait(engine, triggers, stop, until_idle=until_idle, length=length)
     if fault is not None:
         leave(Exit.FAULT)
 
@@ -85,14 +87,19 @@ def _say_begun(here: Here) -> None:
 
 
 def _wait(
-    engine: Engine, stop: threading.Event, *, until_idle: bool, length: float | None
+    engine: Engine,
+    triggers: Triggers,
+    stop: threading.Event,
+    *,
+    until_idle: bool,
+    length: float | None,
 ) -> BaseException | None:
     """Until a signal, the time, or idleness says so; the engine's fault, if it had one."""
     left = length
     while engine.fault is None and (left is None or left > 0):
         pause = LOOK if left is None else min(LOOK, left)
         idle = until_idle and not stop.is_set() and engine.join(pause)
-        if idle and not _due_soon(engine):
+        if idle and not triggers.settle() and not _due_soon(engine):
             break
         if stop.wait(min(pause, A_LITTLE) if until_idle else pause):
             break
