@@ -138,7 +138,8 @@ class Harness(Generic[In, Out]):
             known |= {name for name in self._replaced if self._registry.awaited(name).fn}
         unknown = sorted(set(self._replaced) - known)
         if unknown:
-            raise WrongArgument(f"the flow has no node {unknown[0]!r} to replace")
+            has = f"it has: {', '.join(sorted(known)) or 'none'}"
+            raise WrongArgument(f"the flow has no node {unknown[0]!r} to replace", hint=has)
         for each in reached:
             check_needs(needs_in(each.program), self._given)
         return self

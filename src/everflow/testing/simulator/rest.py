@@ -113,6 +113,7 @@ def _check_run(world: World, row: RunRow) -> None:
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
     world.ledger.ties.check_rest(row)
+    claim(row.status is not Status.BLOCKED, "no run is blocked", f"{row.flow}: {row.reason}")
     ops = machine.commands()
     calls = sum(type(op) is CallOp for op in ops)
     undoing = machine.state.cancelling and any(map(owes_undo, machine.state.frames.values()))
