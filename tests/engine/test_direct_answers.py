@@ -157,6 +157,18 @@ def test_signals_have_their_types_in_a_body_within_a_body() -> None:
         assert run.result() == "Offer Verdict Offer"
 
 
+def test_a_signal_that_does_not_fit_what_a_body_waits_for_is_refused() -> None:
+    """Before it is accepted: nothing is parked by it. Another name is kept as it is."""
+    with harness(early, registry=KIT) as h:
+        run = h.start(1)
+        h.answer(run, True)
+        with pytest.raises(AnswerRefused, match="doesn't fit what the run receives"):
+            h.signal(run, "offer", 7)
+        h.signal(run, "of another name", 7)
+        h.signal(run, "offer", {"price": 1})
+        assert run.result() == "Offer"
+
+
 def test_a_signal_that_came_before_its_body_asked_has_its_type_too() -> None:
     """It is read as what the body receives."""
     with harness(early, registry=KIT) as h:

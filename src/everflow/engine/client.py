@@ -95,7 +95,7 @@ class Client(Operator):
         self._taken = Taken(store)
         self._start = Group(self._send_starts)
         self.accept = Group[Message, Verdict](self._send_messages, config.batch)
-        self._signals = Signals(clock, self.accept, self._fitting)
+        self._signals = Signals(store, clock, self.accept, self._fitting)
 
     # --- starting
 

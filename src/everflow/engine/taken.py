@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from everflow.core.combine.saga import UNDO_ANSWERS, UNDO_TAG
 from everflow.store import QuestionRow, Store
 
-__all__ = ["Taken", "table_of"]
+__all__ = ["Taken", "bears_bodies", "table_of"]
 
 BODIES = "@body"
 DECLARE = ' (what its body will ask is known where that says so: @flow(asks={"tag": type}))'
@@ -44,6 +45,12 @@ class Taken:
             known = table_of(self._store.definition(definition) or '{"rows":[]}')
             self._tables[definition] = known
         return known
+
+
+@lru_cache(maxsize=256)
+def bears_bodies(body: str | None) -> bool:
+    """Whether a definition's text has a body in it, whose awaits it doesn't hold."""
+    return body is not None and BODIES in table_of(body)
 
 
 def table_of(body: str) -> dict[str, Any]:
