@@ -86,7 +86,7 @@ def test_a_call_that_failed_can_be_caught(store: Store, world: World) -> None:
 
 
 def test_a_run_that_is_taken_up_again_asks_no_second_time(store: Store, world: World) -> None:
-    """What the carrier noted meanwhile stays (B102)."""
+    """What the carrier noted meanwhile stays, whether the run rested or was paused (B102)."""
     flow = world.flow("f", remote_node("east", "spell"))
     with world.engine() as engine:
         run = engine.start(flow, 1)
@@ -97,9 +97,24 @@ def test_a_run_that_is_taken_up_again_asks_no_second_time(store: Store, world: W
     with world.engine() as engine:
         engine.signal(run.id, "hello")  # has it taken up
         assert engine.join(PATIENT)
+        engine.pause(run.id)
+        until(lambda: engine.run(run.id).status == "paused")
+        engine.unpause(run.id)
+        until(lambda: engine.run(run.id).status == "waiting")
         assert [errand.tries for errand in errands(store)] == [3]
         told(store, "result", "5")
         assert engine.run(run.id).result(PATIENT) == 5
+
+
+def test_a_cancel_before_the_peer_was_asked_asks_nobody(store: Store, world: World) -> None:
+    """The run was never taken up: there is nothing to stop (B103)."""
+    flow = world.flow("f", remote_node("east", "spell"))
+    with world.connect() as flows:
+        run = flows.start(flow, 1)
+        flows.cancel(run.id)
+    with world.engine() as engine:
+        assert engine.run(run.id).wait(PATIENT) == "cancelled"
+    assert store.records(ERRAND) == store.records(STOP) == []
 
 
 def test_a_call_whose_end_is_told_while_its_run_is_taken_up_is_not_asked_again(
