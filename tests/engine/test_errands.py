@@ -180,7 +180,6 @@ def test_an_erased_run_leaves_no_value_in_its_calls(monkeypatch: pytest.MonkeyPa
         noted = msgspec.structs.replace(read_errand(before[gone.id].body), told=1, trouble="hidden")
         told = ChildEnded(no=gone.row().no, op=noted.op, kind="result", payload='"x"', at=1)
         store.accept([told])
-        engine.signal(gone.id, "nudge")
         assert gone.result(PATIENT) == "x"
         plainly = store.write
 
