@@ -99,7 +99,7 @@ class Instance:
         self.proxy = Proxy(self.port, free_port() if between else 0)
         self.address = f"http://{HOST}:{self.proxy.port or self.port}"
         self.identity: Identity = create_identity(
-            self.store, self.address, self.key, at=clock.wall(), save=False
+            self.store, self.address, self.key, at=clock.wall()
         )
         self.peers = Peers(self.store, clock.wall)
         self.engine: Engine

@@ -20,6 +20,7 @@ from everflow.cli.commands.graph import graph
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.operate import acknowledge, fork, label, pause, retry, unpause
+from everflow.cli.commands.peer import peer
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.queue import queue
 from everflow.cli.commands.run import run, start
@@ -49,7 +50,7 @@ class Program(click.Group):
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
-        ("Serve", (serve, token)),
+        ("Serve", (serve, token, peer)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
     )
 

@@ -8,17 +8,23 @@ request is signed, fresh and of a peer that is known, and does what that peer is
 from __future__ import annotations
 
 from everflow.federation.courier import Pace
-from everflow.federation.identity import Identity, create_identity, described, identity_of
+from everflow.federation.identity import Identity, Own, create_identity, described, identity_of
 from everflow.federation.instance import Federation
 from everflow.federation.peers import Peer, Peers
+from everflow.federation.rotation import rotate
+from everflow.federation.wire import PREFIX, Wire
 
 __all__ = [
+    "PREFIX",
     "Federation",
     "Identity",
+    "Own",
     "Pace",
     "Peer",
     "Peers",
+    "Wire",
     "create_identity",
     "described",
     "identity_of",
+    "rotate",
 ]

@@ -26,7 +26,7 @@ from everflow.clock import Clock
 from everflow.core.faults import encode_error, make_error
 from everflow.engine.client import Client
 from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
-from everflow.errors import EverflowError, OutsideError, RemoteUnreachable, StoreError
+from everflow.errors import EverflowError, RemoteUnreachable, StoreError
 from everflow.federation.peers import Peer, Peers
 from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
 from everflow.federation.wire import Wire
@@ -196,13 +196,14 @@ class Courier:
         try:
             errand = read_errand(record.body)
             peer = await asyncio.to_thread(self._peers.find, errand.peer)
+            verdict: Verdict
             stop = bool(await asyncio.to_thread(self._store.records, STOP, keys=[record.key]))
-            if errand.told is not None:
-                verdict = await self._forget(peer, record.key) if peer else Unknown("")
-            elif peer is None:
-                verdict = Ended("error", _lost(errand, "there is no such peer here"), final=True)
-            else:
+            if peer is not None:
                 verdict = await self._ask(peer, record.key, errand, stop=stop)
+            elif errand.told is not None:
+                verdict = Unknown("")
+            else:
+                verdict = Ended("error", _lost(errand, "there is no such peer here"), final=True)
             await asyncio.to_thread(self._settle, record, errand, verdict, stop=stop)
         except StoreError as error:
             _log.warning("an errand waits: %s", error.message)
@@ -210,6 +211,8 @@ class Courier:
     async def _ask(self, peer: Peer, key: str, errand: Errand, *, stop: bool) -> Verdict:
         wait = self._pace.wait if len(self._carrying) * 2 <= self._pace.at_once else 0.0
         query = f"?wait={wait:g}" if wait else ""
+        if errand.told is not None:
+            return await self._said(peer, errand, "DELETE", f"/calls/{key}")
         if stop:
             return await self._said(peer, errand, "POST", f"/calls/{key}/stop{query}")
         if errand.accepted is not None:
@@ -226,19 +229,10 @@ class Courier:
         seconds, most = self._pace.wait + self._pace.answer, self._limit + MORE
         try:
             reply = await self._wire.send(peer, method, path, body, seconds=seconds, most=most)
-        except OutsideError as error:
+        except EverflowError as error:
             return Trouble(error.message)
-        except EverflowError as error:  # what can't be sent at all
-            return Trouble(str(error))
-        return verdict_of(reply, errand, peer, self._limit)
-
-    async def _forget(self, peer: Peer, key: str) -> Verdict:
-        try:
-            reply = await self._wire.send(
-                peer, "DELETE", f"/calls/{key}", seconds=self._pace.answer, most=MORE
-            )
-        except OutsideError as error:
-            return Trouble(error.message)
+        if errand.told is None:
+            return verdict_of(reply, errand, peer, self._limit)
         heard = reply.status in {200, 204}
         return Unknown("") if heard else Trouble(f"it answers {reply.status}")
 

@@ -92,7 +92,7 @@ async def nudge(desk: Desk, _request: Request, known: Known, body: bytes) -> Ans
 
 async def announce(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
     """A peer is going to sign with another key."""
-    return await asyncio.to_thread(desk.keyring.announced, known.peer, body)
+    return await asyncio.to_thread(desk.keyring.announced, known, body)
 
 
 # Every endpoint there is; each is for a known peer with a proven request, and for nobody else.

@@ -1,8 +1,10 @@
 """Who this instance is: an id that stays, an address that peers call, a key that it signs with.
 
-Two rules hold. The id is the thumbprint of the first key and outlives it, so that peers know an
+Three rules hold. The id is the thumbprint of the first key and outlives it, so that peers know an
 instance by one name however often its key is changed. The private key lies in a file beside the
-store and never in it, so that no backup and no export carries it away.
+store and never in it, so that no backup and no export carries it away. A next key is written down
+before anybody is told of it, and takes the place of the old one in one step, so that a crash loses
+neither.
 """
 
 from __future__ import annotations
@@ -13,19 +15,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from everflow.errors import ConfigurationError
-from everflow.net.keys import key_word, load_key, save_key, thumbprint
+from everflow.net.keys import PrivateKey, key_word, load_key, make_ed25519, save_key, thumbprint
 from everflow.store import Put, Store
 
 __all__ = [
     "IDENTITY",
     "Identity",
+    "Own",
     "check_address",
     "create_identity",
     "described",
     "identity_of",
     "key_place",
+    "pending_key",
+    "take_pending",
 ]
 
 IDENTITY = "identity"  # the kind of its record
@@ -34,11 +40,15 @@ LONGEST_ADDRESS = 300
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of an identity without its private key; ``key`` is the word of the public."""
+    """What is known of an identity without its private key.
+
+    ``key`` is the word of the public one, and ``next`` that of the one it is going to sign with.
+    """
 
     id: str
     address: str
     key: str
+    next: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,33 +92,55 @@ def check_address(address: str) -> str:
 
 def key_place(store: Store) -> Path:
     """Where the key of the identity of a store is kept; ConfigurationError for one in memory."""
-    place = store.info().place
-    if place.startswith(":") or "://" in place:
+    place = Path(store.info().place)
+    if not place.is_file():
         raise ConfigurationError(
             f"the store {place} has no folder to keep a key in", hint="give the key yourself"
         )
-    return Path(f"{place}.peer-key")
+    return place.with_name(f"{place.name}.peer-key")
 
 
 def create_identity(
-    store: Store, address: str, key: Ed25519PrivateKey, *, at: int, save: bool = True
+    store: Store, address: str, key: Ed25519PrivateKey | None = None, *, at: int
 ) -> Identity:
-    """Give the instance an identity, or its identity another address; and save a new key.
+    """Give the instance an identity, or its identity another address.
 
-    ConfigurationError where it has one with another key.
+    Without a key, there is one in the file beside the store from then on. ConfigurationError where
+    the instance has an identity with another key.
     """
     address = check_address(address)
+    if key is None:
+        place = key_place(store)
+        if not place.exists():
+            save_key(place, make_ed25519())
+        key = _ed25519(load_key(place))
+    found, word = described(store), key_word(key.public_key())
+    if found is not None and word not in {found.key, found.next}:
+        raise _another_key(found)
+    known = found or Description(id=thumbprint(key.public_key()), address=address, key=word)
+    _write(store, replace(known, address=address), at=at)
+    return Identity(known.id, address, key)
+
+
+def pending_key(store: Store, *, at: int) -> Ed25519PrivateKey:
+    """The key that the instance is going to sign with; it is made where there is none yet."""
+    place = _pending_place(store)
+    if not place.exists():
+        save_key(place, make_ed25519())
+    key, found = _ed25519(load_key(place)), described(store)
+    if found is None:
+        raise _no_identity()
+    _write(store, replace(found, next=key_word(key.public_key())), at=at)
+    return key
+
+
+def take_pending(store: Store, *, at: int) -> None:
+    """Sign with that key from now on; the old one is gone."""
     found = described(store)
-    identity = Identity(found.id if found else thumbprint(key.public_key()), address, key)
-    if found is not None and found.key != identity.word:
-        raise ConfigurationError(
-            "this instance has an identity with another key",
-            hint="everflow peer rotate changes the key of an identity",
-        )
-    if save and found is None:
-        save_key(key_place(store), key)
-    _write(store, identity, at=at)
-    return identity
+    if found is None or not found.next:
+        raise _no_identity()
+    _pending_place(store).replace(key_place(store))
+    _write(store, replace(found, key=found.next, next=""), at=at)
 
 
 def described(store: Store) -> Description | None:
@@ -121,23 +153,57 @@ def identity_of(store: Store, key: Ed25519PrivateKey | None = None) -> Identity:
     """The identity of a store's instance, with its key, from its file where none is given."""
     found = described(store)
     if found is None:
-        raise ConfigurationError(
-            "this instance has no identity yet",
-            hint="everflow peer init https://the.address.that.peers.call",
-        )
-    loaded = load_key(key_place(store)) if key is None else key
-    if not isinstance(loaded, Ed25519PrivateKey):
-        raise ConfigurationError("a peer signs by Ed25519, and its key is an RSA key")
-    identity = Identity(found.id, found.address, loaded)
-    if identity.word != found.key:
-        raise ConfigurationError(
-            "the key isn't that of this store's identity",
-            hint=f"its public key is {found.key}; put the right file back",
-        )
+        raise _no_identity()
+    identity = Identity(
+        found.id, found.address, _ed25519(load_key(key_place(store)) if key is None else key)
+    )
+    if identity.word not in {found.key, found.next}:
+        raise _another_key(found)
     return identity
 
 
-def _write(store: Store, identity: Identity, *, at: int) -> None:
-    said = Description(id=identity.id, address=identity.address, key=identity.word)
-    body = msgspec.json.encode(said).decode()
+class Own:
+    """The identity of a store's instance, as it is by now: its key may be changed at any time."""
+
+    def __init__(self, store: Store, key: Ed25519PrivateKey | None = None) -> None:
+        self._store = store
+        self._key = key
+        self._known: tuple[int, Identity] | None = None
+
+    def __call__(self) -> Identity:
+        """The identity; read anew where its record was written since."""
+        records = self._store.records(IDENTITY, keys=[SELF])
+        version = records[0].version if records else 0
+        if self._known is None or self._known[0] != version:
+            self._known = (version, identity_of(self._store, self._key))
+        return self._known[1]
+
+
+def _pending_place(store: Store) -> Path:
+    place = key_place(store)
+    return place.with_name(f"{place.name}.next")
+
+
+def _ed25519(key: PrivateKey) -> Ed25519PrivateKey:
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ConfigurationError("a peer signs by Ed25519, and its key is an RSA key")
+    return key
+
+
+def _no_identity() -> ConfigurationError:
+    return ConfigurationError(
+        "this instance has no identity yet",
+        hint="everflow peer init https://the.address.that.peers.call",
+    )
+
+
+def _another_key(found: Description) -> ConfigurationError:
+    return ConfigurationError(
+        "the key isn't that of this store's identity",
+        hint=f"its public key is {found.key}; put its file back, or everflow peer rotate",
+    )
+
+
+def _write(store: Store, known: Description, *, at: int) -> None:
+    body = msgspec.json.encode(known).decode()
     store.write([Put(kind=IDENTITY, key=SELF, body=body)], at=at)

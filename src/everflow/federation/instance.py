@@ -26,7 +26,7 @@ from everflow.federation.courier import Courier, Pace
 from everflow.federation.ends import Ends
 from everflow.federation.gate import HEARD, Gate
 from everflow.federation.http import Desk, peer_app
-from everflow.federation.identity import Identity, identity_of
+from everflow.federation.identity import Identity, Own
 from everflow.federation.keyring import Keyring
 from everflow.federation.peers import Peers
 from everflow.federation.promises import KEPT, Promises
@@ -79,10 +79,11 @@ class Federation:
     async def __aenter__(self) -> Self:
         engine = self._engine.client
         store, clock, limit = engine.store, self._clock, self._engine.config.value_limit
-        identity: Identity = await asyncio.to_thread(identity_of, store, self._key)
+        own = Own(store, self._key)
+        identity = await asyncio.to_thread(own)
         peers = self._peers = Peers(store, clock.wall)
         async with AsyncExitStack() as stack:
-            wire = Wire(identity, clock, self._random, self._policy, self._client)
+            wire = Wire(own, clock, self._random, self._policy, self._client)
             self._wire = await stack.enter_async_context(wire)
             courier = Courier(
                 engine, peers, wire, clock, self._pace, limit=limit, random=self._random
@@ -125,6 +126,13 @@ class Federation:
         if self._peers is None:
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
         return self._peers
+
+    @property
+    def identity(self) -> Identity:
+        """Who the engine's instance is."""
+        if self._wire is None:
+            raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
+        return self._wire.own()
 
     def _open_desk(self) -> Desk:
         if self._desk is None:

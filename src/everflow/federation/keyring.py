@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from everflow.errors import BadKey
 from everflow.federation.gate import Known
-from everflow.federation.peers import Peer, Peers
+from everflow.federation.peers import Peers
 from everflow.federation.words import REFUSED, Answer, problem
 from everflow.net.keys import key_word, public_key
 
@@ -43,8 +43,9 @@ class Keyring:
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
 
-    def announced(self, peer: Peer, body: bytes) -> Answer:
+    def announced(self, known: Known, body: bytes) -> Answer:
         """Take a key that a peer will sign with. BadKey for what isn't one."""
+        peer = known.peer
         said = msgspec.json.decode(body, type=Announcement)
         key = public_key(said.key)
         if not isinstance(key, Ed25519PublicKey):
@@ -53,8 +54,8 @@ class Keyring:
             key.verify(base64.b64decode(said.proof, validate=True), _said(peer.id, said.key))
         except (InvalidSignature, binascii.Error):
             return problem(REFUSED, "the announced key doesn't say that it is this peer's")
-        if said.key not in peer.keys:
-            self._peers.change(peer.id, keys=(peer.keys[0], said.key))
+        if said.key != known.key:
+            self._peers.change(peer.id, keys=(known.key, said.key))
         return Answer(204)
 
     def used(self, known: Known) -> None:

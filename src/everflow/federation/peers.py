@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from everflow.errors import ConfigurationError, NoSuchPeer, StoreError
 from everflow.federation.identity import check_address
-from everflow.net.keys import public_key, thumbprint
+from everflow.net.keys import key_word, public_key, thumbprint
 from everflow.store import Put, Record, Store
 
 __all__ = ["ANY", "PEER", "Peer", "Peers"]
@@ -85,15 +85,17 @@ class Peers:
     def add(self, name: str, address: str, key: str, *, id: str = "", inside: bool = False) -> Peer:  # noqa: A002 - the word for it everywhere
         """Make a peer known; it may do nothing yet. ``key`` is the word or PEM of its public key.
 
-        ConfigurationError where its name, id or address is another's already.
+        ConfigurationError where its name, id or address is another's already, BadKey for what isn't
+        an Ed25519 key.
         """
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise ConfigurationError("a peer's name is a text of 1 to 100 characters")
+        public = public_key(key)
         peer = Peer(
-            id=id or thumbprint(public_key(key)),
+            id=id or thumbprint(public),
             name=name,
             address=check_address(address),
-            keys=(key,),
+            keys=(key_word(public),),
             inside=inside,
         )
         for other in self.all():

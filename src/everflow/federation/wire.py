@@ -6,9 +6,11 @@ so that what one peer costs (connections, an address inside our network) is no o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -34,13 +36,13 @@ class Wire:
 
     def __init__(
         self,
-        identity: Identity,
+        own: Callable[[], Identity],
         clock: Clock,
         random: Random,
         policy: Policy | None = None,
         client: Callable[[Policy], Outside] = Outside,
     ) -> None:
-        self.identity = identity
+        self.own = own
         self._clock = clock
         self._random = random
         self._policy = Policy() if policy is None else policy
@@ -66,12 +68,12 @@ class Wire:
         """Send a signed request and give the reply; OutsideError where there is none."""
         headers = (("content-type", "application/json"),) if body else ()
         message = Message(method, f"{peer.address}{PREFIX}{path}", headers, body)
-        client = await self._to(peer)
-        return await client.send(message, sign=self._sign, seconds=seconds, most=most)
+        identity, client = await asyncio.to_thread(self.own), await self._to(peer)
+        sign = partial(self._sign, identity)
+        return await client.send(message, sign=sign, seconds=seconds, most=most)
 
-    def _sign(self, message: Message) -> dict[str, str]:
-        identity, nonce = self.identity, self._random(NONCE_BYTES).hex()
-        now = self._clock.wall()
+    def _sign(self, identity: Identity, message: Message) -> dict[str, str]:
+        now, nonce = self._clock.wall(), self._random(NONCE_BYTES).hex()
         return rfc9421.sign(message, identity.key, key_id=identity.key_id, now=now, nonce=nonce)
 
     async def _to(self, peer: Peer) -> Outside:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from everflow.cli.commands.peer import peering
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
 from everflow.cli.loading import provided, schedules_of, triggers_of
@@ -69,7 +70,8 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
         schedules=schedules_of(loaded),
     )
     with listening, engine, Triggers(engine, triggers_of(loaded)):
-        app = http.create_app(engine, access=http.Access(open=loopback))
+        parts = _parts(http, engine)
+        app = http.create_app(engine, access=http.Access(open=loopback), parts=parts)
         server = http.Server(
             app, listening, ended=lambda: stop.is_set() or engine.fault is not None
         )
@@ -79,6 +81,15 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
         fault = engine.fault
     if fault is not None:
         leave(Exit.FAULT)
+
+
+def _parts(http: ModuleType, engine: Engine) -> list[Any]:
+    """What peers ask, where this instance has an identity."""
+    if not engine.client.store.records("identity", limit=1):
+        return []
+    federation = peering()
+    opened = federation.Federation(engine)
+    return [http.Part(path=federation.PREFIX, app=opened.app, lifespan=lambda: opened)]
 
 
 def serving() -> ModuleType:

@@ -1,0 +1,237 @@
+"""``peer``: who this instance is, the others that it knows, and what they may call."""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+from typing import Any
+
+import click
+
+from everflow.cli.options import command
+from everflow.cli.output import emit, screen
+from everflow.cli.places import connected, created
+from everflow.cli.settings import Here
+from everflow.cli.words import shell_quoted
+from everflow.clock import SystemClock
+from everflow.engine.ids import system_random
+from everflow.errors import CallerError, ConfigurationError
+from everflow.store import Store
+
+__all__ = ["peer", "peering"]
+
+# How many words each takes, at least and at most.
+_WORDS = {
+    "init": (1, 1, "ADDRESS"),
+    "show": (0, 1, "a NAME or nothing"),
+    "add": (3, 3, "NAME ADDRESS KEY"),
+    "list": (0, 0, "nothing more"),
+    "allow": (1, 1_000, "NAME and what it may call"),
+    "rotate": (0, 0, "nothing more"),
+    "remove": (1, 1, "a NAME"),
+}
+
+
+@command(
+    "peer",
+    """
+    everflow peer init https://flows.example
+    everflow peer show
+    everflow peer add east https://east.example ed25519:S9Cx1vWkGUdaAKOHYCkAgLX5bGNvIcCbV3WSrYaHj9E
+    everflow peer allow east spell translate --calls 100
+    everflow peer list
+    everflow peer rotate
+    everflow peer remove east
+    """,
+    imports=False,
+)
+@click.argument("what", type=click.Choice([*_WORDS]))
+@click.argument("words", nargs=-1)
+@click.option(
+    "--id", "known_as", metavar="ID", help="add: its id, where its key was changed since."
+)
+@click.option("--inside", is_flag=True, help="add: its address may be one that isn't public.")
+@click.option("--calls", type=click.IntRange(0), metavar="N", help="allow: so many open at once.")
+@click.option(
+    "--per-minute", type=click.IntRange(0), metavar="N", help="allow: so many in a minute."
+)
+@click.option("--force", is_flag=True, help="rotate: also where a peer can't be told.")
+def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
+    """Look after the peers of a store: instances that call it, and that it calls.
+
+    init gives this one its identity, and makes its key in a file beside the store. show tells what
+    to type at a peer so that it knows this one. A peer may call nothing until it is allowed what
+    is exposed by name, or '*' for all of it; allow says all that it may.
+    """
+    least, most, wanted = _WORDS[what]
+    if not least <= len(words) <= most:
+        raise CallerError(f"peer {what} takes {wanted}")
+    for option, verb in (("known_as", "add"), ("inside", "add"), ("force", "rotate")):
+        if options[option] and what != verb:
+            raise CallerError(f"--{option.replace('known_as', 'id')} is for peer {verb}")
+    if what != "allow" and any(options[name] is not None for name in ("calls", "per_minute")):
+        raise CallerError("--calls and --per-minute are for peer allow")
+    federation = peering()
+    with created(here) if what == "init" else connected(here) as flows:
+        _DOING[what](here, federation, flows.store, words, options)
+
+
+def peering() -> ModuleType:
+    """The package of peers; ConfigurationError without its extra."""
+    try:
+        from everflow import federation  # noqa: PLC0415 - it needs the extra that is named below
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"peers need the module {error.name}",
+            hint="install it: pip install 'everflow[federation]'",
+        ) from error
+    return federation
+
+
+def _now() -> int:
+    return SystemClock().wall()
+
+
+def _peers(federation: ModuleType, store: Store) -> Any:
+    return federation.Peers(store, _now)
+
+
+def _init(
+    here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], _options: Any
+) -> None:
+    federation.create_identity(store, words[0], at=_now())
+    _show_own(here, federation, store)
+
+
+def _show(
+    here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], _options: Any
+) -> None:
+    if not words:
+        _show_own(here, federation, store)
+        return
+    found = _peers(federation, store).require(words[0])
+    if here.json:
+        emit(_view(found))
+        return
+    rows = [(name, str(value)) for name, value in _told(found).items()]
+    screen().table(("peer", found.name), rows)
+
+
+def _show_own(here: Here, federation: ModuleType, store: Store) -> None:
+    identity = federation.identity_of(store)
+    if here.json:
+        emit({"id": identity.id, "address": identity.address, "key": identity.word})
+        return
+    rows = [("id", identity.id), ("address", identity.address), ("key", identity.word)]
+    screen().table(("this instance", ""), rows)
+    words = ("NAME", identity.address, identity.word, "--id", identity.id)
+    screen().line("at a peer, to make it known there:", "dim")
+    screen().line("  everflow peer add " + " ".join(map(shell_quoted, words)))
+
+
+def _add(
+    here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], options: Any
+) -> None:
+    name, address, key = words
+    known_as, inside = options["known_as"] or "", options["inside"]
+    made = _peers(federation, store).add(name, address, key, id=known_as, inside=inside)
+    _done(here, made, f"{name} is known; it may call nothing yet: everflow peer allow {name} …")
+
+
+def _list(
+    here: Here, federation: ModuleType, store: Store, _words: tuple[str, ...], _options: Any
+) -> None:
+    found = _peers(federation, store).all()
+    if here.json:
+        emit([_view(each) for each in found])
+    elif not found:
+        screen().line("there are no peers", "dim")
+    else:
+        rows = [(each.name, each.address, _allowed(each), each.id) for each in found]
+        screen().table(("peer", "address", "may call", "id"), rows)
+
+
+def _allow(
+    here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], options: Any
+) -> None:
+    name, *functions = words
+    quotas = {key: options[key] for key in ("calls", "per_minute") if options[key] is not None}
+    made = _peers(federation, store).change(name, allowed=tuple(functions), **quotas)
+    _done(here, made, f"{made.name} may call {_allowed(made)}")
+
+
+def _rotate(
+    here: Here, federation: ModuleType, store: Store, _words: tuple[str, ...], options: Any
+) -> None:
+    unheard = asyncio.run(_announce(federation, store, force=options["force"]))
+    changed = options["force"] or not unheard
+    if here.json:
+        emit({"changed": changed, "unheard": unheard})
+    elif changed:
+        screen().line("this instance signs with a new key")
+        if unheard:
+            screen().line(f"to be told by hand: {', '.join(unheard)}; everflow peer show")
+    else:
+        screen().line(
+            f"nothing is changed yet: {', '.join(unheard)} couldn't be told of the new key;"
+            " try again, or use --force and tell them by hand"
+        )
+
+
+async def _announce(federation: ModuleType, store: Store, *, force: bool) -> list[str]:
+    own, clock = federation.Own(store), SystemClock()
+    async with federation.Wire(own, clock, system_random) as wire:
+        peers = _peers(federation, store)
+        unheard: list[str] = await federation.rotate(
+            store, peers, wire, at=clock.wall(), force=force
+        )
+    return unheard
+
+
+def _remove(
+    here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], _options: Any
+) -> None:
+    gone = _peers(federation, store).remove(words[0])
+    _done(here, gone, f"{gone.name} isn't known any more")
+
+
+_DOING = {
+    "init": _init,
+    "show": _show,
+    "add": _add,
+    "list": _list,
+    "allow": _allow,
+    "rotate": _rotate,
+    "remove": _remove,
+}
+
+
+def _done(here: Here, found: Any, said: str) -> None:
+    emit(_view(found)) if here.json else screen().line(said)
+
+
+def _allowed(found: Any) -> str:
+    return ", ".join(found.allowed) or "nothing"
+
+
+def _told(found: Any) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "address": found.address + (" (may be inside)" if found.inside else ""),
+        "keys": ", ".join(found.keys),
+        "may call": _allowed(found),
+        "calls": f"{found.calls:,} open at once, {found.per_minute:,} in a minute",
+    }
+
+
+def _view(found: Any) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "name": found.name,
+        "address": found.address,
+        "keys": list(found.keys),
+        "allowed": list(found.allowed),
+        "calls": found.calls,
+        "per_minute": found.per_minute,
+        "inside": found.inside,
+    }
