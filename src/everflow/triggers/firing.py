@@ -22,7 +22,7 @@ from everflow.triggers.log import activities_after
 from everflow.triggers.records import GROUP, Body, Stood, cursor_put, cursors, read_triggers
 from everflow.triggers.spec import ANY
 from everflow.triggers.waits import Waits
-from everflow.triggers.writing import FIRING, Draft, Writer, place_of
+from everflow.triggers.writing import FIRING, WAIT, Draft, Writer, place_of
 
 __all__ = ["Firing", "firings"]
 
@@ -67,6 +67,10 @@ class Firing:
             if name in self._triggers and not self._triggers[name].paused:
                 moved |= self._behind(name, own, group)
         return self._waits.look(self._triggers, every=every) or moved
+
+    def next_due(self) -> int | None:
+        """When a guard's run is to be looked at next; None when none is waited for."""
+        return self._store.next_record_due(WAIT)
 
     def _learn(self, mark: int) -> None:
         if mark != self._mark:

@@ -45,6 +45,7 @@ class Triggers:
         self._turn = threading.Lock()
         self._version = -1
         self._left = 0.0
+        self._due: int | None = None  # when a guard's run is to be looked at
 
     # --- its life
 
@@ -113,9 +114,10 @@ class Triggers:
         while not self._closing.is_set():
             try:
                 self._look(poll)
-            except EverflowError as error:
-                if not self._closing.is_set():
-                    _log.warning("triggers wait, since the store can't be reached: %s", error)
+            except Exception as error:  # noqa: BLE001 - what it may be, others' activities go on
+                self._version = -1
+                told = isinstance(error, EverflowError)
+                _log.warning("triggers wait, and try again: %s", error, exc_info=not told)
                 self._closing.wait(PATIENCE)
                 continue
             self._wake.wait(poll)
@@ -125,9 +127,13 @@ class Triggers:
         """Look, if somebody wrote since or it is time to."""
         version = self._engine.client.store.version()
         self._left -= poll
-        if version == self._version and self._left > 0:
+        now = self._engine.client.clock.wall()
+        due = self._due is not None and self._due <= now
+        if version == self._version and self._left > 0 and not due:
             return
         self._version, self._left = version, IDLE
         with self._turn:
-            while self._firing.look() and not self._closing.is_set():
-                self._left = 0.0
+            moved = True
+            while moved and not self._closing.is_set():
+                moved = self._firing.look()
+            self._due = self._firing.next_due()

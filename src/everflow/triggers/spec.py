@@ -69,7 +69,7 @@ class Trigger:
     """A declared trigger: what ``trigger`` makes and ``Triggers`` takes.
 
     ``since``: the number of the last activity that it leaves out, or a time; None for those to
-    come. ``parts``: the flows and predicates that a process must know, to act on it.
+    come. ``predicate``: the function that is its guard, which the process that declares it knows.
     """
 
     name: str
@@ -172,7 +172,7 @@ def _is_scope(beginning: str) -> bool:
 def _guard(guard: It | Flow[Any, Any] | Callable[..., Any]) -> Guard:
     if isinstance(guard, It):
         return Guard(it=guard.data)
-    if isinstance(guard, Flow) and not isinstance(guard, Node):
+    if isinstance(guard, Flow) and (guard.name_of_flow or not isinstance(guard, Node)):
         return Guard(flow=_flow(guard, "a guard is an expression of it, a function, or"))
     return Guard(call=_predicate(node_of(guard)))
 
