@@ -123,11 +123,12 @@ class Live:
             _advancing.reset(token)
 
     def _advance(self, heard: Sequence[Heard], position: str) -> Ended:
-        end = None if self.held is not None else self._go(None, None, position)
+        held = self.held
+        end = self._go(None, None, position) if held is None else _awaits(held)
         for item in heard:
             held, number = self.held, self.first + self.fed + 1
             if held is None:
-                found = "it ended" if end is None else f"it ended ({end.kind}): {end.payload:.200}"
+                found = f"it ended ({end.kind}): {end.payload:.200}"
                 raise diverged(self._callee.name, number, item.side, found)
             if held.sign != item.sign:
                 raise diverged(self._callee.name, number, item.side, held.side, self.line)
@@ -136,15 +137,10 @@ class Live:
                 end = self._go(None, failure_of(item.error), position)
             else:
                 end = self._go(self._callee.heard(held, item.payload), None, position)
-        held = self.held
-        if end is None and held is not None:
-            end = Ended(Kind.AWAITED, held.payload, 0, held.note)
-        if end is None:
-            raise BodyMisuse(f"the body {self._callee.name} was advanced after its end")
         return end
 
-    def _go(self, value: Any, error: BaseException | None, position: str) -> Ended | None:
-        """Resume the body with a value or an error, to its end or, for None, its next await."""
+    def _go(self, value: Any, error: BaseException | None, position: str) -> Ended:
+        """Resume the body with a value or an error, to its next await or its end."""
         callee, coroutine = self._callee, self._coroutine
         self.held = None
         try:
@@ -157,7 +153,7 @@ class Live:
                 else:
                     if callee.verify:
                         self.said.append(self.held.payload)
-                    return None
+                    return _awaits(self.held)
         except StopIteration as stop:
             return callee.ended(Kind.RESULT, stop.value, position)
         except BodyContinued as new:
@@ -248,7 +244,7 @@ class Replay:
             return Ended(MISFIT, str(error))
         except BodySuspended:
             wanted = self.wanted
-            return Ended(Kind.AWAITED, wanted.payload, 0, wanted.note) if wanted else _LEFT
+            return _LEFT if wanted is None else _awaits(wanted)
         except BodyContinued as new:
             return callee.ended(Kind.CONTINUED, new.state, position)
         except BaseException as raised:  # noqa: BLE001 - whatever a body raises is the run's
@@ -262,6 +258,10 @@ class Replay:
             )
             return callee.raised(swallowed, position)
         return callee.ended(Kind.RESULT, value, position)
+
+
+def _awaits(wanted: Wanted) -> Ended:
+    return Ended(Kind.AWAITED, wanted.payload, 0, wanted.note)
 
 
 _LEFT = Ended(MISFIT, "the body left without a reason")
