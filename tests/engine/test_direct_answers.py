@@ -106,6 +106,24 @@ async def within(_: int) -> list[str]:
     return [found, type(await race(suspend("verdict", Verdict), sleep(900))).__name__]
 
 
+@flow("direct teller", registry=KIT)
+async def tells(given: tuple[int, Any]) -> str:
+    """Say of which type the answer is."""
+    return said(given)
+
+
+beside = flow("direct beside", ask("offer", Offer) >> tells, registry=KIT)
+
+
+def test_a_question_beside_a_body_is_asked_by_the_flow() -> None:
+    """Its answer's type stands in the flow, and no body has to be begun for it."""
+    with Engine(MemoryStore(), registry=KIT) as engine:
+        run = engine.start(beside, 1)
+        run.wait(PATIENT)
+        engine.resume(run, {"price": 3})
+        assert run.result(PATIENT) == "Offer"
+
+
 @pytest.mark.parametrize("asks", [both, plain_both], ids=["async", "plain"])
 @pytest.mark.parametrize("crashes", [False, True], ids=["held", "begun again"])
 def test_answers_in_an_awaited_compound_have_their_types(asks: Any, crashes: bool) -> None:
