@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from everflow import ask, parallel, suspend
+from everflow.engine.scheduler import FIRST_DELAY
 from everflow.errors import RunBlocked, StoreDamaged, StoreFull, StoreReadOnly, StoreUnavailable
 from everflow.store import Batch, SideRow
 from everflow.stores.memory import MemoryStore
@@ -315,3 +316,25 @@ def test_a_worker_that_can_not_retire_is_told(
     with world.engine():
         store.retire = fails  # type: ignore[method-assign]  # the seam of this test
     assert "couldn't be retired" in caplog.text
+
+
+def test_reads_that_go_on_failing_are_tried_ever_more_seldom(memory: World) -> None:
+    """Writes that go through meanwhile don't make it begin anew, as with a key that can't open."""
+    flow = memory.flow("f", suspend("go") >> plus_one)
+    with memory.engine() as engine:
+        run = engine.start(flow, 1).id
+        settle(engine.run(run))
+    with memory.connect() as outside:
+        outside.resume(run, 1)
+    store: Any = memory.where
+    load = store.load
+
+    def away(_: Sequence[int]) -> list[Any]:
+        raise StoreUnavailable("the key isn't given")
+
+    store.load = away
+    with memory.engine() as engine:
+        scheduler: Any = engine._scheduler  # noqa: SLF001 - nothing outside shows it
+        until(lambda: scheduler._delay >= 8 * FIRST_DELAY)  # noqa: SLF001 - nothing outside shows it
+        store.load = load
+        assert engine.run(run).result(PATIENT) == 2

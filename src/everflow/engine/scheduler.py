@@ -170,6 +170,7 @@ class Scheduler:
             if not self.draining:
                 self.ticker.look()
             self.adoption.look()
+            self._delay = FIRST_DELAY  # and not at the first write: reads may fail still
         except Fenced:
             self._fenced()
             return
@@ -352,7 +353,6 @@ class Scheduler:
         if self.trouble is not None:
             _log.warning("the store is back, the runs go on")
         self.trouble = None
-        self._delay = FIRST_DELAY
         self._posts.extend(self._unreached)
         self._unreached.clear()
         self.clock.go()
