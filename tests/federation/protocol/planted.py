@@ -22,34 +22,36 @@ from everflow.federation.protocol.turns import (
 )
 from everflow.testing.federation import shelf, world
 
-__all__ = ["BUGS", "Bug"]
+__all__ = ["BUGS", "WITHIN", "Bug"]
+
+WITHIN = 6000
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True)
 class Bug:
-    """A mistake, found by one of the first ``within`` seeds."""
+    """A mistake, found by one of the first ``WITHIN`` seeds; ``seed`` is tried before them."""
 
     name: str
     plant: Plant
-    within: int
+    seed: int
 
 
 BUGS: list[Bug] = []
 
 
-def bug(within: int) -> Callable[[Plant], Plant]:
+def bug(seed: int = 0) -> Callable[[Plant], Plant]:
     """Enter a mistake into the list; its docstring says what is wrong."""
 
     def enter(plant: Plant) -> Plant:
-        BUGS.append(Bug(plant.__name__, plant, within))
+        BUGS.append(Bug(plant.__name__, plant, seed))
         return plant
 
     return enter
 
 
-@bug(1000)
+@bug()
 def skips_the_fence(patch: pytest.MonkeyPatch) -> None:
     """A fenced instance goes on."""
     alive = OWNING | {Role.FENCED}
@@ -57,7 +59,7 @@ def skips_the_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(session, "OWNING", alive)
 
 
-@bug(1000)
+@bug()
 def acknowledges_before_it_is_stored(patch: pytest.MonkeyPatch) -> None:
     """A replica says that it has what it hasn't written."""
     wrote = changes.wrote
@@ -70,17 +72,21 @@ def acknowledges_before_it_is_stored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(receiving, "wrote", said)
 
 
-@bug(6000)
+@bug(1859)
 def leases_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
     """A clock that people set says when a lease ends."""
 
     def wall(self: world.World, one: world.Instance) -> Moment:
         return Moment("wall", self.time + one.wall)
 
+    def due(self: world.World, one: world.Instance) -> int:
+        return (one.wake or 0) - one.wall
+
     patch.setattr(world.World, "moment", wall)
+    patch.setattr(world.World, "due", due)
 
 
-@bug(1000)
+@bug()
 def forgets_to_raise_the_epoch(patch: pytest.MonkeyPatch) -> None:
     """The next owner owns under the same number."""
 
@@ -91,13 +97,13 @@ def forgets_to_raise_the_epoch(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "successor", same)
 
 
-@bug(6000)
+@bug(152)
 def merges_the_stale_branch(patch: pytest.MonkeyPatch) -> None:
     """What lies beyond the new owner's base stays in the journal."""
     patch.setattr(shelf.Shelf, "_set_aside", lambda self, kept: None)
 
 
-@bug(6000)
+@bug(152)
 def drops_the_stale_branch(patch: pytest.MonkeyPatch) -> None:
     """What lies beyond the new owner's base is deleted."""
 
@@ -108,7 +114,7 @@ def drops_the_stale_branch(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(shelf.Shelf, "_set_aside", drop)
 
 
-@bug(6000)
+@bug(104)
 def hands_over_what_was_read_before_the_fence(patch: pytest.MonkeyPatch) -> None:
     """A cut that is older than the fence ends the history."""
     cut = giving.cut
@@ -119,7 +125,7 @@ def hands_over_what_was_read_before_the_fence(patch: pytest.MonkeyPatch) -> None
     patch.setattr(giving, "cut", older)
 
 
-@bug(6000)
+@bug(127)
 def declines_in_words_only(patch: pytest.MonkeyPatch) -> None:
     """A peer that declined adopts after all."""
 
@@ -129,7 +135,7 @@ def declines_in_words_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(receiving, "_decline", spoken)
 
 
-@bug(2000)
+@bug(278)
 def takes_the_run_back_unasked(patch: pytest.MonkeyPatch) -> None:
     """A fenced instance owns again without hearing that the peer doesn't."""
 
@@ -140,13 +146,13 @@ def takes_the_run_back_unasked(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(orders.ORDERS, CallBack, back)
 
 
-@bug(6000)
+@bug(423)
 def trusts_clocks_to_run_alike(patch: pytest.MonkeyPatch) -> None:
     """The owner counts on the whole span."""
     patch.setattr(giving, "surely_within", lambda span, _drift: span)
 
 
-@bug(6000)
+@bug(122)
 def counts_the_lease_from_its_grant(patch: pytest.MonkeyPatch) -> None:
     """The span begins when the grant arrives."""
     until = giving._until
@@ -157,7 +163,7 @@ def counts_the_lease_from_its_grant(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(giving, "_until", late)
 
 
-@bug(6000)
+@bug(1392)
 def takes_a_lease_for_over_after_a_boot(patch: pytest.MonkeyPatch) -> None:
     """A lessee that booted forgets that its grant still runs."""
 
@@ -167,7 +173,7 @@ def takes_a_lease_for_over_after_a_boot(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(session, "ends", ends)
 
 
-@bug(6000)
+@bug(71)
 def ends_a_lease_alone(patch: pytest.MonkeyPatch) -> None:
     """The owner goes on before the lessee said that it won't take the run."""
 
@@ -177,13 +183,13 @@ def ends_a_lease_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(orders.ORDERS, EndLease, end)
 
 
-@bug(6000)
+@bug(71)
 def grants_a_lease_that_was_ended(patch: pytest.MonkeyPatch) -> None:
     """A late message begins an old lease anew."""
     patch.setattr(receiving, "_may_grant", lambda standing, message: message.ask is not None)
 
 
-@bug(6000)
+@bug(4522)
 def asks_for_a_lease_with_less_than_it_acknowledged(patch: pytest.MonkeyPatch) -> None:
     """What was acknowledged before the lease began isn't shipped first."""
     ask = giving._ask
@@ -194,13 +200,13 @@ def asks_for_a_lease_with_less_than_it_acknowledged(patch: pytest.MonkeyPatch) -
     patch.setattr(giving, "_ask", early)
 
 
-@bug(2000)
+@bug(368)
 def acknowledges_what_the_lessee_lacks(patch: pytest.MonkeyPatch) -> None:
     """Under a lease, a commit of its own is enough."""
     patch.setattr(session, "acknowledges", lambda one, extent: True)
 
 
-@bug(6000)
+@bug(385)
 def tells_nobody_of_a_takeover(patch: pytest.MonkeyPatch) -> None:
     """The old owner never hears."""
 
@@ -210,7 +216,7 @@ def tells_nobody_of_a_takeover(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(changes, "_untold", nobody)
 
 
-@bug(6000)
+@bug(882)
 def adopts_what_it_gave_away(patch: pytest.MonkeyPatch) -> None:
     """A handover that comes again is adopted again."""
     adopted = receiving.adopted
@@ -222,7 +228,7 @@ def adopts_what_it_gave_away(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(session.HEARING, Handover, again)
 
 
-@bug(6000)
+@bug(2161)
 def hands_off_past_the_lessee(patch: pytest.MonkeyPatch) -> None:
     """A leased run goes to a third one while the lessee may take it."""
 
@@ -234,7 +240,7 @@ def hands_off_past_the_lessee(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(orders.ORDERS, HandOff, any_peer)
 
 
-@bug(1000)
+@bug()
 def says_everything_once(patch: pytest.MonkeyPatch) -> None:
     """What was lost is never said again."""
     scheduled = session._scheduled
@@ -247,7 +253,7 @@ def says_everything_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(session, "_scheduled", once)
 
 
-@bug(2000)
+@bug()
 def adopts_with_a_gap(patch: pytest.MonkeyPatch) -> None:
     """Entries that are missing in between aren't asked for."""
 
@@ -258,7 +264,7 @@ def adopts_with_a_gap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(shelf.Shelf, "_add", gap)
 
 
-@bug(1000)
+@bug(97)
 def speaks_before_it_writes(patch: pytest.MonkeyPatch) -> None:
     """The messages of a turn go out though its act failed."""
     written = world.World._written

@@ -2,8 +2,10 @@
 
 import pytest
 
+from everflow.federation.protocol.states import TABLE
 from everflow.testing.federation import Report, Simulation
 
+CHANGES = {change[:3] for change in TABLE}
 CHUNKS, SEEDS = 10, 600
 LONG_CHUNKS, LONG_SEEDS = 40, 10_000
 
@@ -23,6 +25,7 @@ def test_never_two_owners_nothing_lost_nobody_stuck(chunk: int) -> None:
     assert sum(report.takeovers for report in reports) > SEEDS // 4
     assert sum(report.deaths for report in reports) > SEEDS // 4
     assert any(report.forced for report in reports)
+    assert set().union(*(report.changes for report in reports)) <= CHANGES
 
 
 @pytest.mark.slow
@@ -32,4 +35,4 @@ def test_the_same_in_the_long_run(chunk: int) -> None:
     """400,000 schedules, longer ones."""
     simulation = Simulation(length=150)
     for seed in range(chunk * LONG_SEEDS, (chunk + 1) * LONG_SEEDS):
-        held(simulation, seed)
+        assert held(simulation, seed).changes <= CHANGES

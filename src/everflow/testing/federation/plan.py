@@ -41,11 +41,12 @@ LEASING: Mapping[str, float] = {
     "commit": 14,
     "bounce": 3,
 }
+FORCING: Mapping[str, float] = {"force": 5, "ship": 5, "replicate": 5}
 THEMES: tuple[Mapping[str, float], ...] = (
     VERBS,
     LEASING,
-    {**VERBS, "force": 4},
-    {**LEASING, "force": 2},
+    {**VERBS, **FORCING},
+    {**LEASING, **FORCING},
 )
 _FAULTS = (Fault.DIE_BEFORE, Fault.DIE_AFTER, Fault.DIE_AFTER, Fault.LIE, Fault.FAIL)
 _FAULTY = frozenset({"deliver", "tick", "hand_off", "call_back", "lease", "end_lease", "force"})

@@ -8,7 +8,7 @@ is told with its seed and shrinks to the steps that are needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
@@ -48,6 +48,7 @@ class Report:
     deaths: int
     takeovers: int
     forced: bool
+    changes: set[tuple[Role, str, Role]] = field(default_factory=set)
     untrue: Untrue | None = None
 
     def story(self) -> str:
@@ -87,7 +88,7 @@ class Simulation:
         except Untrue as untrue:
             report.untrue = untrue
         report.deaths, report.takeovers = world.deaths, world.ledger.takeovers
-        report.forced = world.ledger.forced
+        report.forced, report.changes = world.ledger.forced, world.changes
         return report
 
     def shrink(self, report: Report) -> Report:

@@ -13,7 +13,7 @@ from random import Random
 from everflow.federation.protocol import session as sessions
 from everflow.federation.protocol.lineage import Epoch, Extent
 from everflow.federation.protocol.messages import Cut, Held, Message
-from everflow.federation.protocol.standing import Memory, Settings
+from everflow.federation.protocol.standing import Memory, Role, Settings
 from everflow.federation.protocol.time import MILLION, Moment
 from everflow.federation.protocol.turns import (
     Event,
@@ -78,6 +78,7 @@ class World:
         self.time = 0
         self.last = 0
         self.deaths = 0
+        self.changes: set[tuple[Role, str, Role]] = set()
 
     def moment(self, one: Instance) -> Moment:
         """What its boot clock says."""
@@ -132,6 +133,10 @@ class World:
         one.shelf.write((old, one.shelf.have), act)
         forced = isinstance(event, TakeOver)
         self.ledger.wrote(one.name, old, one.shelf, forced=forced)
+        new = one.shelf.standing
+        if (old.role, old.epoch) != (new.role, new.epoch):
+            said = event.message if isinstance(event, Heard) else event
+            self.changes.add((old.role, type(said).__name__, new.role))
         if fault is Fault.LIE:
             self.load(one)
         return fault is not Fault.LIE
