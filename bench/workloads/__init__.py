@@ -11,6 +11,7 @@ from bench.workloads import (
     queued,
     rates,
     schedules,
+    triggers,
 )
 
 __all__ = ["WORKLOADS"]
@@ -27,5 +28,6 @@ WORKLOADS: dict[str, Workload] = {
         *long.WORKLOADS,
         *schedules.WORKLOADS,
         *changing.WORKLOADS,
+        *triggers.WORKLOADS,
     )
 }
