@@ -1,13 +1,14 @@
 """From an activity in the log to a run: which trigger fires, when, and how often."""
 
+import sys
 from typing import Any
 
 import pytest
 
 from everflow import Registry, Status, ask, flow, it, node
 from everflow.core.values import decode
-from everflow.errors import ValueRefused
-from everflow.store import RunQuery, Store
+from everflow.errors import StoreUnavailable, ValueRefused, WrongArgument
+from everflow.store import Put, RunQuery, Store
 from everflow.testing.clock import JumpClock
 from everflow.triggers import Arrival, Trigger, trigger
 from everflow.triggers.activity import Activity
@@ -73,6 +74,7 @@ def test_a_guard_may_be_a_plain_function(site: Site) -> None:
         trigger("one", "review", guard=node(greedy, name="greedy")),
         trigger("two", "review", guard=node(greedy, name="greedy")),
         trigger("raises", "review", guard=node(lambda _: 1 / 0, name="raises")),
+        trigger("exits", "review", guard=node(lambda _: sys.exit(1), name="exits")),
         trigger("never", "review", guard=node(lambda: False, name="never")),
         trigger("list", "review", guard=it["object"]),
     )
@@ -81,6 +83,7 @@ def test_a_guard_may_be_a_plain_function(site: Site) -> None:
     assert site.results() == ["note 1", "note 1"]
     assert site.outcomes(trigger="raises") == [("raises", "guard failed")]
     assert site.audit(trigger="raises")[0].detail == "ZeroDivisionError: division by zero"
+    assert site.audit(trigger="exits")[0].detail == "SystemExit: 1"
     assert site.outcomes(trigger="never") == [("never", "guard not passed")]
     assert "a guard gives true or false, not {" in site.audit(trigger="list")[0].detail
 
@@ -233,6 +236,56 @@ def test_what_no_run_can_be_given_is_an_error_of_that_trigger(
     site.append(note(2))
     site.fire()
     assert site.outcomes() == [("t", "failed"), ("t", "fired")]
+
+
+def test_a_flow_whose_definition_can_t_be_read_is_waited_for(
+    site: Site, registry: Registry
+) -> None:
+    """B124: until a worker that has it writes it anew; nothing else stops for it."""
+    site.h.store.write([Put(kind="current", key="odd", body="{")], at=1)
+    site.declare(trigger("t", "odd"), trigger("u", "review"))
+    site.append(note(1))
+    site.fire()
+    assert site.outcomes() == [("t", "waits for code"), ("u", "fired")]
+    flow("odd", registry.flow("review"), registry=registry)
+    site.fire()
+    assert site.results() == ["note 1"] * 2
+
+
+def test_a_definition_that_fails_is_an_error_of_that_trigger(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B123: but a store that fails is nobody's error, and is waited for."""
+
+    def today(name: str) -> Any:
+        raise (WrongArgument if name == "odd" else StoreUnavailable)("so it is")
+
+    monkeypatch.setattr(site.h.client.definitions, "today", today)
+    site.declare(trigger("t", "odd"))
+    site.append(note(1))
+    site.fire()
+    assert [line.detail for line in site.audit()] == ["WrongArgument: so it is"]
+    site.declare(trigger("t", "review"))
+    site.append(note(2))
+    with pytest.raises(StoreUnavailable):
+        site.fire()
+    monkeypatch.undo()
+    site.fire()
+    assert site.results() == ["note 2"]
+
+
+def test_many_starts_are_several_transactions(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An activity is decided whole; the next one is for the next look."""
+    monkeypatch.setattr("everflow.triggers.firing.MOST_STARTS", 3)
+    site.declare(*(trigger(f"t{n}", "review") for n in range(2)))
+    for number in range(5):
+        site.append(note(number))
+    looks = 0
+    while site.firing.look():
+        looks += 1
+    assert looks == 3
+    site.fire()
+    assert len(site.results()) == len(site.audit()) == 10
 
 
 def test_a_redelivery_fires_nothing(site: Site) -> None:

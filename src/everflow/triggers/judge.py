@@ -14,7 +14,7 @@ import msgspec
 from everflow.core.expressions import evaluate
 from everflow.engine.client import Client
 from everflow.engine.currents import current_of
-from everflow.errors import EverflowError
+from everflow.errors import EverflowError, UnresolvedName
 from everflow.triggers.activity import Activity
 from everflow.triggers.decisions import (
     ASKED,
@@ -108,7 +108,9 @@ class Judge:
             return _lacking(Need(call=guard.call))
         try:
             said = self._said(guard, activity)
-        except Exception as error:  # noqa: BLE001 - a guard is the user's: it may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a guard is the user's: it may even exit
             return Verdict(GUARD_FAILED, told(error))
         return as_said(said)
 
@@ -126,7 +128,10 @@ class Judge:
         if today is not None:
             queue = today.program.flow.queue_of_flow
             return Target(flow, today.hash, queue, [(today.hash, today.body)])
-        current = current_of(self._store, flow)
+        try:
+            current = current_of(self._store, flow)
+        except UnresolvedName:  # a worker that has the flow writes it anew
+            return None
         return None if current is None else Target(flow, current.definition, current.queue, [])
 
 
