@@ -69,6 +69,7 @@ def test_no_route_is_open_without_a_token(locked: Served, rule: Rule) -> None:
         {},
         {"Authorization": "Bearer "},
         {"Authorization": "Bearer ef_0000000000000000_x"},
+        {"Authorization": "Bearer ef_%%%%%%%%%%%%%%%%_x"},
         {"Authorization": f"Basic {locked.token}"},
         {"Authorization": locked.token},
         {"Authorization": f"Bearer {locked.token[:-1]}"},

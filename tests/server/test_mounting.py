@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,9 +15,12 @@ from starlette.routing import Mount, Route
 
 from everflow import Config, Engine
 from everflow.errors import StoreFull
-from everflow.server import Access, Grant, Limits, Part, Scope, Tokens, create_app
+from everflow.server import Access, Grant, Limits, Part, Scope, Tokens, create_app, limits
+from everflow.server.limits import Rates
 from everflow.server.rules import PUBLIC, Nothing, Rule, Rules
+from everflow.server.table import RULES
 from everflow.stores.memory import MemoryStore
+from tests.engine.support import JumpClock
 from tests.server.serving import PATIENT, flows, serving, until
 
 
@@ -136,21 +139,27 @@ def test_no_route_takes_a_websocket(path: str) -> None:
 
 async def crowded() -> None:
     made = engine()
-    limits = Limits(at_once=1)
-    app = create_app(made, access=Access(open=True), limits=limits)
+    app = create_app(made, access=Access(open=True), limits=Limits(waits=1))
     async with made, client(app) as asks:
         run = (await asks.post("/api/v1/runs", json={"flow": "received"})).json()["id"]
         waiting = asyncio.create_task(asks.get(f"/api/v1/runs/{run}?wait=20"))
         await asyncio.to_thread(until, lambda: app.state.backing.waiting, "somebody waits")
-        refused = await asks.get("/api/v1/health")
+        refused = await asks.get(f"/api/v1/runs/{run}?wait=20")
         assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+        assert (await asks.get("/api/v1/runs")).status_code == 200
         app.state.backing.end()
         assert (await waiting).status_code == 200
 
 
+def test_who_waits_holds_up_nobody_else() -> None:
+    """No more may wait than there is room for; whoever doesn't wait is answered."""
+    asyncio.run(crowded())
+
+
 def test_no_more_is_answered_at_once_than_may() -> None:
     """Whoever comes on top of that is told to come again."""
-    asyncio.run(crowded())
+    with serving(limits=Limits(at_once=0)) as server:
+        assert server.api("GET", "/health").code == "too_many_requests"
 
 
 def test_what_goes_wrong_inside_is_told_to_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -189,3 +198,54 @@ def test_what_goes_wrong_inside_is_told_to_the_log_alone(caplog: pytest.LogCaptu
     ]
     assert not any("secret" in reply.text for reply in replies)
     assert "secret.py" in caplog.text
+
+
+async def broken_off() -> tuple[list[int], bytes]:
+    async def breaking(_: Any) -> AsyncGenerator[bytes]:
+        """Break off."""
+
+        async def parts() -> AsyncGenerator[bytes]:
+            yield b"begun"
+            raise StoreFull("no more")
+
+        return parts()
+
+    made = engine()
+    rules = Rules([Rule("GET", "/broken", PUBLIC, streams=breaking), RULES.all[0]])
+    async with client(create_app(made, rules=rules)) as asks:
+        reply = await asks.get("/broken")
+        made.__class__ = Faulty
+        async with made:
+            faulty = await asks.get("/api/v1/health")
+    return [reply.status_code, faulty.status_code], reply.content
+
+
+class Faulty(Engine):
+    """An engine that says that it stopped."""
+
+    @property
+    def fault(self) -> BaseException | None:
+        return RuntimeError("stopped")
+
+
+def test_a_stream_whose_store_fails_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """What was sent stays sent; the log says why it ended. An engine with a fault isn't well."""
+    statuses, sent = asyncio.run(broken_off())
+    assert (statuses, sent) == ([200, 503], b"begun")
+    assert "ends early: no more" in caplog.text
+
+
+def test_the_rates_of_those_who_were_quiet_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many names somebody asks by, no more are remembered than may."""
+    monkeypatch.setattr(limits, "REMEMBERED", 2)
+    clock = JumpClock()
+    rates = Rates(Limits(rate=1.0, burst=1), clock)
+    assert rates.wait("a") == 0
+    assert rates.wait("a") > 0
+    clock.jump(0.5)
+    assert 0 < rates.wait("a") < 0.6
+    clock.jump(0.6)
+    assert rates.wait("a") == 0
+    for name in "bc":
+        rates.wait(name)
+    assert rates.wait("a") == 0

@@ -145,6 +145,7 @@ def test_a_run_is_exported(served: Served) -> None:
     reply = served.api("GET", f"/runs/{run}/export")
     assert reply.headers["content-type"] == "application/jsonl"
     assert run.encode() in reply.text
+    assert served.api("GET", "/runs/none/export").code == "no_such_run"
 
 
 def test_flows_are_told_with_what_they_take(served: Served) -> None:

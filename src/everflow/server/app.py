@@ -8,6 +8,7 @@ rule is about is told only to those who may come in at all.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from everflow.clock import SystemClock
 from everflow.errors import (
-    EngineClosed,
     EverflowError,
     MethodNotAllowed,
     NoSuchPath,
@@ -35,7 +35,7 @@ from everflow.errors import (
 from everflow.server.access import Access, Door, look_at
 from everflow.server.backing import Backing, Served
 from everflow.server.calls import Call, read_call
-from everflow.server.limits import Limits, Rates
+from everflow.server.limits import Limits, Rates, Room
 from everflow.server.problems import problem_response
 from everflow.server.rules import PUBLIC, Rule, Rules
 from everflow.server.table import BASE, RULES
@@ -46,6 +46,7 @@ __all__ = ["Part", "create_app"]
 
 POLICY = 1008  # RFC 6455, section 7.4.1: what came violates a policy
 NOBODY = Grant("", Admitted.READ)
+log = logging.getLogger(__name__)
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -108,8 +109,9 @@ class Api:
         self.backing = backing
         self._door = Door(backing, access)
         self._rates = Rates(backing.limits, SystemClock())
-        self._busy = 0
-        self._streams = 0
+        self._busy = Room(backing.limits.at_once, "requests are being answered")
+        self._streams = Room(backing.limits.streams, "streams are open")
+        self._waits = Room(backing.limits.waits, "requests wait for runs")
 
     @property
     def place(self) -> str:
@@ -121,27 +123,34 @@ class Api:
 
     async def answer(self, request: Request, rules: Mapping[str, Rule]) -> Response:
         """The answer to a request for a path with these rules."""
+        with self._busy.take():
+            rule, call = await self._judged(request, rules)
+            if rule.does is not None:
+                return _answered(rule, await self._soon(rule.does, call))
+        if rule.streams is not None:
+            self._streams.require()
+            parts = self._counted(await rule.streams(call))
+            return StreamingResponse(parts, rule.status, headers=HEADERS, media_type=rule.media)
+        with self._waits.take():
+            return _answered(rule, await rule.function(call))
+
+    async def _judged(
+        self, request: Request, rules: Mapping[str, Rule]
+    ) -> tuple[Rule, Call[Any, Any]]:
+        """The rule of a request that may be answered, and what it asks."""
         limits = self.backing.limits
-        if self._busy >= limits.at_once:
-            raise TooManyRequests("more requests are being answered than may", after=1.0)
-        self._busy += 1
-        try:
-            look_at(request, limits)
-            self._door.judge_origin(request, request.method)
-            rule = rules.get(request.method)
-            grant = await self._grant(request, rule)
-            if rule is None:
-                raise _nothing_there(request, rules)
-            if rule.scope != PUBLIC and not grant.scope.includes(rule.scope):
-                raise ScopeTooSmall(
-                    f"that takes a token with the scope {rule.scope}, and this one has"
-                    f" {grant.scope}",
-                    hint=f"everflow token create NAME --scope {rule.scope}",
-                )
-            call = await read_call(request, rule, self.backing, grant, limits)
-            return await self._do(rule, call)
-        finally:
-            self._busy -= 1
+        look_at(request, limits)
+        self._door.judge_origin(request, request.method)
+        rule = rules.get(request.method)
+        grant = await self._grant(request, rule)
+        if rule is None:
+            raise _nothing_there(request, rules)
+        if rule.scope != PUBLIC and not grant.scope.includes(rule.scope):
+            raise ScopeTooSmall(
+                f"that takes a token with the scope {rule.scope}, and this one has {grant.scope}",
+                hint=f"everflow token create NAME --scope {rule.scope}",
+            )
+        return rule, await read_call(request, rule, self.backing, grant, limits)
 
     async def _grant(self, request: Request, rule: Rule | None) -> Grant:
         """Who asks, once a request more is theirs to make."""
@@ -162,37 +171,22 @@ class Api:
         if wait:
             raise TooManyRequests("too many requests in so short a time", after=wait)
 
-    async def _do(self, rule: Rule, call: Call[Any, Any]) -> Response:
-        if rule.streams is not None:
-            return self._stream(rule, await rule.streams(call))
+    async def _soon(self, does: Callable[[Any], Any], call: Call[Any, Any]) -> Any:
+        """What a call on a thread gives, within its time."""
         try:
-            if rule.awaits is not None:
-                found = await rule.awaits(call)
-            else:
-                async with asyncio.timeout(self.backing.limits.answer_s):
-                    found = await self.backing.thread(rule.function, call)
+            async with asyncio.timeout(self.backing.limits.answer_s):
+                return await self.backing.thread(does, call)
         except TimeoutError:
             raise StoreUnavailable("the engine didn't answer in time") from None
-        body = msgspec.json.encode(msgspec.convert(found, rule.answer, from_attributes=True))
-        return Response(body, rule.status, headers=HEADERS, media_type=rule.media)
-
-    def _stream(self, rule: Rule, parts: AsyncGenerator[bytes]) -> Response:
-        if self._streams >= self.backing.limits.streams:
-            raise TooManyRequests("more streams are open than may", after=5.0)
-        return StreamingResponse(
-            self._counted(parts), rule.status, headers=HEADERS, media_type=rule.media
-        )
 
     async def _counted(self, parts: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-        self._streams += 1
         try:
-            async with aclosing(parts):
-                async for part in parts:
-                    yield part
-        except EngineClosed:
-            return
-        finally:
-            self._streams -= 1
+            with self._streams.take():
+                async with aclosing(parts):
+                    async for part in parts:
+                        yield part
+        except EverflowError as error:  # the answer has begun: it can only end
+            log.warning("a stream ends early: %s", error.message)
 
 
 class Place:
@@ -233,6 +227,12 @@ class Guarded:
             await problem_response(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _answered(rule: Rule, found: Any) -> Response:
+    """An answer of the rule's type, whatever more was found."""
+    body = msgspec.json.encode(msgspec.convert(found, rule.answer, from_attributes=True))
+    return Response(body, rule.status, headers=HEADERS, media_type=rule.media)
 
 
 def _nothing_there(request: Request, rules: Mapping[str, Rule]) -> RequestError:

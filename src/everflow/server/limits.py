@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from everflow.clock import Clock
+from everflow.errors import TooManyRequests
 
-__all__ = ["Limits", "Rates"]
+__all__ = ["Limits", "Rates", "Room"]
 
 REMEMBERED = 10_000  # requesters whose rate is known at once
 _SECOND = 1_000_000
@@ -21,8 +24,9 @@ class Limits:
     with the path. head_s: seconds for them to arrive, and body_s for the body. answer_s: seconds
     that an answer may take, but for streams and what waits for a run. wait_s: seconds that somebody
     may wait for a run in one request. rate: requests a second of one requester, and burst so many
-    at once. at_once: requests that are being answered. streams: open streams of events. threads:
-    calls of the engine at a time.
+    at once. at_once: requests that are being answered. streams: open streams. waits: requests for
+    where a run stands, which may wait for it; neither holds a thread. threads: calls of the engine
+    at a time.
     """
 
     body: int = 17 * 1024 * 1024  # a value of the engine's largest size, and what is around it
@@ -36,7 +40,32 @@ class Limits:
     burst: int = 400
     at_once: int = 256
     streams: int = 128
+    waits: int = 512
     threads: int = 32
+
+
+class Room:
+    """So many of something at once, and no more."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most = most
+        self._what = what
+        self._taken = 0
+
+    def require(self) -> None:
+        """Refuse whoever would be one too many."""
+        if self._taken >= self._most:
+            raise TooManyRequests(f"more {self._what} than may be", after=1.0)
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Be one of them."""
+        self.require()
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
 
 class Rates:

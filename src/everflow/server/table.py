@@ -49,7 +49,7 @@ LINES = "application/jsonl"
 ONE = f"{BASE}/runs/{{run}}"
 
 
-def _described(call: Call[Nothing, None]) -> dict[str, Any]:
+def describe(call: Call[Nothing, None]) -> dict[str, Any]:
     """This API, as OpenAPI 3.1."""
     return document(call.backing.rules)
 
@@ -63,7 +63,7 @@ def _act(verb: str, does: Callable[[Any], Any], answer: type) -> Rule:
 RULES = Rules(
     [
         Rule("GET", f"{BASE}/health", PUBLIC, does=looking.health, answer=Health),
-        Rule("GET", f"{BASE}/openapi.json", READ, does=_described, answer=dict[str, Any]),
+        Rule("GET", f"{BASE}/openapi.json", READ, does=describe, answer=dict[str, Any]),
         # looking
         Rule("GET", f"{BASE}/flows", READ, does=looking.flows, answer=FlowsTold),
         Rule(
