@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,15 @@ def test_beyond_this_machine_a_token_is_needed(cli: Cli, told: Any, spawn: Spawn
     with refusal.value:
         assert refusal.value.code == 401
     assert asked(address, "/runs", token=made["token"])["runs"] == []
+
+
+def test_a_key_of_peers_that_is_missing_is_told(cli: Cli, folder: Path) -> None:
+    """Before anything is served."""
+    cli("peer", "init", "http://127.0.0.1:1")
+    next(folder.glob("*.peer-key")).unlink()
+    refused = cli("serve", FLOWS, "--port", "0")
+    assert refused.exit_code == 2
+    assert "key" in refused.stderr
 
 
 def test_a_port_that_is_taken_is_told(cli: Cli, spawn: Spawn) -> None:

@@ -88,6 +88,7 @@ def _parts(http: ModuleType, engine: Engine) -> list[Any]:
     if not engine.client.store.records("identity", limit=1):
         return []
     federation = peering()
+    federation.identity_of(engine.client.store)  # a key that is missing is told before it serves
     opened = federation.Federation(engine)
     return [http.Part(path=federation.PREFIX, app=opened.app, lifespan=lambda: opened)]
 
