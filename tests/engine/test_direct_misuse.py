@@ -205,6 +205,20 @@ def opens(_: int) -> str:
         return file.read()
 
 
+def walks_a_set(_: int) -> str:
+    for name in {"a", "b"}:  # noqa: PLC0208 - that is the mistake
+        return name
+    return ""
+
+
+def walks_a_new_set(x: int) -> str:
+    return "".join(str(number) for number in {x, 2 * x})
+
+
+def is_known(x: str) -> bool:
+    return x in {"a", "b"} and x in sorted({x, "c"})
+
+
 def behaves(_: int) -> Any:
     return chances.Random(3).random(), datetime(2020, 1, 1, tzinfo=UTC), time.strftime
 
@@ -216,6 +230,8 @@ def behaves(_: int) -> Any:
         (reads_the_date, ["datetime.now", "await now"]),
         (throws_dice, ["chances.random", "await random"]),
         (opens, ["open", "a node"]),
+        (walks_a_set, ["order of a set", "sorted"]),
+        (walks_a_new_set, ["order of a set", "sorted"]),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
@@ -230,8 +246,9 @@ def test_a_body_that_reads_the_world_is_refused_when_it_is_made(
 
 
 def test_what_is_the_same_each_time_is_let_pass() -> None:
-    """A seeded generator, a date that was written down, a function that only formats."""
+    """A seeded generator, a date that was written down, a function that only formats, a set."""
     flow(name="direct well-behaved", registry=KIT)(behaves)
+    flow(name="direct member", registry=KIT)(is_known)
 
 
 COUNTER = {"n": 0}

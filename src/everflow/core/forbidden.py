@@ -48,6 +48,8 @@ _MEMBERS = {
     ("os", "getenv"): _NODE,
 }
 _BUILTINS = {"open": _NODE, "input": "await ask(...)"}
+_SETS = frozenset({"BUILD_SET", "SET_UPDATE"})  # what leaves a set for a loop to walk over
+_ORDER = "sorted(...): a set has another order in each process"
 _EXEMPT = frozenset({("random", "Random")})  # seeded, it gives the same each time
 
 
@@ -67,9 +69,13 @@ def _found(code: types.CodeType, names: dict[str, Any]) -> Iterator[tuple[int, s
             yield from _found(inner, names)
     line, path = code.co_firstlineno, ""
     held: Any = None
+    is_set = False
     for step in dis.get_instructions(code):
         if step.positions is not None and step.positions.lineno is not None:
             line = step.positions.lineno
+        if is_set and step.opname == "GET_ITER":
+            yield line, "the order of a set", _ORDER
+        is_set = step.opname in _SETS or isinstance(step.argval, frozenset)
         if step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
             path = str(step.argval)
             held = names.get(path, _BUILTINS.get(path))
