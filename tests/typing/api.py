@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_type
 
-from everflow.core.algebra import ask, call, const, flow, receive, suspend, upcast, value
+from everflow.core.algebra import ask, call, const, expose, flow, receive, suspend, upcast, value
 from everflow.core.combine.cached import cached
 from everflow.core.combine.choice import branch, choose, loop, unless_failed
 from everflow.core.combine.control import Backoff, exponential, fixed, retry, timeout, try_catch
@@ -239,6 +239,10 @@ timeout(1.5, count)  # type: ignore[arg-type]  # seconds or ticks?
 assert_type(suspend("x"), Flow[Any, Any])
 assert_type(suspend("x", int), Flow[Any, int])
 assert_type(call("other"), Flow[Any, Any])
+assert_type(expose(count, "count"), Flow[Draft, int])
+assert_type(remote_node("east", "other"), Flow[Any, Any])
+assert_type(remote_node("east", flow("other", count)), Flow[Draft, int])
+assert_type(remote_failover(["east"], flow("other", count)), Flow[Draft, int])
 assert_type(call(flow("other", count)), Flow[Draft, int])
 assert_type(call(flow("other", count), detached=True), Flow[Draft, str])
 node(count) >> call(flow("other", count))  # type: ignore[arg-type]  # it takes a Draft

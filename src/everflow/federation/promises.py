@@ -16,17 +16,16 @@ import msgspec
 from everflow.clock import Clock
 from everflow.core.combine.call import DEEPEST, child_run
 from everflow.core.entries import Entry, Kind, row_of
-from everflow.core.faults import ErrorData, make_error
+from everflow.core.faults import make_error
 from everflow.core.journal import read_outcome
 from everflow.core.state import Done, Failed
 from everflow.engine.client import Client
+from everflow.engine.erasing import require_readable
 from everflow.engine.runs import payload_of
 from everflow.errors import (
     CallerError,
-    EverflowError,
     NoSuchFlow,
     NoSuchRun,
-    RunErased,
     ValueMismatch,
 )
 from everflow.federation.peers import Peer
@@ -234,13 +233,16 @@ class Promises:
         return _said(self._ended(row))
 
     def _ended(self, row: RunRow) -> Standing:
+        # Trouble of the store is none of the run's: it goes outward, and the caller asks again.
         try:
+            require_readable(self._store, row)
             outcome = read_outcome(row.outcome) if row.outcome else None
             if isinstance(outcome, Done):
                 value = payload_of(self._store, row.no, outcome.value)
                 return Standing(state="done", run=row.id, value=msgspec.Raw(value.encode()))
-        except (EverflowError, ValueError) as error:
-            return Standing(state="failed", run=row.id, error=_unreadable(error))
+        except CallerError as error:
+            erased = make_error(type(error), error.message)
+            return Standing(state="failed", run=row.id, error=erased)
         if isinstance(outcome, Failed):
             return Standing(state="failed", run=row.id, error=sent_error(outcome.error))
         return Standing(state="cancelled", run=row.id)
@@ -275,12 +277,6 @@ def _digest(ask: Ask) -> str:
 def _said(standing: Standing) -> Answer:
     status = 202 if standing.state == "going" else 200
     return Answer(status, msgspec.json.encode(standing))
-
-
-def _unreadable(error: Exception) -> ErrorData:
-    if isinstance(error, EverflowError):
-        return make_error(type(error), error.message)
-    return make_error(RunErased, "the outcome can't be read any more")
 
 
 def _read(body: str) -> Promise:
