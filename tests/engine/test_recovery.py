@@ -215,13 +215,14 @@ def test_a_clean_close_leaves_no_suspects(world: World) -> None:
             assert engine.run(run).result(PATIENT) in {0, None}
 
 
-def ghost(world: World, run: str, *, alone: bool) -> None:
+def ghost(world: World, run: str, *, alone: bool, begun: bool = True) -> None:
     """A worker that took the run, and died while it was being run."""
     store: Any = world.where
     worker = store.enlist(host="elsewhere", pid=1, at=world.clock.wall())
     (row,) = store.claim(worker.id, now=world.clock.wall(), limit=10)
     assert row.id == run
-    store.flights(worker.id, 3)[0 if alone else 2] = -row.no if alone else row.no
+    board = store.flights(worker.id, 3)
+    board[0], board[2] = -row.no if alone else 0, row.no if begun else 0
     store.depose(worker.id, worker.epoch)
 
 
@@ -280,6 +281,16 @@ def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
         assert engine.join(PATIENT)
         engine.cancel(run)
         assert settle(engine.run(run)) == "cancelled"
+
+
+def test_a_death_before_a_suspect_began_is_not_its_own(memory: World) -> None:
+    """Its turn had come, but nothing of it ran: kill after kill can't set it aside."""
+    memory.flow("f", plus_one)
+    with memory.connect() as outside:
+        run = outside.start("f", 1).id
+        ghost(memory, run, alone=True, begun=False)
+    with memory.engine(alone_deaths=1) as engine:
+        assert engine.run(run).result(PATIENT) == 2
 
 
 def test_a_suspect_that_waits_for_an_answer_lets_the_others_go_on(memory: World) -> None:

@@ -210,7 +210,8 @@ class Adoption:
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         owners = {row.owner for row in rows if row.owner}
         boards = {owner: self._parts.ownership.flights_of(owner) for owner in owners}
-        alone = {-no for board in boards.values() for no in board if no < 0}
+        # whose turn it was alone, and of which something had really begun
+        alone = {-no for board in boards.values() for no in board if no < 0 and -no in board}
         suspects = {abs(no) for board in boards.values() for no in board}
         self._load([row.no for row in rows], suspects, alone)
 
