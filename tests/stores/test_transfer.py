@@ -94,7 +94,11 @@ def test_a_live_run_arrives_paused(status: Status) -> None:
     row = lived(Scribe(here), "a", status)
     import_runs(there, exported(here, row))
     (arrived,) = there.runs(RunQuery())
-    assert (arrived.status, arrived.until, arrived.reason) == (Status.PAUSED, "", LIVE_REASON)
+    assert (arrived.status, arrived.until, arrived.reason) == (
+        Status.PAUSED,
+        "operator",
+        LIVE_REASON,
+    )
     assert arrived.origin == here.info().id
     there.accept([cancel(arrived)])
     assert there.claim(Scribe(there).id, now=START * 2, limit=9) == []

@@ -120,7 +120,7 @@ def set_aside(run: RunRow, message: Pause | Unpause) -> bool:
     if run.status is Status.QUEUED and isinstance(message, Pause):
         run.status, run.reason = Status.PAUSED, pause_of(message.by)
     elif run.status is Status.PAUSED:
-        run.status, run.reason = Status.QUEUED, ""
+        run.status, run.until, run.reason = Status.QUEUED, "", ""
     return run.status in {Status.QUEUED, Status.PAUSED}
 
 

@@ -78,7 +78,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     flow: str
     definition: str
     status: Status
-    until: str  # blocked: "operator", "code" or "store"; else ""
+    until: str  # blocked: "operator", "code" or "store"; paused by an import: "operator"; else ""
     reason: str  # a sentence for people; blocked and paused runs have one
     owner: int
     key: str | None

@@ -62,8 +62,11 @@ def copied(run: RunRow) -> RunRow:
 
 
 def wake(run: RunRow) -> None:
-    """End the pause of a run whose cancel was accepted: whoever takes it ends it."""
-    if run.status is Status.PAUSED:
+    """End the pause of a run whose cancel was accepted: whoever takes it ends it.
+
+    A copy that was imported does nothing before somebody adopts it, not even undo.
+    """
+    if run.status is Status.PAUSED and not run.until:
         run.status, run.reason = Status.QUEUED, ""
 
 

@@ -116,4 +116,4 @@ def _arriving(row: RunRow, origin: str, *, adopt: bool) -> RunRow:
     row = changed(row, admitted=None)
     if adopt:
         return changed(row, origin=origin, status=Status.QUEUED, until="", reason="")
-    return changed(row, origin=origin, status=Status.PAUSED, until="", reason=LIVE_REASON)
+    return changed(row, origin=origin, status=Status.PAUSED, until="operator", reason=LIVE_REASON)

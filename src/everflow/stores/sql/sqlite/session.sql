@@ -119,10 +119,10 @@ CREATE TEMP TRIGGER letters_given INSTEAD OF INSERT ON letters BEGIN
         AND message ->> 'name' = letter.value ->> 3 AND message ->> 'key' = letter.value ->> 4
     ORDER BY letter.key;
 
-    -- A cancel ends a pause: whoever takes the run ends it.
+    -- A cancel ends a pause: whoever takes the run ends it. A copy that was imported waits.
     UPDATE run SET
-        cancel = 1, status = iif(status = 'paused', 'queued', status),
-        reason = iif(status = 'paused', '', reason)
+        cancel = 1, status = iif(status = 'paused' AND until = '', 'queued', status),
+        reason = iif(status = 'paused' AND until = '', '', reason)
     WHERE no IN (
         SELECT called.no
         FROM jsonb_each(NEW.doc) AS letter
@@ -373,7 +373,7 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     );
 
     -- Pauses of runs that wait in a queue, and ends of these: (run, status before, status, reason).
-    UPDATE run SET status = given.value ->> 2, reason = given.value ->> 3
+    UPDATE run SET status = given.value ->> 2, until = '', reason = given.value ->> 3
     FROM jsonb_each(NEW.aside) AS given
     WHERE
         no = given.value ->> 0 AND status = given.value ->> 1
@@ -408,8 +408,8 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     FROM jsonb_each(NEW.kept);
 
     UPDATE run SET
-        cancel = 1, status = iif(status = 'paused', 'queued', status),
-        reason = iif(status = 'paused', '', reason)
+        cancel = 1, status = iif(status = 'paused' AND until = '', 'queued', status),
+        reason = iif(status = 'paused' AND until = '', '', reason)
     WHERE no IN (SELECT value FROM jsonb_each(NEW.cancels));
 
     -- Signals: (run, name, key). The key is new, and after it there are as many as may be.
