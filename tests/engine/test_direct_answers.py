@@ -73,7 +73,7 @@ class Offer:
 
 
 @dataclass
-class Judgement:
+class Sentence:
     """Another one."""
 
     good: bool
@@ -87,16 +87,14 @@ def said(given: Any) -> str:
 @flow("direct both", registry=KIT)
 async def both(_: int) -> list[str]:
     """Two questions at the same time."""
-    offer, verdict = await parallel(
-        ask("offer", Offer, value=1), ask("verdict", Judgement, value=2)
-    )
+    offer, verdict = await parallel(ask("offer", Offer, value=1), ask("verdict", Sentence, value=2))
     return [type(offer).__name__, type(verdict).__name__]
 
 
 @flow("direct plain both", registry=KIT)
 def plain_both(_: int) -> list[str]:
     """The same in a plain def."""
-    two = parallel(ask("offer", Offer, value=1), ask("verdict", Judgement, value=2))
+    two = parallel(ask("offer", Offer, value=1), ask("verdict", Sentence, value=2))
     return [type(answer).__name__ for answer in perform(two)]
 
 
@@ -104,8 +102,8 @@ def plain_both(_: int) -> list[str]:
 async def within(_: int) -> list[str]:
     """An answer that goes on in the same flow, beside one that may win."""
     inner = ask("offer", Offer) >> said
-    found = await race(inner, receive("verdict", Judgement) >> said)
-    return [found, type(await race(suspend("verdict", Judgement), sleep(900))).__name__]
+    found = await race(inner, receive("verdict", Sentence) >> said)
+    return [found, type(await race(suspend("verdict", Sentence), sleep(900))).__name__]
 
 
 @flow("direct teller", registry=KIT)
@@ -138,7 +136,7 @@ def test_answers_in_an_awaited_compound_have_their_types(asks: Any, crashes: boo
             h.restart()
         h.answer(run, {"price": 3}, tag="offer")
         h.answer(run, {"good": True}, tag="verdict")
-        assert run.result() == ["Offer", "Judgement"]
+        assert run.result() == ["Offer", "Sentence"]
 
 
 def test_what_comes_after_an_answer_in_an_awaited_flow_gets_its_type() -> None:
@@ -149,13 +147,13 @@ def test_what_comes_after_an_answer_in_an_awaited_flow_gets_its_type() -> None:
         h.answer(run, {"price": 3}, tag="offer")
         h.restart()
         h.answer(run, {"good": True}, tag="verdict")
-        assert run.result() == ["Offer", "Judgement"]
+        assert run.result() == ["Offer", "Sentence"]
 
 
 @flow("direct inner", registry=KIT)
 async def inner(_: int) -> str:
     """A body in a body, which takes signals."""
-    offer, verdict = await parallel(receive("offer", Offer), receive("verdict", Judgement))
+    offer, verdict = await parallel(receive("offer", Offer), receive("verdict", Sentence))
     return f"{type(offer).__name__} {type(verdict).__name__}"
 
 
@@ -174,7 +172,7 @@ def test_signals_have_their_types_in_a_body_within_a_body() -> None:
         h.signal(run, "verdict", {"good": True})
         h.signal(run, "offer", {"price": 1})
         h.answer(run, {"price": 2})
-        assert run.result() == "Offer Judgement Offer"
+        assert run.result() == "Offer Sentence Offer"
 
 
 def test_a_signal_that_does_not_fit_what_a_body_waits_for_is_refused() -> None:
