@@ -48,7 +48,7 @@ class Adoption:
         self._store = parts.store
         self._parking = Parking(parts)
         self.block = self._parking.block
-        self._pausing = Pausing(parts, self.claim_soon)
+        self._pausing = Pausing(parts, self.claim_soon, self._parking.give_back)
         self.calls = Calls(parts, self.block, self.nudge)
         self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
         self._inbox = Inbox(
@@ -232,6 +232,8 @@ class Adoption:
                 self._parking.block_row(found)
                 continue
             cell = found.cell
+            if cell.row.owner != self._parts.ownership.worker:
+                continue  # it was released by a call that is told a failure, and tried again
             if found.lacking:
                 self._cancel_lacking(cell, found.arrivals, found.lacking)
                 continue

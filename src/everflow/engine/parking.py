@@ -71,6 +71,11 @@ class Parking:
         self._leaving.add(row.no)
         self.look()
 
+    def give_back(self, no: int) -> None:
+        """Release a run with the draft that puts it aside; it isn't loaded before that stands."""
+        self._leaving.add(no)
+        self._parts.recorder.draft.released.append(Released(no))
+
     def look(self) -> None:
         """Release those that do nothing here any more."""
         boot = self._parts.system_clock.boot()

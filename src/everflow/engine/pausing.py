@@ -24,11 +24,17 @@ PREFIX = "flow:"
 
 
 class Pausing:
-    """``without``: definitions of paused flows; ``again`` has what may be claimed looked for."""
+    """``without``: definitions of paused flows.
 
-    def __init__(self, parts: Parts, again: Callable[[], None]) -> None:
+    ``again`` has what may be claimed looked for, ``give_back`` releases a run with the draft.
+    """
+
+    def __init__(
+        self, parts: Parts, again: Callable[[], None], give_back: Callable[[int], None]
+    ) -> None:
         self._parts = parts
         self._again = again
+        self._give_back = give_back
         self.without: set[str] = set()
         self._flows: set[str] = set()
         self._cells: dict[int, Cell] = {}  # on their way to rest
@@ -141,10 +147,11 @@ class Pausing:
             row.due = cell.machine.next_due() if row.status is not Status.QUEUED else None
             if row.flow in self._flows:
                 self.without.add(row.definition)
-        draft, worker = parts.recorder.draft, parts.ownership.worker
+        draft = parts.recorder.draft
         draft.changes.append(change_of(row))
         self._use(wishes)
-        draft.after += [lambda: parts.store.release(worker, [no]), self._again]
+        self._give_back(no)
+        draft.after.append(self._again)
 
     def clear(self) -> None:
         """The worker begins anew."""
