@@ -1,6 +1,6 @@
 """Mistakes about queues and about what operators do."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from everflow.engine.cell import Cell
 from everflow.engine.operating import Operator
 from everflow.engine.pausing import Pausing
 from everflow.engine.queues import setting_of as really_setting_of
-from everflow.store import Arrival, Pause, RunQuery, RunRow, Status, Store
+from everflow.store import Arrival, Pause, RunQuery, RunRow, Store
 from everflow.store import judge_signal as really_judge_signal
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.faulty import FaultyStore
@@ -121,19 +121,6 @@ def who_waits_is_claimed(patch: pytest.MonkeyPatch) -> None:
 def a_cancel_leaves_a_run_paused(patch: pytest.MonkeyPatch) -> None:
     """Nobody takes a paused run to end it."""
     patch.setattr("everflow.stores.memory.writing.wake", lambda run: None)
-
-
-@bug(pause=10, signal=25, stall=10)
-def any_message_ends_a_pause(patch: pytest.MonkeyPatch) -> None:
-    """A paused run that is loaded for any reason goes on."""
-
-    def leaves(self: Pausing, row: RunRow, arrivals: Sequence[Arrival]) -> bool:
-        if row.status is Status.PAUSED:
-            self._parts.store.adopt([row.no])
-            row.status, row.reason = Status.QUEUED, ""
-        return False
-
-    patch.setattr(Pausing, "leaves", leaves)
 
 
 @bug(pause=10)
