@@ -85,6 +85,12 @@ def test_what_makes_no_sense_is_refused(cli: Cli, words: tuple[str, ...]) -> Non
     assert cli("peer", *words).exit_code == 2
 
 
+def test_a_key_that_is_none_is_the_callers_mistake(cli: Cli, made: Any) -> None:
+    """Not the store's."""
+    assert made["id"]
+    assert cli("peer", "add", "east", "http://127.0.0.1:9", "nonsense").exit_code == 2
+
+
 def test_who_serves_answers_peers(spawn: Any, told: Any, made: Any, folder: Path) -> None:
     """As soon as there is an identity; to somebody unknown it says no."""
     assert made["id"]

@@ -54,7 +54,9 @@ def test_other_content_under_an_id_is_refused(cli: Cli, told: Any) -> None:
     """And the log shows what came first."""
     cli("activity", "add", "note.json", "--as", "ines")
     edited = json.dumps({**NOTE, "object": {"content": "edited"}})
-    assert "other content" in cli("activity", "add", "-", "--as", "ines", given=edited).stdout
+    refused = cli("activity", "add", "-", "--as", "ines", given=edited)
+    assert "other content" in refused.stdout
+    assert refused.exit_code == 2
     assert told("activity", "show", "1")["activity"] == NOTE
     shown = cli("activity", "show", "1").stdout
     assert "bagaaiera" in shown

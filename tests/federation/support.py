@@ -25,6 +25,7 @@ from everflow.net.keys import make_ed25519
 from everflow.store import Store
 from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, QUICK, JumpClock, until
+from tests.net.serving import message_of
 
 T = TypeVar("T")
 OWED = ("errand", "errand-stop", "promise")
@@ -214,7 +215,7 @@ class Proxy:
         self._visits.add(mine)
         mine.add_done_callback(self._visits.discard)
         try:
-            while request := await message(reader):
+            while request := await message_of(reader):
                 act = self.script.pop(0) if self.script else self.always
                 if isinstance(act, bytes):
                     writer.write(act)
@@ -238,21 +239,9 @@ class Proxy:
         reader, writer = await asyncio.open_connection(HOST, self.target, limit=1 << 22)
         try:
             writer.write(request)
-            return await message(reader)
+            return await message_of(reader)
         finally:
             writer.transport.abort()
-
-
-async def message(reader: asyncio.StreamReader) -> bytes:
-    """A whole message of HTTP/1.1 with its length in its head; nothing where there is none."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return b""
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length: "):
-            head += await reader.readexactly(int(line.split()[1]))
-    return head
 
 
 @contextmanager

@@ -71,7 +71,7 @@ async def serving(
     async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up.connections += 1
         try:
-            while head := await _request(reader):
+            while head := await message_of(reader):
                 each = Visit(head, reader, writer)
                 up.visits.append(each)
                 await script(each)
@@ -90,7 +90,8 @@ async def serving(
             each.writer.close()
 
 
-async def _request(reader: asyncio.StreamReader) -> bytes:
+async def message_of(reader: asyncio.StreamReader) -> bytes:
+    """A whole message of HTTP/1.1 with its length in its head; nothing where there is none."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:

@@ -45,6 +45,7 @@ _BY_CODE = {
     "wrong_argument": Exit.USAGE,
     "value_refused": Exit.USAGE,
     "value_mismatch": Exit.USAGE,
+    "bad_key": Exit.USAGE,
     "already_done": Exit.TOO_LATE,
     "cancelled": Exit.TOO_LATE,
     "failed": Exit.TOO_LATE,

@@ -57,7 +57,7 @@ class Pausing:
         """Whether a run isn't to be taken up, as it or its flow is paused; then it is released."""
         kinds = {type(arrival.message) for arrival in arrivals}
         if row.status is Status.PAUSED:
-            if Unpause not in kinds:  # it isn't released yet, or no more this worker's to release
+            if Unpause not in kinds:  # nothing else ends a pause, whatever it was loaded for
                 self._parts.store.release(self._parts.ownership.worker, [row.no])
                 return True
             self._parts.store.adopt([row.no])  # the end of its pause came as it began

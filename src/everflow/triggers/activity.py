@@ -66,7 +66,7 @@ def activity_of(given: object, actor: str) -> Activity:
     if claimed not in {None, verified}:
         raise ActivityRefused(
             f"it says that {claimed!r:.200} did it, and came from {verified!r:.200}",
-            hint="whoever sends an activity signs it as its actor",
+            hint="leave its actor out, or send it as that actor",
         )
     return Activity(
         id=_id(value.get("id"), "its id"),

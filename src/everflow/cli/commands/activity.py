@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from everflow.cli.exits import Exit
 from everflow.cli.inputs import user_name
-from everflow.cli.options import Group, command
+from everflow.cli.options import Group, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
@@ -50,7 +51,8 @@ def activity() -> None:
 def add(here: Here, *, file: str, who: str | None) -> None:
     """Append an activity, a JSON object with an id and a type, as an actor of this machine.
 
-    The same again is known already, in whatever form; triggers fire for it once.
+    It is local:NAME who did it, so a file that names another actor is refused: leave that out. The
+    same again is known already, in whatever form; triggers fire for it once.
     """
     actor = LOCAL + (user_name() if who is None else who)
     given = given_activity(file)
@@ -60,6 +62,8 @@ def add(here: Here, *, file: str, who: str | None) -> None:
         emit({"no": said.no, "arrival": str(said.arrival), "actor": actor})
     else:
         screen().line(f"{said.no}: {_SAID[said.arrival]}")
+    if said.arrival is Arrival.CONFLICT:
+        leave(Exit.USAGE)
 
 
 @command(
