@@ -82,11 +82,20 @@ def looping() -> Iterator[Loop]:
         loop.close()
 
 
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        return int(found.getsockname()[1])
+def bound(port: int = 0) -> socket.socket:
+    """A socket at a port, which it may share; at one that nobody has, for 0.
+
+    As long as one is open, nobody else is given the port: so a server may go and come back there.
+    """
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind((HOST, port))
+    return made
+
+
+def port_of(held: socket.socket) -> int:
+    """Where it is."""
+    return int(held.getsockname()[1])
 
 
 class Instance:
@@ -102,9 +111,10 @@ class Instance:
         self.registry = Registry()
         self.settings: dict[str, Any] = {}
         self.store: Store = MemoryStore()
-        self.port = free_port()
+        self.held = [bound() for _ in range(1 + between)]
+        self.port = port_of(self.held[0])
         self.key: Ed25519PrivateKey = make_ed25519()
-        self.proxy = Proxy(self.port, free_port() if between else 0)
+        self.proxy = Proxy(self.port, port_of(self.held[1]) if between else 0)
         self.address = f"http://{HOST}:{self.proxy.port or self.port}"
         self.identity: Identity = create_identity(
             self.store, self.address, self.key, at=clock.wall()
@@ -151,13 +161,11 @@ class Instance:
     async def listen(self) -> None:
         """Serve what peers ask."""
         app = Starlette(routes=[Mount("/peer/v1", self.federation.app)])
-        config = uvicorn.Config(
-            app, host=HOST, port=self.port, log_config=None, lifespan="off", ws="none"
-        )
+        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         self._server = server = uvicorn.Server(config)
         config.load()
         server.lifespan = config.lifespan_class(config)
-        await server.startup()  # its main loop would only look for signals
+        await server.startup([bound(self.port)])  # its main loop would only look for signals
 
     async def deaf(self) -> None:
         """Serve nobody any more."""
@@ -199,7 +207,8 @@ class Proxy:
 
     async def open(self) -> None:
         if self.port and self._server is None:
-            self._server = await asyncio.start_server(self._visit, HOST, self.port, limit=1 << 22)
+            at = bound(self.port)
+            self._server = await asyncio.start_server(self._visit, sock=at, limit=1 << 22)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -255,6 +264,8 @@ def instances(*names: str, **settings: Any) -> Iterator[list[Instance]]:
         finally:
             for each in made:
                 each.down()
+                for held in each.held:
+                    held.close()
 
 
 @contextmanager
