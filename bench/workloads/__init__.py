@@ -10,6 +10,7 @@ from bench.workloads import (
     questions,
     queued,
     rates,
+    remote,
     schedules,
     triggers,
 )
@@ -29,5 +30,6 @@ WORKLOADS: dict[str, Workload] = {
         *schedules.WORKLOADS,
         *changing.WORKLOADS,
         *triggers.WORKLOADS,
+        *remote.WORKLOADS,
     )
 }
