@@ -181,3 +181,24 @@ class Outcome:
     url: str = ""
     activity: str = ""
     message_id: str = ""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An article of another server, as plain text. `by` is the actor who sent it."""
+
+    url: str
+    title: str
+    by: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What is noted of an arrival: minutes of reading, and words that are in no list."""
+
+    url: str
+    title: str
+    by: str
+    minutes: int
+    unknown: tuple[str, ...]

@@ -33,6 +33,7 @@ class Folders:
     drafts: Path
     outbox: Path
     mail: Path
+    opinions: Path
     ledger: Path | None = None
 
 
