@@ -6,10 +6,13 @@ With CI set, Hypothesis itself takes its settings for that: derandomized, withou
 Tests start some hundred processes, of which most only import the library and say something. What
 they import is compiled beforehand; what tests themselves write is never kept compiled, since a
 module that is written anew within a second, at the same length, would be taken for the old one.
+
+A shell has what it starts in the background ignore SIGINT, and so would all that tests start.
 """
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -32,6 +35,8 @@ pytest.main(["-VV", "-p", "hypothesis"])  # its plugins are told, so they are im
 def pytest_configure(config: pytest.Config) -> None:
     """Compile what the command line and pytest import, before any process is started."""
     os.environ[_UNCOMPILED] = "1"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         with TemporaryDirectory() as empty:
             subprocess.run(
