@@ -1,8 +1,9 @@
 """The reference store holds the contract."""
 
 from pathlib import Path
+from typing import Any, ClassVar
 
-from everflow.store import SideRow, Store
+from everflow.store import Put, SideRow, Store
 from everflow.stores.memory import MemoryStore
 from everflow.testing.conformance import StoreConformance
 
@@ -46,3 +47,23 @@ def test_a_killed_worker_is_seen_as_lost() -> None:
     store.enlist(host="here", pid=2, at=0)
     store.kill(one.id)
     assert [worker.lost for worker in store.workers()] == [True, False]
+
+
+class Looked(str):
+    """A key that counts how often keys are looked at."""
+
+    __slots__ = ()
+    looks: ClassVar[list[str]] = []
+
+    def startswith(self, *given: Any) -> bool:
+        self.looks.append(self)
+        return super().startswith(*given)
+
+
+def test_a_page_of_records_costs_what_is_in_it() -> None:
+    """However many there are: triggers and peers read logs and promises a page at a time."""
+    store = MemoryStore()
+    store.write([Put(kind="k", key=Looked(f"{n:04}"), body="") for n in range(500)], at=0)
+    page = store.records("k", after="0100", limit=10)
+    assert [record.key for record in page] == [f"{n:04}" for n in range(101, 111)]
+    assert len(Looked.looks) == len(page)

@@ -1,8 +1,12 @@
-"""Records: one dict by kind and key."""
+"""Records: one dict by kind and key, and two sorted lists for each kind.
+
+The lists hold the keys, and when which of them is due; so a page costs what is in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -19,18 +23,34 @@ class Records(Tables):
 
     def _put(self, puts: Sequence[Put], at: int) -> None:
         for put in {(put.kind, put.key): put for put in puts}.values():
-            self._records.pop((put.kind, put.key), None)
+            self._take_out(put.kind, put.key)
             self._version += 1
             if put.body is not None:
                 self._last_record += 1
-                self._records[put.kind, put.key] = Record(
-                    kind=put.kind,
-                    key=put.key,
-                    version=self._last_record,
-                    body=put.body,
-                    at=at,
-                    due=put.due,
+                self._put_in(
+                    Record(
+                        kind=put.kind,
+                        key=put.key,
+                        version=self._last_record,
+                        body=put.body,
+                        at=at,
+                        due=put.due,
+                    )
                 )
+
+    def _put_in(self, record: Record) -> None:
+        self._records[record.kind, record.key] = record
+        insort(self._record_keys[record.kind], record.key)
+        if record.due is not None:
+            insort(self._record_dues[record.kind], (record.due, record.key))
+
+    def _take_out(self, kind: str, key: str) -> None:
+        gone = self._records.pop((kind, key), None)
+        if gone is not None:
+            keys, dues = self._record_keys[kind], self._record_dues[kind]
+            del keys[bisect_left(keys, key)]
+            if gone.due is not None:
+                del dues[bisect_left(dues, (gone.due, key))]
 
     @locked
     def records(
@@ -43,30 +63,33 @@ class Records(Tables):
         limit: int = 1000,
     ) -> list[Record]:
         """The records of a kind, by key."""
-        found = [
-            record
-            for (its_kind, key), record in sorted(self._records.items())
-            if its_kind == kind
-            and (keys is None or key in keys)
-            and key.startswith(prefix)
-            and key > after
-        ]
-        return [replace(record) for record in found[: max(limit, 0)]]
+        found: list[Record] = []
+        for key in self._keys_from(kind, keys, prefix=prefix, after=after):
+            if len(found) >= limit or not key.startswith(prefix):
+                break
+            found.append(replace(self._records[kind, key]))
+        return found
+
+    def _keys_from(
+        self, kind: str, wanted: Sequence[str] | None, *, prefix: str, after: str
+    ) -> Iterator[str]:
+        """The keys in their order, from the first that may begin with the prefix."""
+        if wanted is None:
+            keys = self._record_keys.get(kind, [])
+        else:
+            keys = sorted(key for key in set(wanted) if (kind, key) in self._records)
+        first = max(bisect_right(keys, after), bisect_left(keys, prefix)) if keys else 0
+        return (keys[place] for place in range(first, len(keys)))
 
     @locked
     def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
         """The records of a kind that are due."""
-        found = [record for due, _, record in self._dues(kind) if due <= now]
-        return [replace(record) for record in found[: max(limit, 0)]]
+        dues = self._record_dues.get(kind, [])
+        many = min(max(limit, 0), bisect_left(dues, (now + 1,)))
+        return [replace(self._records[kind, key]) for _, key in dues[:many]]
 
     @locked
     def next_record_due(self, kind: str) -> int | None:
         """When the next record of a kind is due."""
-        return next((due for due, _, _ in self._dues(kind)), None)
-
-    def _dues(self, kind: str) -> list[tuple[int, str, Record]]:
-        return sorted(
-            (record.due, record.key, record)
-            for record in self._records.values()
-            if record.kind == kind and record.due is not None
-        )
+        dues = self._record_dues.get(kind)
+        return dues[0][0] if dues else None

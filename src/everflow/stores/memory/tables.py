@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -98,6 +99,8 @@ class Tables:
         self._inbox: dict[int, Arrival] = {}  # in order of arrival
         self._heard: dict[int, list[tuple[str, str]]] = {}  # keys of signals, by run
         self._records: dict[tuple[str, str], Record] = {}
+        self._record_keys: dict[str, list[str]] = defaultdict(list)  # sorted, by kind
+        self._record_dues: dict[str, list[tuple[int, str]]] = defaultdict(list)  # sorted, by kind
         self._last_record = 0
         self._definitions: dict[str, str] = {}
         self._workers: dict[int, WorkerRow] = {}
