@@ -124,6 +124,7 @@ def the_core_is_pure(source: Source) -> Complaints:
 
 _DEPENDENCIES = {"everflow", "msgspec", "apsw"}
 _EXTRAS = {
+    "src/everflow/activitypub/": {"cryptography", "starlette"},
     "src/everflow/cli/": {"click", "rich", "jinja2", "markdown_it", "spellchecker", "yaml"},
     "src/everflow/testing/": {"pytest", "hypothesis"},
     "src/everflow/core/": {"pydantic"},

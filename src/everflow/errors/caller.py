@@ -14,6 +14,7 @@ __all__ = [
     "CallerError",
     "EngineClosed",
     "ImportRefused",
+    "NoSuchActor",
     "NoSuchFlow",
     "NoSuchPeer",
     "NoSuchPoint",
@@ -56,6 +57,12 @@ class NoSuchQueue(CallerError, LookupError):
     """The store has no queue of that name."""
 
     code = "no_such_queue"
+
+
+class NoSuchActor(CallerError, LookupError):
+    """No actor of that name is here, or WebFinger knows none of that handle."""
+
+    code = "no_such_actor"
 
 
 class NoSuchPeer(CallerError, LookupError):

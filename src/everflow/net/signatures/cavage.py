@@ -30,7 +30,7 @@ from everflow.net.keys import PrivateKey, PublicKey
 from everflow.net.message import Message, Place, usual_authority
 from everflow.net.signatures.claim import Claim, judge_times, must_cover, needs_digest
 
-__all__ = ["claim_of", "prove", "sign", "verify"]
+__all__ = ["claim_of", "prove", "sign", "unproven", "verify"]
 
 _SECOND = 1_000_000
 _LONGEST = 8_192  # characters of the header
@@ -95,6 +95,15 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
     ``message.url`` is what the receiver is called, and its Host header must say the same. ``now``
     and ``window`` are microseconds.
     """
+    return _proven(message, _whole(message, now, window), key)
+
+
+def unproven(message: Message, *, now: int, window: int = WINDOW) -> Claim:
+    """The same but for the proof: what can be refused without knowing the key is refused."""
+    return _whole(message, now, window).claim
+
+
+def _whole(message: Message, now: int, window: int) -> _Read:
     read = _read(message)
     claim = read.claim
     judge_times(claim, now, window)
@@ -106,7 +115,7 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
         must_cover(claim, ("digest",))
     if "digest" in claim.covered:  # of a body that was taken away, too
         _check_digest(_one(message, "digest"), message.body)
-    return _proven(message, read, key)
+    return read
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,19 @@ from everflow.net.message import Message
 from everflow.net.signatures import cavage, rfc9421
 from everflow.net.signatures.claim import Claim
 
-__all__ = ["claim_of", "verify"]
+__all__ = ["claim_of", "unproven", "verify"]
 
 
 def claim_of(message: Message) -> Claim:
     """What the signature says of itself; nothing is proven. SignatureRefused without one."""
     return rfc9421.claim_of(message) if _is_new(message) else cavage.claim_of(message)
+
+
+def unproven(message: Message, *, now: int, window: int = WINDOW) -> Claim:
+    """What ``verify`` gives, unproven: for who must fetch the key, and not in vain."""
+    if _is_new(message):
+        return rfc9421.unproven(message, now=now, window=window)
+    return cavage.unproven(message, now=now, window=window)
 
 
 def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) -> Claim:

@@ -34,7 +34,7 @@ from everflow.net.keys import PrivateKey, PublicKey
 from everflow.net.message import Message
 from everflow.net.signatures.claim import Claim, judge_times, must_cover, needs_digest
 
-__all__ = ["claim_of", "prove", "sign", "verify"]
+__all__ = ["claim_of", "prove", "sign", "unproven", "verify"]
 
 _SECOND = 1_000_000
 _LONGEST = 8_192  # characters of the two headers: parsing is not to be a way to keep us busy
@@ -114,6 +114,11 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
     ``message.url`` is what the receiver is called, not what the sender called it. ``now`` and
     ``window`` are microseconds.
     """
+    return _proven(message, unproven(message, now=now, window=window), key)
+
+
+def unproven(message: Message, *, now: int, window: int = WINDOW) -> Claim:
+    """The same but for the proof: what can be refused without knowing the key is refused."""
     claim = claim_of(message)
     judge_times(claim, now, window)
     query = ("@query",) if "?" in message.url else ()
@@ -128,7 +133,7 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
         must_cover(claim, ("content-digest",))
     if "content-digest" in claim.covered:  # of a body that was taken away, too
         _check_digest(message)
-    return _proven(message, claim, key)
+    return claim
 
 
 def _proven(message: Message, claim: Claim, key: PublicKey) -> Claim:

@@ -1,0 +1,30 @@
+"""ActivityPub: actors that other servers follow and write to, and what they write starts flows.
+
+``actors`` is who is here and what they sign with, ``documents`` what is shown of them,
+``published`` what they said. ``directory`` fetches who is elsewhere (``remote``), ``doorman``
+believes or refuses them, ``inbox`` takes what they send, and ``http`` and ``instance`` make a
+server's part of it.
+
+Two rules hold. The engine never hears of it: what arrives is an activity of the log, for which
+triggers fire. And no activity is believed for where it comes from: its actor's key says so.
+"""
+
+from __future__ import annotations
+
+from everflow.activitypub.actors import PREFIX, Actors, Keys, Local
+from everflow.activitypub.inbox import Limits
+from everflow.activitypub.instance import ActivityPub
+from everflow.activitypub.published import Published, fresh_id, outbox_put, published_put
+
+__all__ = [
+    "PREFIX",
+    "ActivityPub",
+    "Actors",
+    "Keys",
+    "Limits",
+    "Local",
+    "Published",
+    "fresh_id",
+    "outbox_put",
+    "published_put",
+]

@@ -1,0 +1,287 @@
+"""The actors of this instance: who they are, and the keys that they sign with.
+
+Four rules hold. An actor's id is made of the address that it was created with, and stays: others
+keep it for ever. All actors of a store have one address, since requests are judged by what this
+instance is called. Private keys lie in files beside the store, never in it, so that no backup and
+no export carries them away. And a name that was removed isn't given to anybody else: whoever
+followed it would follow another.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from msgspec.structs import replace
+
+from everflow.activitypub.words import origin_of
+from everflow.errors import ConfigurationError, NoSuchActor
+from everflow.federation.identity import check_address, described
+from everflow.net.keys import (
+    key_word,
+    load_key,
+    make_ed25519,
+    make_rsa,
+    public_pem,
+    save_key,
+)
+from everflow.net.policy import Policy
+from everflow.store import Put, Record, Store
+
+__all__ = ["ACTOR", "KINDS", "PREFIX", "Actors", "Keys", "Local"]
+
+ACTOR = "actor"  # the kind of their records, by name
+PREFIX = "/ap"  # below which everything of theirs has its address
+KINDS = ("Application", "Group", "Organization", "Person", "Service")
+LONGEST_TITLE, LONGEST_SUMMARY = 200, 5_000
+PAGE = 1_000
+_NAME = re.compile(r"[a-z0-9_]{1,60}")
+
+
+class Local(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An actor of this instance, without its private keys.
+
+    ``address``: of the instance, without a slash at its end. ``rsa``: the PEM of its public key,
+    ``ed25519``: the word of the other. ``inside``: networks and hosts that its requests may go to
+    although they aren't public. ``gone``: when it was removed; 0 while it is there.
+    """
+
+    name: str
+    address: str
+    rsa: str
+    ed25519: str
+    at: int
+    kind: str = "Person"
+    title: str = ""
+    summary: str = ""
+    inside: tuple[str, ...] = ()
+    gone: int = 0
+
+    @property
+    def id(self) -> str:
+        """What others know it by: the URL of its document."""
+        return f"{self.address}{PREFIX}/actors/{self.name}"
+
+    @property
+    def rsa_id(self) -> str:
+        """How signatures name its RSA key."""
+        return f"{self.id}#main-key"
+
+    @property
+    def ed25519_id(self) -> str:
+        """How signatures name its other key."""
+        return f"{self.id}#ed25519-key"
+
+    @property
+    def inbox(self) -> str:
+        """Where others deliver."""
+        return f"{self.id}/inbox"
+
+    @property
+    def followers(self) -> str:
+        """The collection of those who follow it."""
+        return f"{self.id}/followers"
+
+    @property
+    def host(self) -> str:
+        """The part of its handle behind the @."""
+        return urlsplit(self.address).netloc.lower()
+
+    @property
+    def handle(self) -> str:
+        """How people write it."""
+        return f"@{self.name}@{self.host}"
+
+    def policy(self) -> Policy:
+        """Where its requests may go."""
+        return Policy(allow=self.inside)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What an actor signs with."""
+
+    rsa: RSAPrivateKey
+    ed25519: Ed25519PrivateKey
+
+    @classmethod
+    def make(cls) -> Keys:
+        """New ones."""
+        return cls(make_rsa(), make_ed25519())
+
+
+class Actors:
+    """The actors of a store. ``keys``: those of actors whose keys aren't in files beside it."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], int], keys: Mapping[str, Keys] | None = None
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._given = dict(keys or {})
+
+    def all(self) -> list[Local]:
+        """All that are there, by name."""
+        return [actor for actor in map(_read, self._records()) if not actor.gone]
+
+    def get(self, name: str) -> Local | None:
+        """The actor of that name, be it gone or not."""
+        found = self._store.records(ACTOR, keys=[name]) if name else []
+        return _read(found[0]) if found else None
+
+    def require(self, name: str) -> Local:
+        """The same; NoSuchActor where there is none any more."""
+        found = self.get(name)
+        if found is None or found.gone:
+            close = get_close_matches(name, [actor.name for actor in self.all()], 1)
+            hint = f"did you mean {close[0]}?" if close else "everflow actor list shows them"
+            raise NoSuchActor(f"there is no actor {name!r:.80}", hint=hint)
+        return found
+
+    def by_id(self, id: str) -> Local | None:  # noqa: A002 - that is its name
+        """The actor of that id that is there."""
+        found = self.get(id.rpartition("/")[2])
+        return found if found is not None and found.id == id and not found.gone else None
+
+    def create(
+        self,
+        name: str,
+        *,
+        address: str = "",
+        kind: str = "Person",
+        title: str = "",
+        summary: str = "",
+        inside: tuple[str, ...] = (),
+    ) -> Local:
+        """Make an actor; its keys are in files beside the store from then on, if none are given.
+
+        ``address``: of the instance; by default that of the other actors, or of the identity that
+        peers know. ConfigurationError for what can't be one, or a name that was given already.
+        """
+        _check(name, kind, title, summary)
+        known = list(map(_read, self._records()))
+        if any(actor.name == name for actor in known):
+            raise ConfigurationError(
+                f"there is, or was, an actor {name}", hint="names of actors are given once"
+            )
+        address = self._address(address, known)
+        Policy(allow=inside)
+        keys = self._given.get(name) or self._made(name)
+        actor = Local(
+            name=name,
+            address=address,
+            rsa=public_pem(keys.rsa.public_key()),
+            ed25519=key_word(keys.ed25519.public_key()),
+            at=self._now(),
+            kind=kind,
+            title=title,
+            summary=summary,
+            inside=inside,
+        )
+        if not self._write(actor, 0):
+            raise ConfigurationError(f"somebody else made an actor {name} meanwhile")
+        return actor
+
+    def remove(self, name: str) -> Local:
+        """Have an actor be gone, and its keys with it; others are told so when they ask."""
+        actor = replace(self.require(name), gone=self._now())
+        body = msgspec.json.encode(actor).decode()
+        self._store.write([Put(kind=ACTOR, key=name, body=body)], at=actor.gone)
+        if name not in self._given:
+            for place in self._places(name):
+                place.unlink(missing_ok=True)
+        return actor
+
+    def keys(self, actor: Local) -> Keys:
+        """The keys of an actor; ConfigurationError where they are missing, or another's."""
+        keys = self._given.get(actor.name) or self._loaded(actor.name)
+        mine = public_pem(keys.rsa.public_key()), key_word(keys.ed25519.public_key())
+        if mine != (actor.rsa, actor.ed25519):
+            raise ConfigurationError(
+                f"the keys of the actor {actor.name} aren't those that it is known by",
+                hint="put its files back",
+            )
+        return keys
+
+    def _address(self, given: str, known: list[Local]) -> str:
+        mine = {actor.address for actor in known}
+        identity = described(self._store)
+        found = given or next(iter(mine), "") or (identity.address if identity else "")
+        if not found:
+            raise ConfigurationError(
+                "the address by which others reach this instance isn't known",
+                hint="give it: --address https://blog.example",
+            )
+        address = check_address(found)
+        if origin_of(address) is None or urlsplit(address).path:
+            raise ConfigurationError(
+                f"{address!r:.80} has a path, and actors are found at the top of a host",
+                hint="give the host's own: --address https://blog.example",
+            )
+        if mine - {address}:
+            raise ConfigurationError(
+                f"the actors of this store are at {mine.pop()}", hint="ids never change"
+            )
+        return address
+
+    def _places(self, name: str) -> tuple[Path, Path]:
+        place = Path(self._store.info().place)
+        if not place.is_file():
+            raise ConfigurationError(
+                f"the store {place} has no folder to keep keys in", hint="give the keys yourself"
+            )
+        begin = f"{place.name}.actor-{name}"
+        return place.with_name(f"{begin}.rsa-key"), place.with_name(f"{begin}.ed25519-key")
+
+    def _made(self, name: str) -> Keys:
+        rsa, ed25519 = self._places(name)
+        if not rsa.exists():
+            save_key(rsa, make_rsa())
+        if not ed25519.exists():
+            save_key(ed25519, make_ed25519())
+        return self._loaded(name)
+
+    def _loaded(self, name: str) -> Keys:
+        rsa, ed25519 = map(load_key, self._places(name))
+        if not isinstance(rsa, RSAPrivateKey) or not isinstance(ed25519, Ed25519PrivateKey):
+            raise ConfigurationError(f"the keys of the actor {name} are of the wrong kinds")
+        return Keys(rsa, ed25519)
+
+    def _write(self, actor: Local, version: int) -> bool:
+        body = msgspec.json.encode(actor).decode()
+        put = Put(kind=ACTOR, key=actor.name, body=body, expect=version)
+        return self._store.write([put], at=self._now()) is not None
+
+    def _records(self) -> list[Record]:
+        found: list[Record] = []
+        while True:
+            after = found[-1].key if found else ""
+            page = self._store.records(ACTOR, after=after, limit=PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found
+
+
+def _read(record: Record) -> Local:
+    return msgspec.json.decode(record.body, type=Local)
+
+
+def _check(name: str, kind: str, title: str, summary: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r:.80} can't be an actor's name",
+            hint="a name has small letters, digits and _, at most 60 of them",
+        )
+    if kind not in KINDS:
+        raise ConfigurationError(f"an actor is one of {', '.join(KINDS)}, not {kind!r:.80}")
+    if len(title) > LONGEST_TITLE or len(summary) > LONGEST_SUMMARY:
+        raise ConfigurationError(
+            f"a title has at most {LONGEST_TITLE} characters, a summary {LONGEST_SUMMARY:,}"
+        )

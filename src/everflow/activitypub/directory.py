@@ -1,0 +1,225 @@
+"""The actors of other servers, fetched when they are needed and kept for a while.
+
+Four rules hold. A document is believed only where it was found at the actor's own id, at its own
+host to the end of all redirects, as a document of ActivityStreams. What one fetch may cost is
+bounded in bytes and time, how many there may be at once and for one host as well, and whoever
+couldn't be fetched isn't tried again at once: no flood of forged messages becomes a flood of ours.
+Requests go to public addresses alone, but for what an actor's ``inside`` allows. And each is signed
+by an actor here, since some servers show nothing to strangers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from everflow.activitypub.actors import Actors, Keys, Local
+from everflow.activitypub.rates import Buckets
+from everflow.activitypub.remote import LONGEST, Remote, remote_of
+from everflow.activitypub.words import ACTIVITY_JSON, is_activity_media, origin_of
+from everflow.clock import Clock
+from everflow.errors import ActivityRefused, BadReply, ConfigurationError, OutsideError, Unreachable
+from everflow.net.client import Outside
+from everflow.net.message import Message
+from everflow.net.policy import Policy
+from everflow.net.signatures import cavage
+from everflow.store import Put, Store
+from everflow.triggers.canonical import read_json
+
+__all__ = ["REMOTE", "Directory", "key_of_actor"]
+
+REMOTE = "remote-actor"  # the kind of their records, by the hash of their ids
+SECOND = 1_000_000
+FRESH = 24 * 3600 * SECOND  # for so long an actor's document is believed without another look
+KEPT = 30 * FRESH  # and for so long it is kept
+AGAIN = 300 * SECOND  # between two looks because a signature wasn't of a key that is known
+FAILED = 60 * SECOND  # until somebody is tried again who couldn't be fetched
+REMEMBERED = 10_000
+LARGEST = 256 * 1024  # bytes of an actor's document
+SECONDS = 5.0
+AT_ONCE = 64
+RATE, BURST = 5.0, 100.0  # fetches a second from one host
+_ACCEPT = f'{ACTIVITY_JSON}, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
+_GONE = frozenset({404, 410})
+_OK = 200
+
+
+class Known(msgspec.Struct, frozen=True):
+    """An actor's record: what its document said, and when."""
+
+    actor: Remote
+    at: int
+
+
+class Directory:
+    """Actors of other servers; ``async with`` opens it, on one event loop.
+
+    ``seconds`` is for a whole fetch. ``client`` makes what sends requests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        actors: Actors,
+        clock: Clock,
+        *,
+        seconds: float = SECONDS,
+        client: Callable[[Policy], Outside] = Outside,
+    ) -> None:
+        self._store = store
+        self._actors = actors
+        self._clock = clock
+        self._seconds = seconds
+        self._client = client
+        self._hosts = Buckets(clock.boot, RATE, BURST)
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._failed: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
+        self._going: dict[str, asyncio.Task[Remote | None]] = {}
+        self._clients: dict[tuple[str, ...], Outside] = {}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        going = list(self._going.values())
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
+        self._clients.clear()
+        await self._stack.aclose()
+
+    async def find(self, url: str, by: Local) -> Remote | None:
+        """The actor of that id; None where its server says that there is none any more.
+
+        OutsideError where that can't be told.
+        """
+        known = await asyncio.to_thread(self.known, url)
+        if known is not None and self._clock.wall() - known.at < FRESH:
+            return known.actor
+        return await self._fetched(url, by)
+
+    async def again(self, url: str, by: Local) -> Remote | None:
+        """The same from its server, where the last look was some time ago: keys are changed.
+
+        None as well where it was just looked at.
+        """
+        known = await asyncio.to_thread(self.known, url)
+        if known is not None and abs(self._clock.wall() - known.at) < AGAIN:
+            return None
+        return await self._fetched(url, by)
+
+    def known(self, url: str) -> Known | None:
+        """What is known of an actor without asking anybody, however old."""
+        found = self._store.records(REMOTE, keys=[key_of_actor(url)])
+        known = msgspec.json.decode(found[0].body, type=Known) if found else None
+        return known if known is not None and known.actor.id == url else None
+
+    def forget(self, url: str) -> Put:
+        """What makes an actor be unknown."""
+        return Put(kind=REMOTE, key=key_of_actor(url), body=None)
+
+    async def get(self, url: str, by: Local, *, accept: str = _ACCEPT) -> tuple[str, Any] | None:
+        """The content type and JSON of a URL; None where it is gone; OutsideError otherwise."""
+        home = origin_of(url)
+        if home is None or len(url) > LONGEST:
+            raise BadReply(f"{url!r:.200} isn't a URL of HTTP")
+        if not self._hosts.spend(home[1]):
+            raise Unreachable(f"{home[1]:.200} is asked too often")
+        client = await self._to(by)
+        try:
+            keys = await asyncio.to_thread(self._actors.keys, by)
+        except ConfigurationError as error:
+            raise Unreachable(f"nobody can be asked: {error.message}") from error
+        message = Message("GET", url, (("accept", accept),))
+        async with self._room:
+            sign = partial(self._sign, by, keys)
+            reply = await client.send(message, sign=sign, seconds=self._seconds, most=LARGEST)
+        if origin_of(reply.url) != home:
+            raise BadReply(f"{url:.200} leads to another host")
+        if reply.status in _GONE:
+            return None
+        if reply.status != _OK:
+            raise BadReply(f"{url:.200} answers {reply.status}")
+        try:
+            return reply.value("content-type"), await asyncio.to_thread(read_json, reply.body)
+        except ActivityRefused as error:
+            raise BadReply(f"what is at {url:.200} can't be read: {error.message}") from error
+
+    async def _fetched(self, url: str, by: Local) -> Remote | None:
+        """Fetch an actor, once for all who wait for it."""
+        until, failure = self._failed.get(url, (0, None))
+        if self._clock.boot() < until:
+            if failure is not None:
+                raise Unreachable(f"a moment ago: {failure}")
+            return None
+        task = self._going.get(url)
+        if task is None:
+            task = asyncio.create_task(self._remembered(url, self._fetch(url, by)))
+            self._going[url] = task
+            task.add_done_callback(lambda _: self._going.pop(url, None))
+        return await asyncio.shield(task)
+
+    async def _remembered(
+        self, url: str, fetch: Coroutine[Any, Any, Remote | None]
+    ) -> Remote | None:
+        """What it gives; that it failed is known for a while."""
+        try:
+            found = await fetch
+        except OutsideError as error:
+            self._remember(url, error.message)
+            raise
+        if found is None:
+            self._remember(url, None)
+        return found
+
+    def _remember(self, url: str, failure: str | None) -> None:
+        self._failed[url] = (self._clock.boot() + FAILED, failure)
+        if len(self._failed) > REMEMBERED:
+            self._failed.popitem(last=False)
+
+    async def _fetch(self, url: str, by: Local) -> Remote | None:
+        got = await self.get(url, by)
+        if got is None:
+            return None
+        media, value = got
+        if not is_activity_media(media):
+            raise BadReply(f"what is at {url:.200} isn't of ActivityStreams, but {media!r:.80}")
+        actor = remote_of(value, url)
+        await asyncio.to_thread(self._keep, actor)
+        return actor
+
+    def _keep(self, actor: Remote) -> None:
+        now = self._clock.wall()
+        body = msgspec.json.encode(Known(actor, now)).decode()
+        put = Put(kind=REMOTE, key=key_of_actor(actor.id), body=body, due=now + KEPT)
+        self._store.write([put], at=now)
+
+    def _sign(self, by: Local, keys: Keys, message: Message) -> dict[str, str]:
+        return cavage.sign(message, keys.rsa, key_id=by.rsa_id, now=self._clock.wall())
+
+    async def _to(self, by: Local) -> Outside:
+        if by.inside not in self._clients:
+            client = self._client(replace(by.policy(), reply_bytes=LARGEST))
+            self._clients[by.inside] = client
+            await self._stack.enter_async_context(client)
+        return self._clients[by.inside]
+
+
+def key_of_actor(url: str) -> str:
+    """The key of the records of an actor: its id may be longer than a key should be."""
+    return hashlib.sha256(url.encode()).hexdigest()

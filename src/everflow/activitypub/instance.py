@@ -1,0 +1,133 @@
+"""An instance among servers of ActivityPub: its actors' endpoints and what they share.
+
+One rule holds: all of it lives on records of the engine's store, so that any number of processes on
+one store are one instance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from starlette.applications import Starlette
+
+from everflow.activitypub.actors import Actors, Keys
+from everflow.activitypub.directory import REMOTE, SECONDS, Directory
+from everflow.activitypub.doorman import Doorman
+from everflow.activitypub.http import Desk, actors_app, well_known_app
+from everflow.activitypub.inbox import Inbox, Limits
+from everflow.activitypub.published import Published
+from everflow.clock import Clock, SystemClock
+from everflow.engine.facade import Engine
+from everflow.errors import EngineClosed, StoreError
+from everflow.net.client import Outside
+from everflow.net.policy import Policy
+from everflow.store import Put, Store
+from everflow.triggers import Activities, Appended, Triggers
+
+__all__ = ["ActivityPub", "sweep"]
+
+_log = logging.getLogger("everflow.activitypub")
+SWEEP = 600.0  # seconds between looks for what needs to be remembered no more
+PAGE = 500
+
+
+class ActivityPub:
+    """What gives an engine's actors an inbox: ``async with engine, ActivityPub(engine) as pub:``.
+
+    ``app`` is to be mounted under ``/ap`` and ``well_known`` under ``/.well-known`` of the server
+    that is the actors' address. ``triggers``: those that fire in this process, which are told of
+    what arrives at once. ``keys``: of actors whose keys aren't in files beside the store.
+    ``fetch_s``: seconds that fetching an actor may take. ``client`` makes what sends requests.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        triggers: Triggers | None = None,
+        *,
+        keys: Mapping[str, Keys] | None = None,
+        limits: Limits | None = None,
+        fetch_s: float = SECONDS,
+        clock: Clock | None = None,
+        client: Callable[[Policy], Outside] = Outside,
+    ) -> None:
+        self.app: Starlette = actors_app(self._open_desk)
+        self.well_known: Starlette = well_known_app(self._open_desk)
+        self._engine = engine
+        self._triggers = triggers
+        self._keys = keys
+        self._limits = limits or Limits()
+        self._fetch_s = fetch_s
+        self._clock = clock or SystemClock()
+        self._client = client
+        self._stack = AsyncExitStack()
+        self._desk: Desk | None = None
+
+    async def __aenter__(self) -> Self:
+        client = self._engine.client
+        store, clock = client.store, self._clock
+        actors = Actors(store, clock.wall, self._keys)
+        log = Activities(client) if self._triggers is None else self._triggers.activities
+        async with AsyncExitStack() as stack:
+            made = Directory(store, actors, clock, seconds=self._fetch_s, client=self._client)
+            directory = await stack.enter_async_context(made)
+
+            def append(activity: Any, actor: str) -> Appended:
+                return log.append(activity, actor=actor)
+
+            doorman = Doorman(actors, directory, clock)
+            inbox = Inbox(doorman, append, clock, self._limits)
+            sweeping = asyncio.create_task(self._sweep(store))
+            stack.push_async_callback(_ended, sweeping)
+            self._desk = Desk(actors, Published(store), inbox)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._desk = None
+        await self._stack.aclose()
+
+    @property
+    def actors(self) -> Actors:
+        """The actors of the engine's store."""
+        return self._open_desk().actors
+
+    def _open_desk(self) -> Desk:
+        if self._desk is None:
+            raise EngineClosed("ActivityPub isn't open", hint="async with ActivityPub(engine)")
+        return self._desk
+
+    async def _sweep(self, store: Store) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(sweep, store, self._clock.wall())
+            except StoreError as error:
+                _log.warning("nothing is swept: %s", error.message)
+            await asyncio.sleep(SWEEP)
+
+
+def sweep(store: Store, now: int) -> None:
+    """Forget actors of other servers that nobody asked for in a long time."""
+    while True:
+        due = store.due_records(REMOTE, now=now, limit=PAGE)
+        if due:
+            store.write([Put(kind=REMOTE, key=record.key, body=None) for record in due], at=now)
+        if len(due) < PAGE:
+            break
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,93 @@
+"""What actors here published: each activity and object, by its id, and each actor's outbox.
+
+Laws: what is published is found at its id for as long as the store lives; what isn't for everybody
+is found by nobody but its receivers, who got it. An outbox lists what is for everybody, the newest
+first: its keys fall as time goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from everflow.activitypub.actors import PREFIX, Local
+from everflow.activitypub.words import is_public
+from everflow.engine.ids import Random, new_run_id
+from everflow.store import Put, Store
+
+__all__ = ["OUTBOX", "PUBLISHED", "Published", "fresh_id", "outbox_put", "published_put"]
+
+PUBLISHED = "published"  # the kind of what is found by its id; the key is the path below /ap/
+OUTBOX = "outbox"  # the kind of an outbox's lines, by actor and falling time; the body is an id
+_LAST = 10**17 - 1  # microseconds since the epoch: in the year 5138
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """Something published: by which actor, and its JSON."""
+
+    actor: str
+    text: str
+
+
+def fresh_id(actor: Local, sort: str, now: int, random: Random) -> str:
+    """A new id for something of an actor's; ``sort`` is ``activities`` or ``objects``."""
+    return f"{actor.address}{PREFIX}/{sort}/{new_run_id(now, random)}"
+
+
+def published_put(actor: Local, value: Mapping[str, Any]) -> Put:
+    """What makes something be found at its ``id``, which is one of ``fresh_id``."""
+    key = str(value["id"]).removeprefix(f"{actor.address}{PREFIX}/")
+    shown = Shown(actor=actor.name, text=msgspec.json.encode(value).decode())
+    return Put(kind=PUBLISHED, key=key, body=msgspec.json.encode(shown).decode())
+
+
+def outbox_put(actor: Local, activity: Mapping[str, Any], now: int) -> Put:
+    """What makes an activity stand in its actor's outbox."""
+    id_ = str(activity["id"])
+    key = f"{actor.name}/{_LAST - now:017}-{id_.rpartition('/')[2]}"
+    return Put(kind=OUTBOX, key=key, body=id_)
+
+
+class Published:
+    """What a store's actors published."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, path: str) -> str | None:
+        """The JSON of what was published at a path below ``/ap/``, where that is for everybody."""
+        found = self._store.records(PUBLISHED, keys=[path])
+        if not found:
+            return None
+        text = msgspec.json.decode(found[0].body, type=Shown).text
+        return text if is_public(msgspec.json.decode(text)) else None
+
+    def outbox(self, actor: Local, after: str, limit: int) -> tuple[list[dict[str, Any]], str]:
+        """A page of an outbox: its activities, and where the next page begins, or nothing."""
+        prefix = f"{actor.name}/"
+        begin = prefix + after if after else ""
+        lines = self._store.records(OUTBOX, prefix=prefix, after=begin, limit=limit)
+        top = f"{actor.address}{PREFIX}/"
+        texts = [self.get(line.body.removeprefix(top)) for line in lines]
+        more = lines[-1].key.removeprefix(prefix) if len(lines) == limit else ""
+        return [msgspec.json.decode(text) for text in texts if text is not None], more
+
+    def count(self, actor: Local) -> int:
+        """How many activities an outbox has."""
+        return count(self._store, OUTBOX, f"{actor.name}/")
+
+
+def count(store: Store, kind: str, prefix: str) -> int:
+    """How many records of a kind have that prefix."""
+    found, after = 0, ""
+    while True:
+        page = store.records(kind, prefix=prefix, after=after, limit=_PAGE)
+        found += len(page)
+        if len(page) < _PAGE:
+            return found
+        after = page[-1].key
+
+
+_PAGE = 1_000
