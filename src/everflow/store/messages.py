@@ -109,12 +109,14 @@ class Letter(msgspec.Struct, kw_only=True):
     """A message from one run to another, by its public id; the message's ``no`` counts for nothing.
 
     ``of`` names the run whose outcome it tells, if it tells one: where that outcome is refused, the
-    letter isn't sent either.
+    letter isn't sent either. ``source`` names the run that sends it; where that was taken from the
+    worker, it isn't sent.
     """
 
     run: str
     message: Signal | ChildEnded | Cancel
     of: int = 0
+    source: int = 0
 
 
 class Arrival(msgspec.Struct, kw_only=True):

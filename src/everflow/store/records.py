@@ -25,7 +25,9 @@ class Put(msgspec.Struct, kw_only=True):
     """A record to be written; ``body`` None deletes it, if it is there.
 
     ``expect``: 0 when it must not be there, a version when it must still be that one, None whatever
-    there is. A batch is unconditional: there it counts for nothing.
+    there is. A batch is unconditional: there it counts for nothing. ``source`` is the number of the
+    run for whose sake a batch writes it, if it is one: where that was taken from the worker, it
+    isn't written.
     """
 
     kind: str
@@ -33,3 +35,4 @@ class Put(msgspec.Struct, kw_only=True):
     body: str | None
     expect: int | None = None
     due: int | None = None
+    source: int = 0

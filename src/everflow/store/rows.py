@@ -78,8 +78,8 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     flow: str
     definition: str
     status: Status
-    until: str  # blocked: "operator", "code" or "store"; paused by an import: "operator"; else ""
-    reason: str  # a sentence for people; blocked and paused runs have one
+    until: str  # blocked: "operator", "code", "store"; imported: "operator"; handed off: its holder
+    reason: str  # a sentence for people; blocked, paused and handed off runs have one
     owner: int
     key: str | None
     parent: str | None
@@ -207,7 +207,8 @@ class QuestionRow(msgspec.Struct, kw_only=True):
 class WorkerRow(msgspec.Struct, kw_only=True):
     """A worker. ``beat`` is its heartbeat counter; ``lost``: a kernel lock tells its death.
 
-    ``gone`` is true once it retired or was deposed: its epoch never writes again.
+    ``gone`` is true once it retired or was deposed: its epoch never writes again. ``taken``: runs
+    were taken from it by a handoff, and it hasn't let go of all of them, see ``Store.taken_from``.
     """
 
     id: int
@@ -219,6 +220,7 @@ class WorkerRow(msgspec.Struct, kw_only=True):
     since: int
     gone: bool
     lost: bool
+    taken: bool = False
 
 
 class SideRow(msgspec.Struct, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from everflow.core.queueing import Limits, Standing
 from everflow.core.status import Status
+from everflow.store.handing import Branch, Hand, Slice, Tenure
 from everflow.store.messages import Arrival, Letter, Message
 from everflow.store.records import Put, Record
 from everflow.store.rows import (
@@ -77,10 +78,13 @@ class Store(Protocol):
         taker whose they were.
         """
 
+    def taken_from(self, worker: int) -> list[int]:
+        """The runs that ``hand`` took from the worker, and that it hasn't ``released`` since."""
+
     # writing
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
-        """Write a batch in one transaction; give the runs whose outcome was refused.
+        """Write a batch in one transaction; give the runs of which something was refused.
 
         A change to an outcome other than ``cancelled`` is left out, and its run's number given
         back, when a cancel was accepted for the run and isn't among this batch's ``arrivals`` (so
@@ -99,6 +103,10 @@ class Store(Protocol):
         message in the inbox is an answer to it, with a new id. One that is opened as ``early`` is
         answered; it takes the key of the kept answer, if that isn't in the inbox any more. Either
         way nothing is kept for the tag after that.
+
+        What it bears for runs taken from the worker (see ``taken_from``) is left out, as
+        ``left_out`` has it, and their numbers are given back, too; of these one that is
+        ``released`` counts as taken no more.
 
         Its ``puts``, ``starts`` and ``letters`` come last, by the rules of ``write``, but that the
         expectations of records count for nothing, and that the store numbers the new runs whatever
@@ -162,7 +170,8 @@ class Store(Protocol):
         To do: queued, running or cancelling; blocked until code or store; resting (suspended or
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
         in its inbox. Never a queued one that waits for its place in a queue, unless a cancel is in
-        its inbox, nor a paused one, unless an ``Unpause`` is.
+        its inbox, nor a paused one, unless an ``Unpause`` is, nor one that was taken from this
+        worker and that it hasn't released since.
         ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
         an upgrade that leads to another definition than those.
@@ -308,6 +317,34 @@ class Store(Protocol):
         ``conflict`` whatever ``replace`` says.
         """
 
+    # runs that more than one instance has
+
+    def tenures(self, runs: Sequence[str]) -> list[Tenure]:
+        """What is here of the runs of these ids, of each in one transaction, in their order."""
+
+    def slice(self, run: str, after: int) -> Slice:
+        """What is shipped of a run, be it run here or a copy; entries from that seq on, checked.
+
+        Raises ``NoSuchRun`` where nothing whole of it is here (``rev`` is 0), ``StoreDamaged`` for
+        a checksum that doesn't hold.
+        """
+
+    def hand(self, act: Hand, *, at: int) -> bool:
+        """Write a tenure and what follows from it; False when something else is here than was seen.
+
+        A run that isn't to be run here any more, or is changed, is taken from its owner: see
+        ``append`` and ``taken_from``. One that goes on here stands as ``resumed`` has it, unowned;
+        it gives up its key where another run here has that, which its ``origin`` tells. An import
+        never replaces a run that has a tenure, and nothing of its history is pruned.
+
+        Raises ``StoreError``, and writes nothing, for an ``add`` that begins beyond what is here or
+        is another run's, and for a run that is to be run here and isn't here whole; for an entry
+        whose checksum doesn't hold ``StoreDamaged``.
+        """
+
+    def branches(self, run: str) -> list[Branch]:
+        """What was set aside of a run, by time."""
+
     def adopt(self, nos: Sequence[int]) -> list[bool]:
         """Let runs go on that were set aside: queued, without until and reason, and no deaths.
 
@@ -331,10 +368,13 @@ class Store(Protocol):
         *,
         at: int,
     ) -> None:
-        """Give runs these labels, and take away those that are None, in any status.
+        """Give runs these labels, and take away those that are None, in any status but handed off.
 
         ``puts`` are written with that; their expectations count for nothing.
         """
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
-        """Delete a run's entries under ``before`` (at most its base) but ``keep``; how many."""
+        """Delete a run's entries under ``before`` (at most its base) but ``keep``; how many.
+
+        None of a run that has a tenure: its copies are told apart by how many entries they have.
+        """

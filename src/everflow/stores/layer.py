@@ -14,7 +14,9 @@ from everflow.core.status import Status
 from everflow.store import (
     Arrival,
     Batch,
+    Branch,
     EntryRow,
+    Hand,
     Imported,
     LaneRow,
     Letter,
@@ -29,8 +31,10 @@ from everflow.store import (
     RunQuery,
     RunRow,
     SideRow,
+    Slice,
     Store,
     StoreInfo,
+    Tenure,
     Verdict,
     WorkerRow,
 )
@@ -76,6 +80,9 @@ class Layer:
 
     def retire(self, worker: int) -> None:
         self.inner.retire(worker)
+
+    def taken_from(self, worker: int) -> list[int]:
+        return self.inner.taken_from(worker)
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         return self.inner.append(batch, side_rows)
@@ -197,6 +204,18 @@ class Layer:
         replace: bool = False,
     ) -> list[Literal["new", "same", "conflict", "replaced"]]:
         return self.inner.install(runs, definitions, replace=replace)
+
+    def tenures(self, runs: Sequence[str]) -> list[Tenure]:
+        return self.inner.tenures(runs)
+
+    def slice(self, run: str, after: int) -> Slice:
+        return self.inner.slice(run, after)
+
+    def hand(self, act: Hand, *, at: int) -> bool:
+        return self.inner.hand(act, at=at)
+
+    def branches(self, run: str) -> list[Branch]:
+        return self.inner.branches(run)
 
     def adopt(self, nos: Sequence[int]) -> list[bool]:
         return self.inner.adopt(nos)

@@ -6,17 +6,16 @@ indexed but by number, id and key: where another store needs SQL, this one walks
 The data lives as long as the object, so that an engine may be dropped and another one take over.
 """
 
-from everflow.stores.memory.keeping import Keeping
+from everflow.stores.memory.handing import Handing
 from everflow.stores.memory.operating import Operating
 from everflow.stores.memory.queues import Queues
 from everflow.stores.memory.reading import Reading
 from everflow.stores.memory.workers import Workers
-from everflow.stores.memory.writing import Writing
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(Workers, Writing, Operating, Reading, Queues, Keeping):
+class MemoryStore(Workers, Handing, Operating, Reading, Queues):
     """A store in this process's memory, for tests and for learning the contract.
 
     ``side`` keeps the side rows, ``backups`` the copies by place; ``kill`` makes a worker look as

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec.structs import replace as changed
 
 from everflow.errors import NoSuchRun, StoreError
-from everflow.store import ACTIVE, EntryRow, Imported, RunRow, Status
+from everflow.store import ACTIVE, TENURE, EntryRow, Imported, RunRow, Status
 from everflow.stores.memory.tables import Tables, copied, locked
 
 Installed = Literal["new", "same", "conflict", "replaced"]
@@ -65,6 +65,8 @@ class Keeping(Tables):
         key = None if run.row.key is None else self._keys.get((run.row.flow, run.row.key))
         if key not in {None, old}:
             return "conflict"
+        if (TENURE, run.row.id) in self._records:
+            return "conflict"
         if old is not None and (not replace or self._is_busy(self._runs[old])):
             return "conflict"
         if old is not None:
@@ -112,7 +114,7 @@ class Keeping(Tables):
     @locked
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
         """Delete what no load needs any more."""
-        if no not in self._runs:
+        if no not in self._runs or (TENURE, self._runs[no].id) in self._records:
             return 0
         before = min(before, self._runs[no].base)
         old = [seq for seq in self._entries[no] if seq < before and seq not in keep]

@@ -49,7 +49,8 @@ class Operating(Records):
         """Give and take labels."""
         self._put(puts, at)
         self._version += 1
-        for run in (self._runs[no] for no in nos if no in self._runs):
+        runs = (self._runs[no] for no in nos if no in self._runs)
+        for run in (run for run in runs if run.status is not Status.HANDED_OFF):
             for name, value in labels.items():
                 if value is None:
                     run.labels.pop(name, None)

@@ -106,6 +106,8 @@ class Tables:
         self._workers: dict[int, WorkerRow] = {}
         self._refused: dict[int, list[int]] = {}  # the answer to a worker's last batch
         self._boards: dict[int, list[int]] = {}
+        self._revs: dict[int, tuple[int, str]] = {}  # see ``handing``
+        self._taken: dict[int, dict[int, str]] = {}  # by worker: runs that were taken from it
         self._unfit: dict[int, dict[int, int]] = {}  # by run: workers with the code that isn't fit
 
     def _lives(self, worker: int) -> bool:
@@ -133,6 +135,7 @@ class Tables:
     def _delete(self, run: RunRow) -> None:
         del self._runs[run.no], self._ids[run.id], self._entries[run.no], self._heard[run.no]
         self._unfit.pop(run.no, None)
+        self._revs.pop(run.no, None)
         if run.key is not None:
             del self._keys[run.flow, run.key]
         self._questions = {at: q for at, q in self._questions.items() if q.no != run.no}

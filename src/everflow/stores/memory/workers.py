@@ -6,6 +6,8 @@ import copy
 from collections.abc import Sequence
 from itertools import islice
 
+from msgspec.structs import replace
+
 from everflow.errors import Fenced
 from everflow.store import (
     ACTIVE,
@@ -74,7 +76,13 @@ class Workers(Tables):
     @locked
     def workers(self) -> list[WorkerRow]:
         """All workers; none is ever forgotten."""
-        return [copy.copy(worker) for worker in self._workers.values()]
+        taken = {worker for worker, runs in self._taken.items() if runs}
+        return [replace(worker, taken=worker.id in taken) for worker in self._workers.values()]
+
+    @locked
+    def taken_from(self, worker: int) -> list[int]:
+        """The runs that were taken from the worker."""
+        return sorted(self._taken.get(worker, ()))
 
     @locked
     def kill(self, worker: int) -> None:
@@ -121,6 +129,7 @@ class Workers(Tables):
             run
             for run in self._runs.values()
             if not self._lives(run.owner)
+            and run.no not in self._taken.get(worker, ())
             and (run.definition not in without or run.no in cancels | moving)
             and not self._is_barred(run, worker, code)
             and (

@@ -47,6 +47,7 @@ from everflow.store import (
     judge_unpause,
     judge_upgrade,
     kept_row,
+    left_out,
     row_of_new,
     sameness,
     set_aside,
@@ -71,7 +72,11 @@ class Writing(Records):
             return list(self._refused[worker.id])
         if batch.number != worker.number + 1:
             raise Fenced(f"batch {batch.number} of worker {worker.id} came after {worker.number}")
-        refused = self._write(batch)
+        taken = self._taken.get(worker.id, {})
+        kept, unwanted = left_out(batch, taken) if taken else (batch, [])
+        refused = sorted({*unwanted, *self._write(kept)}) if unwanted else self._write(kept)
+        for released in batch.released:
+            taken.pop(released.no, None)
         self.side.extend(copy.deepcopy(side_rows))
         worker.number = batch.number
         self._refused[worker.id] = refused

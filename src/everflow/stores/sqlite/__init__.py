@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from everflow.stores.sqlite.backup import Backup
+from everflow.stores.sqlite.handing import Handing
 from everflow.stores.sqlite.keeping import Keeping
 from everflow.stores.sqlite.opening import Place, find
 from everflow.stores.sqlite.operating import Operating
@@ -25,7 +26,7 @@ from everflow.stores.sqlite.writing import Writing
 __all__ = ["SQLiteStore"]
 
 
-class SQLiteStore(Workers, Writing, Operating, Reading, Records, Queues, Keeping, Backup):
+class SQLiteStore(Workers, Writing, Operating, Reading, Records, Queues, Keeping, Handing, Backup):
     """A store in one file, shared by the threads of a process and the processes of a host."""
 
     @classmethod

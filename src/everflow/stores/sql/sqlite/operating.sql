@@ -32,4 +32,4 @@ ON CONFLICT (run, tag, occurrence) DO UPDATE SET
 
 -- name: relabel
 UPDATE run SET labels = json_patch(labels, :labels)
-WHERE no IN (SELECT value FROM json_each(:nos))
+WHERE no IN (SELECT value FROM json_each(:nos)) AND status <> 'handed_off'

@@ -1,0 +1,203 @@
+"""Runs that more than one instance has: what of one is here, what is shipped, one act of a handoff.
+
+Four rules hold.
+
+* **A run is run here or it is a copy.** A copy has its row, with the status ``handed_off`` and its
+  holder in ``until``, and its entries where they always are; all else that is its own is packed
+  into one record, so that no question, message or timer of a copy is met by anybody. A row keeps
+  the idempotency key with which the run was started here, so that a start with it is a repetition.
+* **A tenure is one record** (kind ``tenure``, key the run's id, body the standing): list them by
+  ``records``, ``due_records`` and ``next_record_due``. A run without one costs nothing.
+* **Entries are added, and the rest is replaced.** A copy grows by entries that it lacks; what is
+  beside them is whole, of one revision, or not there at all.
+* **What is cut off is kept** (kind ``branch``, key ``RUN/LABEL``), and never merged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from everflow.core.status import Status
+from everflow.store.rows import Batch, EntryRow, Imported, RunRow
+
+__all__ = [
+    "BRANCH",
+    "COPY",
+    "TENURE",
+    "Branch",
+    "Hand",
+    "Slice",
+    "Tenure",
+    "as_copy",
+    "definitions_in",
+    "kept_of",
+    "left_out",
+    "pack",
+    "resumed",
+    "unpack",
+]
+
+TENURE, COPY, BRANCH = "tenure", "copy", "branch"  # kinds of records
+_HASH = re.compile(r'[0-9a-f]{48}(?:-[0-9a-f]{12})?(?=")')
+_MOVING = frozenset({Status.RUNNING, Status.SUSPENDED, Status.WAITING})
+
+
+class Tenure(msgspec.Struct, kw_only=True):
+    """What is here of a run, read in one transaction.
+
+    ``body`` is where this instance stands with it, opaque to the store, and ``version`` changes
+    with it; "" and 0 where there is none. ``seq`` is one more than the last entry's (0: none).
+    ``rev`` is the revision of what is beside the entries: row, questions, inbox, keys of signals,
+    labels (0: nothing of it). It grows with each change once the run has a tenure; before that it
+    is 1. ``status`` is that of the run's row, None where there is no row.
+    """
+
+    run: str
+    body: str
+    version: int
+    seq: int
+    rev: int
+    status: Status | None
+
+
+class Slice(msgspec.Struct, kw_only=True):
+    """What is shipped of a run, read in one transaction.
+
+    ``whole`` has all that is beside the entries, and the entries whose seq is ``after`` or more:
+    all that are left, where some were pruned. Its row says where the run stands at its holder.
+    ``definitions`` (hash, body) are those that the row and these entries name.
+    """
+
+    after: int
+    whole: Imported
+    definitions: list[tuple[str, str]]
+    seq: int
+    rev: int
+
+
+class Hand(msgspec.Struct, kw_only=True):
+    """One act, in one transaction, all or nothing.
+
+    ``version``, ``seq`` and ``rev`` are what was seen of the tenure. ``body`` is the new standing,
+    ``here`` whether the run may be run here from now on, ``holder`` who has it otherwise ("" where
+    that isn't known), ``due`` when the tenure asks for a look.
+
+    What lies beyond ``keep`` (seq, rev) is set aside as the branch of that label first: entries
+    from ``keep``'s seq on, and all that is beside, unless both fit whole. Then of ``add`` is added
+    what is new.
+    """
+
+    run: str
+    version: int
+    seq: int
+    rev: int
+    body: str
+    here: bool
+    holder: str = ""
+    keep: tuple[int, int] | None = None
+    branch: str = ""
+    add: Slice | None = None
+    due: int | None = None
+
+
+class Branch(msgspec.Struct, kw_only=True):
+    """What was set aside of a run: ``whole.entries`` begin at ``first``.
+
+    ``sides``: whether ``whole`` has what was beside them, too; else its row alone.
+    """
+
+    run: str
+    label: str
+    at: int
+    first: int
+    sides: bool
+    whole: Imported
+
+
+def kept_of(seq: int, rev: int, keep: tuple[int, int] | None) -> tuple[int, int]:
+    """What stays of so much: all of it, or the first entries with nothing beside them."""
+    if keep is None or (seq <= keep[0] and rev <= keep[1]):
+        return seq, rev
+    return min(seq, max(keep[0], 0)), 0
+
+
+def pack(whole: Imported) -> str:
+    """All of a run but its entries, as one JSON text without a store's own numbers."""
+    row = replace(whole.row, no=0, owner=0)
+    questions = [replace(question, no=0) for question in whole.questions]
+    arrivals = [replace(message, no=0) for message in whole.arrivals]
+    side = replace(whole, row=row, entries=[], questions=questions, arrivals=arrivals)
+    return msgspec.json.encode(side).decode()
+
+
+def unpack(text: str) -> Imported:
+    """The same back."""
+    return msgspec.json.decode(text, type=Imported)
+
+
+def as_copy(row: RunRow, holder: str) -> RunRow:
+    """The row of a run that another instance has: for lists, and for whoever asks by its names."""
+    return replace(
+        row,
+        status=Status.HANDED_OFF,
+        until=holder,
+        reason=f"{holder or 'another instance'} has it",
+        owner=0,
+        labels=dict(row.labels),
+        ended=None,
+        due=None,
+        cancel=False,
+        deaths=0,
+        outcome=None,
+        queue="",
+        lane="",
+        priority=0,
+        admitted=None,
+    )
+
+
+def resumed(row: RunRow) -> RunRow:
+    """The row of a run that goes on here, as it stood where it was before.
+
+    One that ran or rested is queued, so that whoever takes it sees to all that it waits for. One
+    that is paused, blocked or being cancelled stays so, and one that ended did.
+    """
+    return replace(row, status=Status.QUEUED, due=None) if row.status in _MOVING else row
+
+
+def definitions_in(row: RunRow, entries: Iterable[EntryRow]) -> list[str]:
+    """The hashes that may be those of definitions, in order, each once."""
+    found = dict.fromkeys([row.definition])
+    for _, _, body, _ in entries:
+        found.update(dict.fromkeys(_HASH.findall(body)))
+    return list(found)
+
+
+def left_out(batch: Batch, taken: Mapping[int, str]) -> tuple[Batch, list[int]]:
+    """A batch without what it bears for runs that were taken from its worker, and their numbers.
+
+    ``taken`` has their ids by number. With a run go its entries, standing and questions, the runs
+    that it starts, and the letters and records that are written for its sake.
+    """
+    names: Collection[str] = set(taken.values())
+    nos = {no for no, *_ in batch.entries} | {change.no for change in batch.changes}
+    nos |= {row.no for row in batch.opened} | {row.no for row in batch.closed}
+    kept = replace(
+        batch,
+        entries=[row for row in batch.entries if row[0] not in taken],
+        changes=[change for change in batch.changes if change.no not in taken],
+        opened=[question for question in batch.opened if question.no not in taken],
+        closed=[question for question in batch.closed if question.no not in taken],
+        starts=[run for run in batch.starts if run.parent not in names],
+        letters=[
+            letter
+            for letter in batch.letters
+            if letter.of not in taken and letter.source not in taken
+        ],
+        puts=[put for put in batch.puts if put.source not in taken],
+    )
+    return kept, sorted(nos & taken.keys())
