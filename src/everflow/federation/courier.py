@@ -28,6 +28,7 @@ from everflow.engine.client import Client
 from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import EverflowError, RemoteUnreachable, StoreError
 from everflow.federation.peers import Peer, Peers
+from everflow.federation.together import Threads, Together
 from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
 from everflow.federation.wire import Wire
 from everflow.federation.words import Ask
@@ -38,6 +39,7 @@ __all__ = ["Courier", "Pace"]
 _log = logging.getLogger("everflow.federation")
 SECOND = 1_000_000
 SEEN_TO = 7 * 86_400 * SECOND  # that a peer is given to hear that its answer isn't needed any more
+BRIEFLY = 0.1  # of the time that a peer may hold back an answer, while much is under way
 MORE = 65_536  # bytes of an answer besides the value
 
 
@@ -74,6 +76,7 @@ class Courier:
         *,
         limit: int,
         random: Callable[[int], bytes],
+        threads: Threads,
     ) -> None:
         self._client = client
         self._store = client.store
@@ -83,6 +86,8 @@ class Courier:
         self._pace = pace
         self._limit = limit
         self._random = random
+        self._threads = threads
+        self._written = Together(client.store, client.clock.wall)
         self._stirred = asyncio.Event()
         self._carrying: dict[str, tuple[Record, asyncio.Task[None]]] = {}
         self._running: asyncio.Task[None] | None = None
@@ -103,29 +108,29 @@ class Courier:
         carried = list(self._carrying.values())
         await _cancelled([carrying for _, carrying in carried])
         with contextlib.suppress(StoreError):  # then their leases have to end
-            await asyncio.to_thread(self._release, [record for record, _ in carried])
+            await self._threads(self._release, [record for record, _ in carried])
 
     def stir(self) -> None:
         """Look at once what is due; from any thread."""
-        if self._loop is not None:
+        if self._loop is not None and not self._stirred.is_set():
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._stirred.set)
 
     def nudged(self, peer: str, calls: list[str]) -> None:
         """A peer says that these have ended: look at those that are its own. From any thread."""
-        now = self._now()
-        puts = [
-            _kept(record, read_errand(record.body), due=now)
-            for record in (self._store.records(ERRAND, keys=calls) if calls else [])
-            if self._is_of(record, peer)
-        ]
-        for put in puts:
-            self._store.write([put], at=now)
+        now, known = self._now(), self._peers.get(peer)
+        if calls and known is not None:
+            words = {known.id, known.name, known.address}
+            records = self._store.records(ERRAND, keys=calls, limit=len(calls))
+            errands = [(record, read_errand(record.body)) for record in records]
+            self._written.each(
+                [
+                    [_kept(record, errand, due=now)]
+                    for record, errand in errands
+                    if errand.peer.rstrip("/") in words or errand.peer in words
+                ]
+            )
         self.stir()
-
-    def _is_of(self, record: Record, peer: str) -> bool:
-        found = self._peers.find(read_errand(record.body).peer)
-        return found is not None and found.id == peer
 
     # --- the round
 
@@ -142,14 +147,14 @@ class Courier:
 
     async def _begin(self) -> None:
         """Take what is due, as far as there is room, and carry it."""
-        stops = await asyncio.to_thread(self._stop)
+        stops = await self._threads(self._stop)
         for key in stops:
             if key in self._carrying:
                 await _cancelled([self._carrying[key][1]])
         room = self._pace.at_once - len(self._carrying)
         if room <= 0:
             return
-        for record in await asyncio.to_thread(self._take, room):
+        for record in await self._threads(self._take, room):
             carrying = asyncio.create_task(self._carry(record))
             self._carrying[record.key] = (record, carrying)
             carrying.add_done_callback(partial(self._carried, record.key))
@@ -166,7 +171,7 @@ class Courier:
             errands = self._store.records(ERRAND, keys=[record.key])
             puts = [Put(kind=STOP, key=record.key, body=record.body if errands else None)]
             puts += [_kept(errand, read_errand(errand.body), due=now) for errand in errands]
-            if self._store.write(puts, at=now) is not None:
+            if self._written(puts) is not None:
                 keys.append(record.key)
         return keys
 
@@ -179,37 +184,42 @@ class Courier:
         puts = [_kept(record, read_errand(record.body), due=until) for record in due]
         if not puts:
             return []
-        if self._store.write(puts, at=now) is None:  # others were first with some of them
-            puts = [put for put in puts if self._store.write([put], at=now) is not None]
-        found = self._store.records(ERRAND, keys=[put.key for put in puts]) if puts else []
+        taken = self._written.each([[put] for put in puts])  # others may be first with some of them
+        keys = [put.key for put, mine in zip(puts, taken, strict=True) if mine]
+        found = self._store.records(ERRAND, keys=keys, limit=len(keys)) if keys else []
         return [record for record in found if record.due == until]
 
     def _release(self, records: list[Record]) -> None:
         """Leave to others what was taken, and isn't settled."""
         now = self._now()
-        for record in records:
-            self._store.write([_kept(record, read_errand(record.body), due=now)], at=now)
+        self._written.each(
+            [[_kept(record, read_errand(record.body), due=now)] for record in records]
+        )
 
     # --- one errand
 
     async def _carry(self, record: Record) -> None:
         try:
             errand = read_errand(record.body)
-            peer = await asyncio.to_thread(self._peers.find, errand.peer)
+            peer, stop = await self._threads(self._known_of, record.key, errand)
             verdict: Verdict
-            stop = bool(await asyncio.to_thread(self._store.records, STOP, keys=[record.key]))
             if peer is not None:
                 verdict = await self._ask(peer, record.key, errand, stop=stop)
             elif errand.told is not None:
                 verdict = Unknown("")
             else:
                 verdict = Ended("error", _lost(errand, "there is no such peer here"), final=True)
-            await asyncio.to_thread(self._settle, record, errand, verdict, stop=stop)
+            await self._threads(self._settle, record, errand, verdict, stop=stop)
         except StoreError as error:
             _log.warning("an errand waits: %s", error.message)
 
+    def _known_of(self, key: str, errand: Errand) -> tuple[Peer | None, bool]:
+        """The peer of an errand, if it is known, and whether the call is to stop."""
+        return self._peers.find(errand.peer), bool(self._store.records(STOP, keys=[key]))
+
     async def _ask(self, peer: Peer, key: str, errand: Errand, *, stop: bool) -> Verdict:
-        wait = self._pace.wait if len(self._carrying) * 2 <= self._pace.at_once else 0.0
+        busy = len(self._carrying) * 2 > self._pace.at_once
+        wait = self._pace.wait * (BRIEFLY if busy else 1)
         query = f"?wait={wait:g}" if wait else ""
         if errand.told is not None:
             return await self._said(peer, errand, "DELETE", f"/calls/{key}")
@@ -286,7 +296,7 @@ class Courier:
         # Its input isn't needed any more; what is left is to let the peer forget.
         told = replace(errand, told=now, tries=0, input=msgspec.Raw(b"null"))
         puts = _deleted(record) if ended.final else [_kept(record, told, due=now)]
-        self._store.write(puts, at=now, letters=[Letter(run=errand.run, message=message)])
+        self._written(puts, letters=[Letter(run=errand.run, message=message)])
         self._client.nudge()
 
     def _seen_to(self, record: Record, errand: Errand, verdict: Verdict, now: int) -> None:
@@ -296,10 +306,10 @@ class Courier:
             errand = replace(errand, tries=errand.tries + 1, trouble=verdict.said)
             self._write(record, errand, now + self._pause(errand.tries))
             return
-        self._store.write(_deleted(record), at=now)
+        self._written(_deleted(record))
 
     def _write(self, record: Record, errand: Errand, due: int) -> None:
-        self._store.write([_kept(record, errand, due=due)], at=self._now())
+        self._written([_kept(record, errand, due=due)])
 
     def _pause(self, tries: int) -> int:
         """The pause after so many tries: doubled each time, and between its half and its whole."""

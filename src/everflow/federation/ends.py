@@ -14,10 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from everflow.engine.runs import Changes
+from everflow.federation.together import Threads
 from everflow.store import OUTCOMES, Store
 
 __all__ = ["Ends"]
 
+MOST = 500  # calls of one nudge
 Nudging = Callable[[str, list[str]], Coroutine[Any, Any, None]]
 
 
@@ -28,8 +30,11 @@ class Ends:
     seconds between two looks where no change is told.
     """
 
-    def __init__(self, store: Store, changes: Changes, nudge: Nudging, look: float) -> None:
+    def __init__(
+        self, store: Store, changes: Changes, nudge: Nudging, look: float, threads: Threads
+    ) -> None:
         self._store = store
+        self._threads = threads
         self._changes = changes
         self._nudge = nudge
         self._look = look
@@ -44,8 +49,9 @@ class Ends:
         loop = asyncio.get_running_loop()
 
         def changed() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(self._changed.set)
+            if not self._changed.is_set():
+                with contextlib.suppress(RuntimeError):  # the loop is closed
+                    loop.call_soon_threadsafe(self._changed.set)
 
         self._ignore = self._changes.listen(changed)
         self._watching = asyncio.create_task(self._watch())
@@ -99,12 +105,16 @@ class Ends:
     async def _look_at(self, runs: list[str]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        for run in await asyncio.to_thread(self._ended, runs):
+        by_peer: dict[str, list[str]] = defaultdict(list)
+        for run in await self._threads(self._ended, runs):
             for event in self._awaited.get(run, ()):
                 event.set()
             owed = self._owed.pop(run, None) if run not in self._awaited else None
             if owed is not None:
-                nudging = asyncio.create_task(self._nudge(owed[0], [owed[1]]))
+                by_peer[owed[0]].append(owed[1])
+        for peer, calls in by_peer.items():
+            for first in range(0, len(calls), MOST):
+                nudging = asyncio.create_task(self._nudge(peer, calls[first : first + MOST]))
                 self._nudging.add(nudging)
                 nudging.add_done_callback(self._nudging.discard)
         # However many runs are watched, looking at them takes a tenth of one thread at most.

@@ -71,10 +71,10 @@ class Gate:
             raise SignatureRefused("key", f"nobody here knows the key {claim.key_id!r:.200}")
         return peer
 
-    def judge(self, message: Message) -> Known:
-        """The proven sender; SignatureRefused for any doubt."""
-        peer = self.sender(message)
+    def judge(self, message: Message, peer: Peer | None = None) -> Known:
+        """The proven sender; SignatureRefused for any doubt. ``peer``: what ``sender`` gave."""
         claim = rfc9421.claim_of(message)
+        peer = peer or self.sender(message)
         word, key = _key_of(peer, claim.key_id.partition("#")[2])
         claim = rfc9421.verify(message, key, now=self._now())
         if not 0 < len(claim.nonce) <= LONGEST_NONCE:

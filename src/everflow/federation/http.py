@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
@@ -24,8 +24,10 @@ from everflow.errors import BadKey, EngineClosed, SignatureRefused, StoreError
 from everflow.federation.ends import Ends
 from everflow.federation.gate import Gate, Known
 from everflow.federation.keyring import Keyring
+from everflow.federation.peers import Peer
 from everflow.federation.promises import Promises
 from everflow.federation.quota import Quota
+from everflow.federation.together import Threads
 from everflow.federation.wire import PREFIX
 from everflow.federation.words import LARGE, UNSIGNED, Answer, Ask, Nudge, problem
 from everflow.net.message import Message
@@ -51,6 +53,7 @@ class Desk:
     ends: Ends
     keyring: Keyring
     nudged: Callable[[str, list[str]], None]
+    threads: Threads
     limit: int
 
 
@@ -62,37 +65,37 @@ async def take(desk: Desk, request: Request, known: Known, body: bytes) -> Answe
     call, peer = _call(request), known.peer
     ask = msgspec.json.decode(body, type=Ask)
     busy = not desk.quota.spend(peer)
-    answer = await asyncio.to_thread(desk.promises.take, peer, call, ask, busy=busy)
+    answer = await desk.threads(desk.promises.take, peer, call, ask, busy=busy)
     return await _ended(desk, request, known, answer)
 
 
 async def look(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
     """Say how a call stands, at its end or after a while."""
-    answer = await asyncio.to_thread(desk.promises.look, known.peer, _call(request))
+    answer = await desk.threads(desk.promises.look, known.peer, _call(request))
     return await _ended(desk, request, known, answer)
 
 
 async def stop(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
     """Have a call end."""
-    answer = await asyncio.to_thread(desk.promises.stop, known.peer, _call(request))
+    answer = await desk.threads(desk.promises.stop, known.peer, _call(request))
     return await _ended(desk, request, known, answer)
 
 
 async def forget(desk: Desk, request: Request, known: Known, _body: bytes) -> Answer:
     """The caller needs no more."""
-    return await asyncio.to_thread(desk.promises.forget, known.peer, _call(request))
+    return await desk.threads(desk.promises.forget, known.peer, _call(request))
 
 
 async def nudge(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
     """Calls of ours have ended there."""
     said = msgspec.json.decode(body, type=Nudge)
-    await asyncio.to_thread(desk.nudged, known.peer.id, [c for c in said.calls if _is_id(c)])
+    await desk.threads(desk.nudged, known.peer.id, [c for c in said.calls if _is_id(c)])
     return Answer(204)
 
 
 async def announce(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
     """A peer is going to sign with another key."""
-    return await asyncio.to_thread(desk.keyring.announced, known, body)
+    return await desk.threads(desk.keyring.announced, known, body)
 
 
 # Every endpoint there is; each is for a known peer with a proven request, and for nobody else.
@@ -155,34 +158,35 @@ _TROUBLE: dict[type[Exception], tuple[int, str, str]] = {
 
 async def _known(desk: Desk, act: Act, request: Request) -> Response:
     message = _message(desk, request, b"")
-    await asyncio.to_thread(desk.gate.sender, message)
+    peer = await desk.threads(desk.gate.sender, message)
     async with asyncio.timeout(BODY_SECONDS):
         body = await _body(request, desk.limit + MORE)
-    known = await asyncio.to_thread(desk.gate.judge, _message(desk, request, body))
-    answer = await asyncio.to_thread(desk.gate.answered, known)
+    known, answer = await desk.threads(_judged, desk, replace(message, body=body), peer)
     if answer is None:
-        await asyncio.to_thread(desk.keyring.used, known)
         answer = await act(desk, request, known, body)
-        await asyncio.to_thread(desk.gate.remember, known, answer)
+        await desk.threads(desk.gate.remember, known, answer)
     return _sent(answer)
+
+
+def _judged(desk: Desk, message: Message, peer: Peer) -> tuple[Known, Answer | None]:
+    """Whose request it is, and what it was answered if it came before."""
+    known = desk.gate.judge(message, peer)
+    answer = desk.gate.answered(known)
+    if answer is None:
+        desk.keyring.used(known)
+    return known, answer
 
 
 async def _ended(desk: Desk, request: Request, known: Known, answer: Answer) -> Answer:
     """The same answer, or that at the call's end if it comes soon; else a nudge is owed."""
-    if answer.status != _GOING:
-        return answer
-    call, peer = _call(request), known.peer
-    run = await asyncio.to_thread(desk.promises.run_of, peer, call)
+    call, peer, run = _call(request), known.peer, answer.run
     seconds = _seconds(request)
     if seconds > 0 and run:
         await desk.ends.wait(run, seconds)
-        answer = await asyncio.to_thread(desk.promises.look, peer, call)
-    if answer.status == _GOING and run:
-        desk.ends.owe(run, peer.id, call)
+        answer = await desk.threads(desk.promises.look, peer, call)
+    if answer.run:
+        desk.ends.owe(answer.run, peer.id, call)
     return answer
-
-
-_GOING = 202
 
 
 async def _body(request: Request, most: int) -> bytes:

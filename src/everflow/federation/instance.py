@@ -31,6 +31,7 @@ from everflow.federation.keyring import Keyring
 from everflow.federation.peers import Peers
 from everflow.federation.promises import KEPT, Promises
 from everflow.federation.quota import Quota
+from everflow.federation.together import Threads
 from everflow.federation.wire import Wire
 from everflow.federation.words import Nudge
 from everflow.net.client import Outside
@@ -83,13 +84,22 @@ class Federation:
         identity = await asyncio.to_thread(own)
         peers = self._peers = Peers(store, clock.wall)
         async with AsyncExitStack() as stack:
+            threads = Threads()
+            stack.push_async_callback(threads.close)
             wire = Wire(own, clock, self._random, self._policy, self._client)
             self._wire = await stack.enter_async_context(wire)
             courier = Courier(
-                engine, peers, wire, clock, self._pace, limit=limit, random=self._random
+                engine,
+                peers,
+                wire,
+                clock,
+                self._pace,
+                limit=limit,
+                random=self._random,
+                threads=threads,
             )
             changes = self._engine.changes
-            ends = Ends(store, changes, self._tell, self._pace.look)
+            ends = Ends(store, changes, self._tell, self._pace.look, threads)
             promises = Promises(engine, clock, limit)
             for peer, call, run in await asyncio.to_thread(promises.open):
                 ends.owe(run, peer, call)
@@ -106,6 +116,7 @@ class Federation:
                 ends,
                 Keyring(peers),
                 courier.nudged,
+                threads,
                 limit,
             )
             self._stack = stack.pop_all()
