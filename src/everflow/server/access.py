@@ -28,6 +28,20 @@ EVERYBODY: Final = Grant("", Scope.ADMIN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffd]")
 _ENCODED = re.compile(rb"%(2f|5c|2e|00)", re.IGNORECASE)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
+_VERSION = re.compile(r"1\.[0-9]|[23]")
+_ONCE = frozenset(
+    {
+        b"authorization",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"last-event-id",
+        b"origin",
+        b"sec-fetch-site",
+        b"transfer-encoding",
+    }
+)
 Admit = Callable[[HTTPConnection], Awaitable[Grant | None]]
 
 
@@ -59,6 +73,8 @@ def is_loopback(host: str) -> bool:
 
 def look_at(asked: HTTPConnection, limits: Limits) -> None:
     """Refuse a request whose headers or path nobody who means well would send."""
+    if not _VERSION.fullmatch(asked.scope["http_version"]):
+        raise BadRequest("the request is in a version of HTTP that isn't spoken here")
     headers = asked.scope["headers"]
     raw: bytes = asked.scope.get("raw_path") or b""
     size = len(raw) + sum(len(name) + len(value) for name, value in headers)
@@ -67,7 +83,7 @@ def look_at(asked: HTTPConnection, limits: Limits) -> None:
             f"a request has {limits.headers} headers and {limits.header_bytes:,} bytes of them"
             " at most"
         )
-    names = [name for name, _ in headers if name in {b"host", b"authorization", b"content-type"}]
+    names = [name for name, _ in headers if name in _ONCE]
     if len(set(names)) != len(names):
         raise BadRequest("a header is there twice that says one thing")
     if _CONTROL.search(asked.scope["path"]) or _ENCODED.search(raw):
@@ -89,8 +105,8 @@ class Door:
         if origin is None:
             foreign = asked.headers.get("sec-fetch-site") == "cross-site"
         else:
-            own = origin.partition("://")[2]
-            foreign = own.lower() != host.lower() and origin not in self._access.origins
+            own = origin.partition("://")[2].lower() or "null"  # a page may have none, as a request
+            foreign = own != host.lower() and origin not in self._access.origins
         if foreign and method not in SAFE:
             raise OriginRefused(
                 f"a page of {origin or 'another site'!s:.80} can't ask for that",
