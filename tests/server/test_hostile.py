@@ -233,6 +233,32 @@ def test_a_slow_head_is_hung_up_on(strict: Served, sent: bytes) -> None:
     assert strict.raw(whole + sent).count(b"HTTP/1.1") == 1
 
 
+@pytest.mark.parametrize("dripped", [b"{", b"400\r\nx"])
+def test_the_rest_of_a_body_that_nobody_reads_has_its_time(strict: Served, dripped: bytes) -> None:
+    """RELIABILITY 15: a request that is refused at its head doesn't keep its connection open."""
+    lengths = {b"{": b"Content-Length: 100\r\n", b"400\r\nx": b"Transfer-Encoding: chunked\r\n"}
+    head = b"GET /api/v1/runs/none HTTP/1.1\r\nHost: localhost\r\n" + lengths[dripped] + b"\r\n"
+    with socket.create_connection(("127.0.0.1", strict.server.port), timeout=PATIENT) as made:
+        made.sendall(head)
+        assert b" 404 " in made.recv(65536)
+        made.sendall(dripped)
+        parts = []
+        while part := made.recv(65536):
+            parts.append(part)
+    assert b"HTTP/1.1" not in b"".join(parts)
+
+
+def test_a_request_whose_length_is_said_twice_is_not_read(strict: Served) -> None:
+    """RELIABILITY 25: a start within what one of them says is the body isn't begun."""
+    before = len(strict.engine.runs())
+    inner = HEAD + b'Content-Length: 20\r\n\r\n{"flow": "received"}'
+    both = HEAD + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    text = strict.raw(both % (5 + len(inner)) + inner)
+    assert status_of(text) == 400
+    assert text.count(b"HTTP/1.1") == 1
+    assert len(strict.engine.runs()) == before
+
+
 def test_a_body_that_breaks_off_harms_nobody(served: Served) -> None:
     """The connection goes away in the middle."""
     with socket.create_connection(("127.0.0.1", served.server.port), timeout=PATIENT) as made:

@@ -1,7 +1,9 @@
 """A server process: a socket, uvicorn on it, and an orderly end.
 
-Uvicorn gives a request's head as much time as it likes to take, and says what is wrong with one in
-plain text; here it has ``Limits.head_s``, and a problem document.
+Uvicorn gives a request's head as much time as it likes to take, and the rest of a body that nobody
+reads any more too, and it says what is wrong with one in plain text; here they have
+``Limits.head_s``, and a problem document. It takes the word of a request that says twice how long
+it is; here that is no request, since a server in between may have read it by the other word.
 """
 
 from __future__ import annotations
@@ -126,6 +128,10 @@ class Impatient(H11Protocol):
     head_s = Limits.head_s
     _patience: asyncio.TimerHandle | None = None
 
+    def __init__(self, config: uvicorn.Config, *more: Any, **others: Any) -> None:
+        super().__init__(config, *more, **others)
+        self.conn = Plain(h11.SERVER, config.h11_max_incomplete_event_size or 0)
+
     def connection_made(self, transport: Any) -> None:
         """Begin to wait."""
         super().connection_made(transport)
@@ -147,7 +153,10 @@ class Impatient(H11Protocol):
         self._stop_waiting()
 
     def send_400_response(self, msg: str) -> None:
-        """Say what is wrong as everything else here does."""
+        """Say what is wrong as everything else here does, unless an answer has begun."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
         body = msgspec.json.encode(problem_body(BadRequest(msg)))
         headers = [(b"content-type", MEDIA.encode()), (b"connection", b"close")]
         answer = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
@@ -156,8 +165,8 @@ class Impatient(H11Protocol):
         self.transport.close()
 
     def _wait_for_head(self) -> None:
-        """One time for the whole head, from the end of the request before."""
-        if self.conn.their_state is not h11.IDLE:
+        """One time for the whole head, and for what is left of the request before."""
+        if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._stop_waiting()
         elif self._patience is None:
             self._patience = self.loop.call_later(self.head_s, self.transport.close)
@@ -166,3 +175,18 @@ class Impatient(H11Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+class Plain(h11.Connection):
+    """What is read of a connection; it refuses a request whose end can be found in two ways."""
+
+    def next_event(self) -> Any:
+        """The next thing that came; RemoteProtocolError for what isn't HTTP, or only in part."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            chunked = b"transfer-encoding" in names
+            # RFC 9112, section 6.1: so a request is smuggled past who reads it otherwise.
+            if chunked and (b"content-length" in names or event.http_version < b"1.1"):
+                raise h11.RemoteProtocolError("the length of the request is said in two ways")
+        return event
