@@ -1,6 +1,7 @@
 """What may be asked: the queries and bodies of requests.
 
-Names that go into the store are checked here once: no control characters, and not endless.
+Names that go into the store are checked here once: not endless, no control characters, and none
+that ends a line or turns what follows it round, since people read names in logs and audits.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 # The end is asked for twice: Python's $ stands before a line break as well.
-_PLAIN = r"^[^\x00-\x1f\x7f]*(?![\x00-\x1f\x7f])$"
+_NOT_PLAIN = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_PLAIN = rf"^[^{_NOT_PLAIN}]*(?![{_NOT_PLAIN}])$"
 Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=_PLAIN)]
 Text = Annotated[str, Meta(max_length=512, pattern=_PLAIN)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]

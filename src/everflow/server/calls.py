@@ -22,6 +22,7 @@ __all__ = ["Call", "read_call"]
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
+_MORE = re.compile(r"\s*(charset\s*=\s*\"?utf-?8\"?)?\s*;?\s*", re.IGNORECASE)
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -131,14 +132,16 @@ async def _text(request: Request, limits: Limits) -> bytes:
 
 
 def _body(request: Request, text: bytes, kind: type[msgspec.Struct]) -> Any:
-    media, _, _ = request.headers.get("content-type", "").partition(";")
-    if media.strip().lower() != "application/json":
+    media, _, more = request.headers.get("content-type", "").partition(";")
+    if media.strip().lower() != "application/json" or not _MORE.fullmatch(more):
         raise NotJson(
-            f"the body is declared as {media.strip() or 'nothing'!s:.60}",
-            hint="send JSON, with the header Content-Type: application/json",
+            f"the body is declared as {media.strip() or 'nothing'}{more and ';'}{more}"[:100],
+            hint="send JSON in UTF-8, with the header Content-Type: application/json",
         )
     try:
-        value = json.loads(text.decode(), parse_constant=_refuse_constant)
+        value = json.loads(
+            text.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant
+        )
         if _HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -154,6 +157,14 @@ def _body(request: Request, text: bytes, kind: type[msgspec.Struct]) -> Any:
             f"the body isn't what this path takes: {error!s:.300}",
             hint=f"its fields are: {', '.join(kind.__struct_encode_fields__)}",
         ) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object each of whose names stands there once: readers differ about which one counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
 
 
 def _refuse_constant(name: str) -> Never:
