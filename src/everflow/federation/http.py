@@ -16,6 +16,7 @@ from functools import partial
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -117,15 +118,30 @@ def peer_app(desk: Callable[[], Desk]) -> Starlette:
     made = [
         Route(path, partial(_serve, desk, acts), methods=[*acts]) for path, acts in routes.items()
     ]
-    return Starlette(routes=made)
+    app = Starlette(routes=made, exception_handlers={HTTPException: _elsewhere})
+    app.router.redirect_slashes = False  # it would tell the name by which it was reached
+    return app
+
+
+async def _elsewhere(_request: Request, error: Exception) -> Response:
+    """What isn't in the table, as everything else here is told."""
+    if not isinstance(error, HTTPException) or error.status_code != _NOT_DONE:
+        return _plain(404, *_NOWHERE)
+    told = _plain(_NOT_DONE, "method_not_allowed", "that isn't done here")
+    told.headers.update(error.headers or {})
+    return told
+
+
+_NOT_DONE = 405
+_NOWHERE = ("no_such_path", "there is nothing here")
 
 
 async def _serve(open_desk: Callable[[], Desk], acts: dict[str, Act], request: Request) -> Response:
     act = acts.get(request.method)
-    if act is None:
-        return Response(status_code=405, headers={"allow": ", ".join(acts)})
+    if act is None:  # a HEAD, which Starlette takes for a GET
+        raise HTTPException(_NOT_DONE, headers={"allow": ", ".join(acts)})
     if not _is_id(request.path_params.get("call", "0" * ID_LENGTH)):
-        return _plain(404, "not_found", "there is nothing here")
+        return _plain(404, *_NOWHERE)
     try:
         return await _known(open_desk(), act, request)
     except SignatureRefused as error:
