@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -69,10 +68,8 @@ class Counting(MemoryStore):
         self.taken = 0
         self.looks: Counter[int] = Counter()
 
-    def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
-    ) -> list[RunRow]:
-        rows = super().claim(worker, now=now, limit=limit, without=without, code=code)
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        rows = super().claim(worker, **how)
         self.taken += len(rows)
         self.looks[worker] += 1
         return rows

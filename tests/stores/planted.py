@@ -1,7 +1,7 @@
 """Stores with one planted bug each: what the conformance suite must find."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import structs
 
@@ -157,30 +157,24 @@ class KeysOverFlows(MemoryStore):
 class ClaimsFromTheLiving(MemoryStore):
     """A living worker's run is taken."""
 
-    def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
-    ) -> list[RunRow]:
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
         for run in self._runs.values():
             run.owner = 0
-        return super().claim(worker, now=now, limit=limit, without=without, code=code)
+        return super().claim(worker, **how)
 
 
 class ClaimsTooEarly(MemoryStore):
     """A timer counts a microsecond before its time."""
 
-    def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
-    ) -> list[RunRow]:
-        return super().claim(worker, now=now + 1, limit=limit, without=without, code=code)
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        return super().claim(worker, **how | {"now": how["now"] + 1})
 
 
 class ClaimsForGoodLooks(MemoryStore):
     """The rows say whose the run is now, not whose it was."""
 
-    def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
-    ) -> list[RunRow]:
-        rows = super().claim(worker, now=now, limit=limit, without=without, code=code)
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        rows = super().claim(worker, **how)
         return [structs.replace(row, owner=worker) for row in rows]
 
 
@@ -227,10 +221,15 @@ class TrustsBytes(MemoryStore):
 class GivesBackAgain(MemoryStore):
     """Whose code doesn't fit a run is given it all the same."""
 
-    def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
-    ) -> list[RunRow]:
-        return super().claim(worker, now=now, limit=limit, without=without, code=code + 99)
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        return super().claim(worker, **how | {"code": how.get("code", 0) + 99})
+
+
+class RunsWithoutALease(MemoryStore):
+    """Whoever asks gets what is leased."""
+
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        return super().claim(worker, **how | {"leased": list(self._runs)})
 
 
 class LeavesReleased(MemoryStore):

@@ -45,7 +45,8 @@ class NewRun(msgspec.Struct, kw_only=True, gc=False):
 
     ``body`` and ``sum`` are its first entry, seq 0. With a ``queue`` it waits there until it is
     admitted: ``lane`` is what the queue is fair and limited by, the highest ``priority`` goes
-    first, and ``admitted`` the time at which it got a place, None before.
+    first, and ``admitted`` the time at which it got a place, None before. A ``leased`` one is run
+    only where its lease is held, see ``Store.claim``.
     """
 
     id: str
@@ -64,6 +65,7 @@ class NewRun(msgspec.Struct, kw_only=True, gc=False):
     lane: str = ""
     priority: int = 0
     admitted: int | None = None
+    leased: bool = False
 
 
 class RunRow(msgspec.Struct, kw_only=True, gc=False):
@@ -98,6 +100,7 @@ class RunRow(msgspec.Struct, kw_only=True, gc=False):
     lane: str = ""
     priority: int = 0
     admitted: int | None = None  # a run of a queue is claimed only once it is
+    leased: bool = False  # another instance lends it: run and acknowledged as long as that lasts
 
 
 class RunChange(msgspec.Struct, array_like=True, gc=False):
@@ -377,4 +380,5 @@ def row_of_new(new: NewRun, no: int) -> RunRow:
         lane=new.lane,
         priority=new.priority,
         admitted=new.admitted,
+        leased=new.leased,
     )

@@ -163,7 +163,14 @@ class Store(Protocol):
     # what there is to do
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+        self,
+        worker: int,
+        *,
+        now: int,
+        limit: int,
+        without: Sequence[str] = (),
+        code: int = 0,
+        leased: Sequence[int] = (),
     ) -> list[RunRow]:
         """Take runs that have no living owner and something to do; the rows are as they were.
 
@@ -171,7 +178,8 @@ class Store(Protocol):
         waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
         in its inbox. Never a queued one that waits for its place in a queue, unless a cancel is in
         its inbox, nor a paused one, unless an ``Unpause`` is, nor one that was taken from this
-        worker and that it hasn't released since.
+        worker and that it hasn't released since, nor a leased one that isn't among ``leased``, the
+        runs whose leases the worker's process holds.
         ``without`` names definitions that this worker can't run;
         a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
         an upgrade that leads to another definition than those.

@@ -110,9 +110,18 @@ class Layer:
         return self.inner.accept(messages)
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+        self,
+        worker: int,
+        *,
+        now: int,
+        limit: int,
+        without: Sequence[str] = (),
+        code: int = 0,
+        leased: Sequence[int] = (),
     ) -> list[RunRow]:
-        return self.inner.claim(worker, now=now, limit=limit, without=without, code=code)
+        return self.inner.claim(
+            worker, now=now, limit=limit, without=without, code=code, leased=leased
+        )
 
     def release(self, worker: int, nos: Sequence[int]) -> None:
         self.inner.release(worker, nos)

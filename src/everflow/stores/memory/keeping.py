@@ -86,6 +86,7 @@ class Keeping(Tables):
     def _restore(self, run: Imported) -> None:
         row = copied(run.row)
         row.no = row.owner = 0
+        row.leased = False
         self._add(row)
         for _, seq, body, checksum in run.entries:
             self._entries[row.no][seq] = (row.no, seq, body, checksum)

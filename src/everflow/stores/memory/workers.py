@@ -112,7 +112,14 @@ class Workers(Tables):
 
     @locked
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+        self,
+        worker: int,
+        *,
+        now: int,
+        limit: int,
+        without: Sequence[str] = (),
+        code: int = 0,
+        leased: Sequence[int] = (),
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         if not self._lives(worker):
@@ -130,6 +137,7 @@ class Workers(Tables):
             for run in self._runs.values()
             if not self._lives(run.owner)
             and run.no not in self._taken.get(worker, ())
+            and (not run.leased or run.no in leased)
             and (run.definition not in without or run.no in cancels | moving)
             and not self._is_barred(run, worker, code)
             and (

@@ -198,9 +198,7 @@ class SealedStore(Layer):
             replace(
                 run,
                 entry=sealed_row(run.entry, seals.get(run.no)),
-                questions=[
-                    sealed_question(question, seals.get(run.no)) for question in run.questions
-                ],
+                questions=[sealed_question(asked, seals.get(run.no)) for asked in run.questions],
                 puts=self._puts(run.puts),
             )
             for run in runs
@@ -248,9 +246,18 @@ class SealedStore(Layer):
         return None if row is None else self._open_rows([row])[0]
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+        self,
+        worker: int,
+        *,
+        now: int,
+        limit: int,
+        without: Sequence[str] = (),
+        code: int = 0,
+        leased: Sequence[int] = (),
     ) -> list[RunRow]:
-        rows = self.inner.claim(worker, now=now, limit=limit, without=without, code=code)
+        rows = super().claim(
+            worker, now=now, limit=limit, without=without, code=code, leased=leased
+        )
         return self._open_rows(rows)
 
     def release(self, worker: int, nos: Sequence[int]) -> None:

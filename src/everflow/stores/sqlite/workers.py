@@ -107,7 +107,14 @@ class Workers(Desk):
             return db.changes() > 0
 
     def claim(
-        self, worker: int, *, now: int, limit: int, without: Sequence[str] = (), code: int = 0
+        self,
+        worker: int,
+        *,
+        now: int,
+        limit: int,
+        without: Sequence[str] = (),
+        code: int = 0,
+        leased: Sequence[int] = (),
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         found = self._ask("heaps", Heaps, {"worker": worker})
@@ -123,9 +130,12 @@ class Workers(Desk):
             self._ask("sleepers", list[Place], {"owner": owner, "now": now, **rest})
             for owner in found.sleepers
         ]
+        mine: dict[str, Value] = {"me": str(worker), "code": code, **rest}
         if without:  # a cancel needs no code
-            called = {"me": str(worker), "code": code, **rest}
-            piles.append(self._ask("called", list[Place], called))
+            piles.append(self._ask("called", list[Place], mine))
+        if leased:
+            given = {**mine, "leased": as_json(leased), "now": now}
+            piles.append(self._ask("leased", list[Place], given))
         places = list(islice(heapq.merge(*piles), limit))
         return self._take(worker, places) if places else []
 

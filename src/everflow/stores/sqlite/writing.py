@@ -139,13 +139,13 @@ def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[in
         if not run.no:
             unnumbered += 1
         nos.append(run.no or -unnumbered)
-    queued = any(run.queue for run in runs)
+    queued = any(run.queue or run.leased for run in runs)
     rows = [_birth(no, run, queued=queued) for no, run in zip(nos, runs, strict=True)]
     return (as_json(rows), len(rows), unnumbered, queued), nos
 
 
 def _birth(no: int, run: NewRun, *, queued: bool) -> tuple[object, ...]:
-    place = (run.queue, run.lane, run.priority, run.admitted) if queued else ()
+    place = (run.queue, run.lane, run.priority, run.admitted, int(run.leased)) if queued else ()
     return (
         no,
         run.id,

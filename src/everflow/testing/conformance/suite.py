@@ -6,6 +6,7 @@ from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
+from everflow.testing.conformance.leasing import LeaseRules
 from everflow.testing.conformance.operating import GenerationRules, LabelRules, PauseRules
 from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
@@ -29,6 +30,7 @@ class StoreConformance(
     QueryRules,
     ExportRules,
     KeepingRules,
+    LeaseRules,
     RecordRules,
     ReleaseRules,
     SignalRules,

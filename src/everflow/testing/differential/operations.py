@@ -116,6 +116,7 @@ def _new(random: Random) -> dict[str, Any]:
         "owner": _maybe(random, _worker(random), 0.3),
         "parent": _maybe(random, _run(random), 0.1),
         "labels": {name: random.choice("12") for name in "xy" if _chance(random, 0.5)},
+        "leased": _chance(random, 0.2),
     }
     return given | _place(random) if _chance(random, 0.4) else given
 
@@ -262,7 +263,9 @@ def _claim(random: Random) -> dict[str, Any]:
     without = [definition for definition in DEFINITIONS if _chance(random, 0.2)]
     given = {"worker": _worker(random), "now": _at(random)}
     code = random.randrange(2)
-    return given | {"limit": random.randrange(5), "without": without, "code": code}
+    leased = _some(random) if _chance(random, 0.5) else []
+    choice = {"without": without, "leased": leased}
+    return given | {"limit": random.randrange(5), "code": code} | choice
 
 
 def _arrivals(random: Random) -> dict[str, Any]:

@@ -181,8 +181,10 @@ class Side(Names):
 
     # what there is to do
 
-    def claim(self, worker: int, **given: Any) -> list[RunRow]:
-        return [self._row(row) for row in self.store.claim(self._worker(worker), **given)]
+    def claim(self, worker: int, leased: Sequence[str], **given: Any) -> list[RunRow]:
+        nos = self._nos(leased)
+        found = self.store.claim(self._worker(worker), leased=nos, **given)
+        return [self._row(row) for row in found]
 
     def arrivals(self, worker: int, skip: int, limit: int) -> list[tuple[str, Message]]:
         id_ = self._worker(worker)

@@ -48,10 +48,12 @@ CREATE TABLE run (
     lane TEXT NOT NULL DEFAULT '',
     priority INTEGER NOT NULL DEFAULT 0,
     admitted INTEGER,
+    leased INTEGER NOT NULL DEFAULT 0,  -- 1: only for a worker whose process holds its lease
     -- {worker: code} of those that gave it back since their code doesn't fit it, as canonical JSON.
     unfit TEXT NOT NULL DEFAULT '{}',
+    -- Of what is leased both are 2, so that whoever looks for work never meets it.
     todo INTEGER GENERATED ALWAYS AS (
-        CASE status
+        (1 + leased) * CASE status
             WHEN 'queued' THEN queue = '' OR admitted IS NOT NULL OR called > 0
             WHEN 'running' THEN 1
             WHEN 'cancelling' THEN 1
@@ -64,7 +66,7 @@ CREATE TABLE run (
     ) VIRTUAL,
     barred TEXT GENERATED ALWAYS AS (iif(status = 'blocked', unfit, '{}')) VIRTUAL,
     timed INTEGER GENERATED ALWAYS AS (
-        due IS NOT NULL AND status IN ('suspended', 'waiting', 'cancelling')
+        (1 + leased) * (due IS NOT NULL AND status IN ('suspended', 'waiting', 'cancelling'))
     ) VIRTUAL
 ) STRICT;
 
@@ -73,6 +75,7 @@ CREATE TABLE run (
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
 CREATE INDEX run_todo ON run (owner, definition, barred, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
+CREATE INDEX run_due_leased ON run (owner, due) WHERE timed = 2;
 CREATE INDEX run_called ON run (created) WHERE called + moving > 0;
 CREATE INDEX run_created ON run (created);
 CREATE INDEX run_status ON run (status, created);

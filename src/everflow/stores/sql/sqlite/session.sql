@@ -18,7 +18,7 @@ SELECT
         'origin', origin, 'created', created, 'updated', updated, 'ended', ended, 'due', due,
         'base', base, 'cancel', json(iif(cancel, 'true', 'false')), 'deaths', deaths,
         'outcome', outcome, 'queue', queue, 'lane', lane, 'priority', priority,
-        'admitted', admitted
+        'admitted', admitted, 'leased', json(iif(leased, 'true', 'false'))
     ) AS doc
 FROM run;
 
@@ -137,14 +137,14 @@ CREATE TEMP VIEW offspring (doc) AS SELECT '' WHERE 0;
 CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
     INSERT OR IGNORE INTO run (
         no, id, flow, definition, status, owner, key, parent, labels, created, updated,
-        queue, lane, priority, admitted
+        queue, lane, priority, admitted, leased
     )
     SELECT
         coalesce((SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0)
         - (value ->> 0),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9,
-        value ->> 12, value ->> 13, value ->> 14, value ->> 15
+        value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16
     FROM jsonb_each(NEW.doc);
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
@@ -294,7 +294,7 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
 
     INSERT OR IGNORE INTO run (
         no, id, flow, definition, status, owner, key, parent, labels, created, updated,
-        queue, lane, priority, admitted
+        queue, lane, priority, admitted, leased
     )
     SELECT
         iif(
@@ -307,7 +307,8 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9,
         iif(NEW.queued, value ->> 12, ''), iif(NEW.queued, value ->> 13, ''),
-        iif(NEW.queued, value ->> 14, 0), iif(NEW.queued, value ->> 15, NULL)
+        iif(NEW.queued, value ->> 14, 0), iif(NEW.queued, value ->> 15, NULL),
+        iif(NEW.queued, value ->> 16, 0)
     FROM jsonb_each(NEW.runs);
     SELECT everflow_tell(-1) WHERE changes() <> NEW.many;
     SELECT RAISE(ABORT, 'everflow:number')

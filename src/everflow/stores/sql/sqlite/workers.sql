@@ -136,6 +136,23 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     ORDER BY created, no LIMIT :limit
 )
 
+-- name: leased
+SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
+    SELECT created, no, owner FROM run
+    WHERE no IN (SELECT value FROM json_each(:leased))
+    AND (todo = 2 OR timed = 2 AND due <= :now)
+    AND (
+        definition NOT IN (SELECT value FROM json_each(:without)) OR called > 0 OR EXISTS (
+            SELECT 1 FROM inbox
+            WHERE inbox.run = run.no AND inbox.kind = 'upgrade'
+            AND inbox.message ->> 'definition' NOT IN (SELECT value FROM json_each(:without))
+        )
+    )
+    AND coalesce(barred ->> :me <> :code, TRUE)
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
+    ORDER BY created, no LIMIT :limit
+)
+
 -- name: still_there
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY seen.key), '') || ']'
 FROM json_each(:taken) AS seen CROSS JOIN run_shown ON run_shown.no = seen.value ->> 0
@@ -168,16 +185,19 @@ FROM (
 
 -- name: due
 SELECT coalesce(json_group_array(no), '[]') FROM (
-    SELECT no FROM run
-    WHERE timed = 1 AND owner = :worker
-    AND due <= :now
-    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
+    SELECT no, due FROM run WHERE timed = 1 AND owner = :worker AND due <= :now
+    UNION ALL
+    SELECT no, due FROM run WHERE timed = 2 AND owner = :worker AND due <= :now
     ORDER BY due, no LIMIT :limit
 )
+WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 
 -- name: next_due
 SELECT json_array((
-    SELECT min(due) FROM run
-    WHERE timed = 1 AND owner = :worker
-    AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
+    SELECT min(due) FROM (
+        SELECT min(due) AS due FROM run WHERE timed = 1 AND owner = :worker
+        UNION ALL
+        SELECT min(due) FROM run WHERE timed = 2 AND owner = :worker
+    )
+    WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 ))
