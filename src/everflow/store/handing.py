@@ -84,7 +84,8 @@ class Hand(msgspec.Struct, kw_only=True):
 
     ``version``, ``seq`` and ``rev`` are what was seen of the tenure. ``body`` is the new standing,
     ``here`` whether the run may be run here from now on, ``holder`` who has it otherwise ("" where
-    that isn't known), ``due`` when the tenure asks for a look.
+    that isn't known), ``due`` when the tenure asks for a look. One that is here may be ``leased``:
+    it is taken from its owner when that begins or ends.
 
     What lies beyond ``keep`` (seq, rev) is set aside as the branch of that label first: entries
     from ``keep``'s seq on, and all that is beside, unless both fit whole. Then of ``add`` is added
@@ -102,6 +103,7 @@ class Hand(msgspec.Struct, kw_only=True):
     branch: str = ""
     add: Slice | None = None
     due: int | None = None
+    leased: bool = False
 
 
 class Branch(msgspec.Struct, kw_only=True):
@@ -127,7 +129,7 @@ def kept_of(seq: int, rev: int, keep: tuple[int, int] | None) -> tuple[int, int]
 
 def pack(whole: Imported) -> str:
     """All of a run but its entries, as one JSON text without a store's own numbers."""
-    row = replace(whole.row, no=0, owner=0)
+    row = replace(whole.row, no=0, owner=0, leased=False)
     questions = [replace(question, no=0) for question in whole.questions]
     arrivals = [replace(message, no=0) for message in whole.arrivals]
     side = replace(whole, row=row, entries=[], questions=questions, arrivals=arrivals)
@@ -157,6 +159,7 @@ def as_copy(row: RunRow, holder: str) -> RunRow:
         lane="",
         priority=0,
         admitted=None,
+        leased=False,
     )
 
 

@@ -150,12 +150,17 @@ class Handing(Writing, Keeping):
     def _fence(self, row: RunRow, rev: int, at: int) -> None:
         """Make a copy of a run that is run here."""
         side = pack(self._beside(row))
-        if self._lives(row.owner):
-            self._taken.setdefault(row.owner, {})[row.no] = row.id
+        self._unown(row)
         self._lose(row)
         self._put([Put(kind=COPY, key=row.id, body=side)], at)
         self._runs[row.no] = as_copy(row, "")
         self._revs[row.no] = rev, side
+
+    def _unown(self, row: RunRow) -> None:
+        """Take a run from its owner, who writes nothing of it any more."""
+        if self._lives(row.owner):
+            self._taken.setdefault(row.owner, {})[row.no] = row.id
+        row.owner = 0
 
     def _lose(self, row: RunRow) -> None:
         """Delete what is beside a run's row and entries."""
@@ -205,12 +210,16 @@ class Handing(Writing, Keeping):
         row = self._runs[row.no]
         copy = self._records.get((COPY, row.id))
         if row.status is not Status.HANDED_OFF:
+            if row.leased != act.leased:
+                self._unown(row)
+                row.leased = act.leased
             return
         if not act.here:
             self._runs[row.no] = as_copy(row, act.holder)
         elif copy is not None:
             rev, _ = self._revs[row.no]
             self._resume(row, unpack(copy.body))
+            self._runs[row.no].leased = act.leased
             self._put([_no_copy(row.id)], at)
             self._revs[row.no] = rev, pack(self._beside(self._runs[row.no]))
 

@@ -272,10 +272,8 @@ class SealedStore(Layer):
         if not arrivals:
             return []
         seals = self._of([arrival.no for arrival in arrivals])
-        return [
-            replace(found, message=changed_message(found.message, opening(seals.get(found.no))))
-            for found in arrivals
-        ]
+        messages = (changed_message(a.message, opening(seals.get(a.no))) for a in arrivals)
+        return [replace(a, message=m) for a, m in zip(arrivals, messages, strict=True)]
 
     def load(self, nos: Sequence[int]) -> list[Loaded]:
         found = self.inner.load(nos)
