@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,6 +125,7 @@ class Site:
         self.declared: list[Trigger] = []
         self.store: Store = MemoryStore()
         self.fetch_s, self.limits = fetch_s, limits
+        self.told: list[tuple[str, Any, list[str]]] = []
         self.listener = Listener(loop, None)
         self.address = self.listener.address
         self.keys: dict[str, Keys] = {"ines": KEYS}
@@ -153,6 +154,12 @@ class Site:
         self.engine.close()
         self.listener.held.close()
 
+    def tell(self, actor: Local, activity: Mapping[str, Any], to: Sequence[str]) -> None:
+        """What is to be delivered, as deliveries are: an activity once."""
+        told = (actor.name, dict(activity), list(to))
+        if told not in self.told:
+            self.told.append(told)
+
     def log(self) -> list[Activity]:
         """What was appended."""
         return list(self.triggers.activities.after())
@@ -161,6 +168,7 @@ class Site:
         self.pub = ActivityPub(
             self.engine,
             self.triggers,
+            tell=self.tell,
             keys=self.keys,
             limits=self.limits,
             fetch_s=self.fetch_s,
@@ -173,6 +181,7 @@ class Site:
                 Mount("/.well-known", self.pub.well_known),
             ]
         )
+        self.listener.app.router.redirect_slashes = False
         await self.listener.listen()
 
     async def _down(self) -> None:

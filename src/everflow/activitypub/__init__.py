@@ -12,6 +12,7 @@ triggers fire. And no activity is believed for where it comes from: its actor's 
 from __future__ import annotations
 
 from everflow.activitypub.actors import PREFIX, Actors, Keys, Local
+from everflow.activitypub.circle import Circle, Followed, Follower
 from everflow.activitypub.inbox import Limits
 from everflow.activitypub.instance import ActivityPub
 from everflow.activitypub.published import Published, fresh_id, outbox_put, published_put
@@ -20,6 +21,9 @@ __all__ = [
     "PREFIX",
     "ActivityPub",
     "Actors",
+    "Circle",
+    "Followed",
+    "Follower",
     "Keys",
     "Limits",
     "Local",

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from everflow.activitypub.actors import PREFIX, Actors, Local
 from everflow.activitypub.answers import document, nothing, problem, text_document
+from everflow.activitypub.circle import Circle
 from everflow.activitypub.documents import (
     NODE_INFO,
     actor_document,
@@ -50,6 +51,7 @@ class Desk:
 
     actors: Actors
     published: Published
+    circle: Circle
     inbox: Inbox
 
 
@@ -85,6 +87,18 @@ async def deliver_to_all(desk: Desk, request: Request) -> Response:
 async def outbox(desk: Desk, request: Request) -> Response:
     """What an actor published, newest first."""
     return await _collection(desk, request, desk.published.count, desk.published.outbox)
+
+
+async def followers(desk: Desk, request: Request) -> Response:
+    """Who follows an actor."""
+    circle = desk.circle
+    return await _collection(desk, request, circle.count_followers, circle.followers_page)
+
+
+async def following(desk: Desk, request: Request) -> Response:
+    """Whom an actor follows."""
+    circle = desk.circle
+    return await _collection(desk, request, circle.count_following, circle.following_page)
 
 
 async def show_published(desk: Desk, request: Request) -> Response:
@@ -128,6 +142,8 @@ ROUTES: tuple[tuple[str, str, Act], ...] = (
     ("GET", "/actors/{name}", show_actor),
     ("POST", "/actors/{name}/inbox", deliver),
     ("GET", "/actors/{name}/outbox", outbox),
+    ("GET", "/actors/{name}/followers", followers),
+    ("GET", "/actors/{name}/following", following),
     ("POST", "/inbox", deliver_to_all),
     ("GET", "/activities/{id}", show_published),
     ("GET", "/objects/{id}", show_published),

@@ -17,14 +17,16 @@ from typing import Any, Self
 from starlette.applications import Starlette
 
 from everflow.activitypub.actors import Actors, Keys
+from everflow.activitypub.circle import Circle
 from everflow.activitypub.directory import REMOTE, SECONDS, Directory
 from everflow.activitypub.doorman import Doorman
+from everflow.activitypub.effects import Effects, Tell
 from everflow.activitypub.http import Desk, actors_app, well_known_app
 from everflow.activitypub.inbox import Inbox, Limits
 from everflow.activitypub.published import Published
 from everflow.clock import Clock, SystemClock
 from everflow.engine.facade import Engine
-from everflow.errors import EngineClosed, StoreError
+from everflow.errors import EngineClosed, EverflowError, StoreError
 from everflow.net.client import Outside
 from everflow.net.policy import Policy
 from everflow.store import Put, Store
@@ -35,6 +37,7 @@ __all__ = ["ActivityPub", "sweep"]
 _log = logging.getLogger("everflow.activitypub")
 SWEEP = 600.0  # seconds between looks for what needs to be remembered no more
 PAGE = 500
+IDLE = 5.0  # seconds between looks at what another process may have left undone
 
 
 class ActivityPub:
@@ -42,7 +45,8 @@ class ActivityPub:
 
     ``app`` is to be mounted under ``/ap`` and ``well_known`` under ``/.well-known`` of the server
     that is the actors' address. ``triggers``: those that fire in this process, which are told of
-    what arrives at once. ``keys``: of actors whose keys aren't in files beside the store.
+    what arrives at once. ``tell``: what answers those who follow (``Outbox.tell``); without it,
+    nobody is answered. ``keys``: of actors whose keys aren't in files beside the store.
     ``fetch_s``: seconds that fetching an actor may take. ``client`` makes what sends requests.
     """
 
@@ -51,6 +55,7 @@ class ActivityPub:
         engine: Engine,
         triggers: Triggers | None = None,
         *,
+        tell: Tell | None = None,
         keys: Mapping[str, Keys] | None = None,
         limits: Limits | None = None,
         fetch_s: float = SECONDS,
@@ -61,6 +66,7 @@ class ActivityPub:
         self.well_known: Starlette = well_known_app(self._open_desk)
         self._engine = engine
         self._triggers = triggers
+        self._tell = tell
         self._keys = keys
         self._limits = limits or Limits()
         self._fetch_s = fetch_s
@@ -78,14 +84,18 @@ class ActivityPub:
             made = Directory(store, actors, clock, seconds=self._fetch_s, client=self._client)
             directory = await stack.enter_async_context(made)
 
+            wake = await self._effects(stack, actors, directory)
+
             def append(activity: Any, actor: str) -> Appended:
-                return log.append(activity, actor=actor)
+                said = log.append(activity, actor=actor)
+                wake()
+                return said
 
             doorman = Doorman(actors, directory, clock)
             inbox = Inbox(doorman, append, clock, self._limits)
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
-            self._desk = Desk(actors, Published(store), inbox)
+            self._desk = Desk(actors, Published(store), Circle(store), inbox)
             self._stack = stack.pop_all()
         return self
 
@@ -107,6 +117,34 @@ class ActivityPub:
         if self._desk is None:
             raise EngineClosed("ActivityPub isn't open", hint="async with ActivityPub(engine)")
         return self._desk
+
+    async def _effects(
+        self, stack: AsyncExitStack, actors: Actors, directory: Directory
+    ) -> Callable[[], None]:
+        """Begin to see to what arrives; what tells of it, from any thread."""
+        if self._tell is None:
+            return lambda: None
+        store, loop, event = self._engine.client.store, asyncio.get_running_loop(), asyncio.Event()
+        effects = Effects(store, actors, directory, self._tell)
+        await asyncio.to_thread(effects.begin, self._clock.wall())
+        stack.push_async_callback(_ended, asyncio.create_task(self._work(effects, event)))
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(event.set)
+
+        return wake
+
+    async def _work(self, effects: Effects, event: asyncio.Event) -> None:
+        while True:
+            event.clear()
+            try:
+                while await asyncio.to_thread(effects.look, self._clock.wall()):
+                    pass
+            except Exception as error:  # noqa: BLE001 - what it may be, what comes later goes on
+                told = isinstance(error, EverflowError)
+                _log.warning("activities wait for their effects: %s", error, exc_info=not told)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), IDLE)
 
     async def _sweep(self, store: Store) -> None:
         while True:

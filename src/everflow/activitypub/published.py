@@ -7,6 +7,7 @@ first: its keys fall as time goes on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from everflow.activitypub.words import is_public
 from everflow.engine.ids import Random, new_run_id
 from everflow.store import Put, Store
 
-__all__ = ["OUTBOX", "PUBLISHED", "Published", "fresh_id", "outbox_put", "published_put"]
+__all__ = ["OUTBOX", "PUBLISHED", "Published", "fresh_id", "id_for", "outbox_put", "published_put"]
 
 PUBLISHED = "published"  # the kind of what is found by its id; the key is the path below /ap/
 OUTBOX = "outbox"  # the kind of an outbox's lines, by actor and falling time; the body is an id
@@ -34,6 +35,12 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 def fresh_id(actor: Local, sort: str, now: int, random: Random) -> str:
     """A new id for something of an actor's; ``sort`` is ``activities`` or ``objects``."""
     return f"{actor.address}{PREFIX}/{sort}/{new_run_id(now, random)}"
+
+
+def id_for(actor: Local, why: str) -> str:
+    """The id of an activity that is said for that reason: the same however often it is."""
+    mark = hashlib.sha256(f"{actor.id} {why}".encode()).hexdigest()[:32]
+    return f"{actor.address}{PREFIX}/activities/{mark}"
 
 
 def published_put(actor: Local, value: Mapping[str, Any]) -> Put:
