@@ -13,6 +13,8 @@ from typing import Protocol
 
 from everflow import (
     Caught,
+    Flow,
+    Node,
     Question,
     ask,
     branch,
@@ -186,13 +188,18 @@ approve = ask(
 
 decide = choose(rule, {"approve": accept, "redraft": redraft, "decline": decline}).named("decide")
 
-publish = flow(
-    "publish",
-    write
-    >> loop(check >> approve >> decide, until=it["status"] != "open").named("editing")
-    >> branch(
-        it["status"] == "approved",
-        try_catch(put_online >> federate, report_trouble),
-        notify_author,
-    ),
-)
+
+def pipeline(tell: Node[Published, Outcome]) -> Flow[Brief, Outcome]:
+    """The whole way; ``tell`` is how other servers hear of what is online."""
+    return (
+        write
+        >> loop(check >> approve >> decide, until=it["status"] != "open").named("editing")
+        >> branch(
+            it["status"] == "approved",
+            try_catch(put_online >> tell, report_trouble),
+            notify_author,
+        )
+    )
+
+
+publish = flow("publish", pipeline(federate))

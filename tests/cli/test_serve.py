@@ -51,6 +51,12 @@ def test_a_server_starts_shows_and_answers_runs(spawn: Spawn) -> None:
     assert errors == ""
 
 
+def test_a_server_ends_by_itself_after_its_time(cli: Cli) -> None:
+    """As a worker does: for whoever starts one and may be gone before it."""
+    ended = cli("serve", FLOWS, "--port", "0", "--for", "0.1s", "--json")
+    assert ended.exit_code == 0
+
+
 def test_beyond_this_machine_a_token_is_needed(cli: Cli, told: Any, spawn: Spawn) -> None:
     """It doesn't start without a valid one, and refuses requests that bear none."""
     for host in ("0.0.0.0", "::", "192.0.2.1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -12,11 +13,12 @@ from everflow.cli.commands.peer import peering
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
 from everflow.cli.loading import provided, schedules_of, triggers_of
-from everflow.cli.options import command, leave
+from everflow.cli.options import as_length, command, leave
 from everflow.cli.output import emit
 from everflow.cli.places import created, encryption, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.words import plain
+from everflow.clock import SystemClock
 from everflow.core.registry import default_registry
 from everflow.engine.facade import Engine
 from everflow.errors import ConfigurationError
@@ -44,8 +46,17 @@ PORT = 8470
     show_default=True,
     help="The port to listen on; 0 takes any that is free.",
 )
+@click.option("--for", "length", callback=as_length, metavar="LENGTH", help="End after so long.")
 @click.option("-v", "--verbose", is_flag=True, help="Log what nodes and the engine say.")
-def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose: bool) -> None:
+def serve(
+    here: Here,
+    *,
+    modules: tuple[str, ...],
+    host: str,
+    port: int,
+    length: float | None,
+    verbose: bool,
+) -> None:
     """Execute the runs of a store, and take requests about them over HTTP, until SIGTERM or SIGINT.
 
     MODULE is as for worker. On a loopback address, and while the store never had a token, whoever
@@ -54,6 +65,7 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
     begun is recorded; a second one ends the process at once, and nothing is lost then either.
     """
     http = serving()
+    over = _over(length)
     loopback = http.is_loopback(host)
     if not loopback:
         _require_token(here, http, host)
@@ -73,7 +85,7 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
         parts = _parts(http, engine)
         app = http.create_app(engine, access=http.Access(open=loopback), parts=parts)
         server = http.Server(
-            app, listening, ended=lambda: stop.is_set() or engine.fault is not None
+            app, listening, ended=lambda: stop.is_set() or over() or engine.fault is not None
         )
         client = engine.client
         _say_begun(here, host, server.port, open_=loopback and not _tokens_of(http, client).exist())
@@ -81,6 +93,13 @@ def serve(here: Here, *, modules: tuple[str, ...], host: str, port: int, verbose
         fault = engine.fault
     if fault is not None:
         leave(Exit.FAULT)
+
+
+def _over(length: float | None) -> Callable[[], bool]:
+    """Whether that many seconds have passed since now."""
+    boot = SystemClock().boot
+    end = None if length is None else boot() + round(length * 1_000_000)
+    return lambda: end is not None and boot() >= end
 
 
 def _parts(http: ModuleType, engine: Engine) -> list[Any]:
