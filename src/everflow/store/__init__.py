@@ -32,13 +32,8 @@ from everflow.store.handing import (
     Hand,
     Slice,
     Tenure,
-    as_copy,
     definitions_in,
-    kept_of,
     left_out,
-    pack,
-    resumed,
-    unpack,
 )
 from everflow.store.judge import (
     judge_answer,
@@ -68,6 +63,7 @@ from everflow.store.messages import (
     UpgradeTo,
     sameness,
 )
+from everflow.store.moving import Here, Move, kept_of, pack, planned, unpack
 from everflow.store.records import Put, Record
 from everflow.store.rows import (
     KEPT,
@@ -116,11 +112,13 @@ __all__ = [
     "Early",
     "EntryRow",
     "Hand",
+    "Here",
     "Imported",
     "LaneRow",
     "Letter",
     "Loaded",
     "Message",
+    "Move",
     "NewRun",
     "Pause",
     "Put",
@@ -146,7 +144,6 @@ __all__ = [
     "Verdict",
     "WorkerRow",
     "answer_of",
-    "as_copy",
     "definitions_in",
     "judge_answer",
     "judge_cancel",
@@ -161,7 +158,7 @@ __all__ = [
     "left_out",
     "pack",
     "pause_of",
-    "resumed",
+    "planned",
     "row_of_new",
     "sameness",
     "set_aside",

@@ -10,7 +10,7 @@ Four rules hold.
   ``records``, ``due_records`` and ``next_record_due``. A run without one costs nothing.
 * **Entries are added, and the rest is replaced.** A copy grows by entries that it lacks; what is
   beside them is whole, of one revision, or not there at all.
-* **What is cut off is kept** (kind ``branch``, key ``RUN/LABEL``), and never merged.
+* **What is cut off is kept** (kind ``branch``, key ``RUN/NUMBER``), and never merged.
 """
 
 from __future__ import annotations
@@ -32,18 +32,12 @@ __all__ = [
     "Hand",
     "Slice",
     "Tenure",
-    "as_copy",
     "definitions_in",
-    "kept_of",
     "left_out",
-    "pack",
-    "resumed",
-    "unpack",
 ]
 
 TENURE, COPY, BRANCH = "tenure", "copy", "branch"  # kinds of records
 _HASH = re.compile(r'[0-9a-f]{48}(?:-[0-9a-f]{12})?(?=")')
-_MOVING = frozenset({Status.RUNNING, Status.SUSPENDED, Status.WAITING})
 
 
 class Tenure(msgspec.Struct, kw_only=True):
@@ -118,58 +112,6 @@ class Branch(msgspec.Struct, kw_only=True):
     first: int
     sides: bool
     whole: Imported
-
-
-def kept_of(seq: int, rev: int, keep: tuple[int, int] | None) -> tuple[int, int]:
-    """What stays of so much: all of it, or the first entries with nothing beside them."""
-    if keep is None or (seq <= keep[0] and rev <= keep[1]):
-        return seq, rev
-    return min(seq, max(keep[0], 0)), 0
-
-
-def pack(whole: Imported) -> str:
-    """All of a run but its entries, as one JSON text without a store's own numbers."""
-    row = replace(whole.row, no=0, owner=0, leased=False)
-    questions = [replace(question, no=0) for question in whole.questions]
-    arrivals = [replace(message, no=0) for message in whole.arrivals]
-    side = replace(whole, row=row, entries=[], questions=questions, arrivals=arrivals)
-    return msgspec.json.encode(side).decode()
-
-
-def unpack(text: str) -> Imported:
-    """The same back."""
-    return msgspec.json.decode(text, type=Imported)
-
-
-def as_copy(row: RunRow, holder: str) -> RunRow:
-    """The row of a run that another instance has: for lists, and for whoever asks by its names."""
-    return replace(
-        row,
-        status=Status.HANDED_OFF,
-        until=holder,
-        reason=f"{holder or 'another instance'} has it",
-        owner=0,
-        labels=dict(row.labels),
-        ended=None,
-        due=None,
-        cancel=False,
-        deaths=0,
-        outcome=None,
-        queue="",
-        lane="",
-        priority=0,
-        admitted=None,
-        leased=False,
-    )
-
-
-def resumed(row: RunRow) -> RunRow:
-    """The row of a run that goes on here, as it stood where it was before.
-
-    One that ran or rested is queued, so that whoever takes it sees to all that it waits for. One
-    that is paused, blocked or being cancelled stays so, and one that ended did.
-    """
-    return replace(row, status=Status.QUEUED, due=None) if row.status in _MOVING else row
 
 
 def definitions_in(row: RunRow, entries: Iterable[EntryRow]) -> list[str]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from everflow.stores.sqlite.backup import Backup
 from everflow.stores.sqlite.handing import Handing
-from everflow.stores.sqlite.keeping import Keeping
 from everflow.stores.sqlite.opening import Place, find
 from everflow.stores.sqlite.operating import Operating
 from everflow.stores.sqlite.queues import Queues
@@ -26,7 +25,7 @@ from everflow.stores.sqlite.writing import Writing
 __all__ = ["SQLiteStore"]
 
 
-class SQLiteStore(Workers, Writing, Operating, Reading, Records, Queues, Keeping, Handing, Backup):
+class SQLiteStore(Workers, Writing, Operating, Reading, Records, Queues, Handing, Backup):
     """A store in one file, shared by the threads of a process and the processes of a host."""
 
     @classmethod

@@ -21,7 +21,7 @@ from everflow.stores.sqlite.turnstile import Turnstile
 T = TypeVar("T")
 
 QUERIES = read_queries(
-    "sqlite", "writing", "workers", "reading", "queueing", "keeping", "operating"
+    "sqlite", "writing", "workers", "reading", "queueing", "keeping", "operating", "handing"
 )
 _encode = msgspec.json.Encoder().encode
 

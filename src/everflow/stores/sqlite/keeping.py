@@ -10,9 +10,10 @@ import msgspec
 from msgspec.structs import asdict
 
 from everflow.errors import NoSuchRun
-from everflow.store import Imported
+from everflow.store import Imported, RunRow
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.judging import kind_of
+from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.reading import check_sums
 
 _OF_A_RUN = ("delete_inbox", "delete_questions", "delete_heard", "delete_entries", "delete_run")
@@ -24,7 +25,15 @@ class There(msgspec.Struct):
 
     no: int | None  # of the run with its id
     busy: bool  # that run is active and its owner lives
+    tenured: bool  # other instances have it, too
     keyed: int | None  # the run with its key
+
+
+def fields_of(row: RunRow, no: int) -> dict[str, Value]:
+    """A row as a statement takes it that writes it whole; it gives it no owner."""
+    fields = asdict(row) | {"no": no, "labels": as_json(row.labels)}
+    del fields["owner"]
+    return fields
 
 
 class Keeping(Desk):
@@ -57,7 +66,7 @@ class Keeping(Desk):
             return "same"
         if there.keyed not in {None, there.no}:
             return "conflict"
-        if there.no is not None and (there.busy or not replace):
+        if there.tenured or (there.no is not None and (there.busy or not replace)):
             return "conflict"
         no = cast("int", db.execute(QUERIES["highest_no"]).get) + 1
         if there.no is not None:
@@ -77,11 +86,13 @@ class Keeping(Desk):
         return bool(both) and max(theirs) <= last and same
 
     def _restore(self, db: apsw.Connection, no: int, run: Imported) -> None:
-        row = asdict(run.row) | {"no": no, "labels": as_json(run.row.labels)}
-        del row["owner"]
-        db.execute(QUERIES["install_run"], row)
+        db.execute(QUERIES["install_run"], fields_of(run.row, no) | {"leased": False})
         entries = {"no": no, "entries": as_json(run.entries)}
         db.execute(QUERIES["install_entries"], entries)
+        self._put_beside(db, no, run)
+
+    def _put_beside(self, db: apsw.Connection, no: int, run: Imported) -> None:
+        """All but a run's row and entries."""
         db.execute(QUERIES["install_questions"], {"no": no, "questions": as_json(run.questions)})
         db.execute(QUERIES["install_heard"], {"no": no, "heard": as_json(run.heard)})
         messages = []

@@ -31,6 +31,10 @@ class Changed(Exception):
     """What a write relied on doesn't hold any more; the caller looks again."""
 
 
+class Marked(Exception):
+    """Runs were taken from a worker, or let go of, since it was last looked which."""
+
+
 class Inconsistent(StoreError):
     """A row that its own table refuses: the caller wrote what can't be."""
 
@@ -68,7 +72,7 @@ _TABLE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str, str], .
 )
 
 
-def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed:
+def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed | Marked:
     """The store's error for one of SQLite's."""
     said = str(error)
     if isinstance(error, apsw.ConstraintError):
@@ -83,7 +87,7 @@ def in_our_words(error: apsw.Error, place: str) -> EverflowError | Changed:
     return StoreError(f"The store {place} can't do that: {said}.")
 
 
-def _raised_by_us(said: str, place: str) -> EverflowError | Changed:
+def _raised_by_us(said: str, place: str) -> EverflowError | Changed | Marked:
     if "everflow:fenced" in said:
         return Fenced(
             f"The store {place} refused a batch: its worker was deposed or it came out of turn.",
@@ -91,6 +95,8 @@ def _raised_by_us(said: str, place: str) -> EverflowError | Changed:
         )
     if "everflow:changed" in said:
         return Changed(said)
+    if "everflow:marked" in said:
+        return Marked(said)
     if "everflow:number" in said:
         return StoreError("The number given to a new run is another run's.")
     return Inconsistent(f"The store {place} refused an inconsistent row: {said}.")

@@ -63,7 +63,7 @@ class Workers(Desk):
 
     def _forget(self, db: apsw.Connection, youngest: int) -> None:
         db.execute(QUERIES["keep_highest"])
-        for what in ("forget_retired", "unlist_deposed", "forget_refusals"):
+        for what in ("forget_retired", "unlist_deposed", "forget_refusals", "forget_taken"):
             db.execute(QUERIES[what], {"id": youngest})
         listed = self._decoded(str(db.execute(QUERIES["listed"]).get), set[int])
         self._boards.sweep(listed)
@@ -152,12 +152,13 @@ class Workers(Desk):
 
     def _take(self, worker: int, places: list[Place]) -> list[RunRow]:
         """Those of the places that are still as they were seen."""
-        taken = as_json([(no, owner) for _, no, owner in places])
+        seen = as_json([(no, owner) for _, no, owner in places])
+        values: dict[str, Value] = {"worker": worker, "seen": seen}
         with self._pen.transaction() as db:
             before = self._decoded(
-                str(db.execute(QUERIES["still_there"], {"taken": taken}).get), list[RunRow]
+                str(db.execute(QUERIES["still_there"], values).get), list[RunRow]
             )
-            db.execute(QUERIES["claim"], {"worker": worker, "taken": taken})
+            db.execute(QUERIES["claim"], values)
         return before
 
     def release(self, worker: int, nos: Sequence[int]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from everflow.errors import StoreError
 from everflow.store import (
     Batch,
@@ -15,13 +17,14 @@ from everflow.store import (
     SideRow,
     Signal,
     Verdict,
+    left_out,
     row_of_new,
     sameness,
 )
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.judging import Judge, Judged, kind_of, place_of
-from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.trouble import Changed
+from everflow.stores.sqlite.opening import Place, Value
+from everflow.stores.sqlite.trouble import Changed, Marked
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
 _APPEND_AND_MORE, _WRITE = QUERIES["append_and_more"], QUERIES["write"]
@@ -29,11 +32,43 @@ _REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are
 _TRIES = 100
 
 
+class Marks(msgspec.Struct):
+    """Runs that were taken from a worker, and how often that changed."""
+
+    marks: int = 0
+    runs: dict[int, str] = {}
+
+
+_UNMARKED = Marks()
+
+
 class Writing(Desk):
     """``append``, ``write``, ``start`` and ``accept``."""
 
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._marked: dict[int, Marks] = {}  # by worker, as far as it is known
+
+    def taken_from(self, worker: int) -> list[int]:
+        """The runs that were taken from the worker."""
+        return sorted(self._ask("taken_from", Marks, {"worker": worker}).runs)
+
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         """Write a batch in one transaction; give the runs whose outcome was refused."""
+        for _ in range(_TRIES):
+            try:
+                return self._append(batch, side_rows)
+            except Marked:
+                self._marked[batch.worker] = self._ask(
+                    "taken_from", Marks, {"worker": batch.worker}
+                )
+        raise StoreError(f"Runs were taken from worker {batch.worker} {_TRIES} times.")
+
+    def _append(self, batch: Batch, side_rows: Sequence[SideRow]) -> list[int]:
+        """Write a batch, but what it bears for runs that are known to be taken from its worker."""
+        marks, lost = self._marked.get(batch.worker, _UNMARKED), list[int]()
+        if marks.runs:
+            batch, lost = left_out(batch, marks.runs)
         values: tuple[Value, ...] = (
             batch.worker,
             batch.epoch,
@@ -45,6 +80,8 @@ class Writing(Desk):
             as_json(batch.closed),
             as_json(batch.arrivals),
             as_json(batch.definitions),
+            marks.marks,
+            as_json(lost),
         )
         statement = _APPEND
         if batch.puts or batch.starts or batch.letters or batch.released:

@@ -34,6 +34,9 @@ SELECT json_object(
         SELECT 1 FROM run JOIN worker ON worker.id = run.owner
         WHERE run.id = :id AND worker.gone = 0 AND status IN ('queued', 'running', 'cancelling')
     ), 'true', 'false')),
+    'tenured', json(iif(EXISTS (
+        SELECT 1 FROM record WHERE kind = 'tenure' AND key = :id
+    ), 'true', 'false')),
     'keyed', (SELECT no FROM run WHERE flow = :flow AND key = :key)
 )
 
@@ -69,11 +72,11 @@ DELETE FROM heard WHERE run = :no
 INSERT INTO run (
     no, id, flow, definition, status, until, reason, owner, key, parent, labels, generation,
     origin, created, updated, ended, due, base, cancel, deaths, outcome,
-    queue, lane, priority, admitted
+    queue, lane, priority, admitted, leased
 ) VALUES (
     :no, :id, :flow, :definition, :status, :until, :reason, 0, :key, :parent, :labels, :generation,
     :origin, :created, :updated, :ended, :due, :base, :cancel, :deaths, :outcome,
-    :queue, :lane, :priority, :admitted
+    :queue, :lane, :priority, :admitted, :leased
 )
 
 -- name: install_entries
@@ -120,3 +123,7 @@ DELETE FROM entry
 WHERE
     run = :no AND seq < min(:before, (SELECT base FROM run WHERE no = :no))
     AND seq NOT IN (SELECT value FROM json_each(:keep))
+    AND NOT EXISTS (
+        SELECT 1 FROM record
+        WHERE kind = 'tenure' AND key = (SELECT id FROM main.run WHERE no = :no)
+    )

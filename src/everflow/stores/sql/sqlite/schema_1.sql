@@ -15,8 +15,17 @@ CREATE TABLE worker (
     host TEXT NOT NULL,
     pid INTEGER NOT NULL,
     since INTEGER NOT NULL,
-    gone INTEGER NOT NULL DEFAULT 0  -- 1: retired, 2: deposed, 3: deposed and no longer listed
+    gone INTEGER NOT NULL DEFAULT 0,  -- 1: retired, 2: deposed, 3: deposed and no longer listed
+    marks INTEGER NOT NULL DEFAULT 0  -- how often what was taken from it changed
 ) STRICT;
+
+-- Runs that a handoff took from a worker, until it lets go of them.
+CREATE TABLE taken (
+    worker INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    PRIMARY KEY (worker, run)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE run (
     no INTEGER PRIMARY KEY,
@@ -49,6 +58,7 @@ CREATE TABLE run (
     priority INTEGER NOT NULL DEFAULT 0,
     admitted INTEGER,
     leased INTEGER NOT NULL DEFAULT 0,  -- 1: only for a worker whose process holds its lease
+    rev INTEGER NOT NULL DEFAULT 0,  -- of what is beside its entries; counted once it has a tenure
     -- {worker: code} of those that gave it back since their code doesn't fit it, as canonical JSON.
     unfit TEXT NOT NULL DEFAULT '{}',
     -- Of what is leased both are 2, so that whoever looks for work never meets it.
@@ -86,6 +96,13 @@ CREATE INDEX run_admitted ON run (queue, admitted) WHERE queue <> '' AND admitte
 CREATE INDEX run_lane ON run (queue, lane, admitted) WHERE queue <> '' AND admitted IS NOT NULL;
 CREATE INDEX run_placed ON run (queue, lane)
 WHERE queue <> '' AND admitted IS NOT NULL AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off');
+
+CREATE TRIGGER run_grew AFTER UPDATE OF
+    definition, status, until, reason, labels, generation, updated, ended, due, base, cancel,
+    deaths, outcome, mail, queue, lane, priority, admitted
+ON run WHEN OLD.rev > 0 BEGIN
+    UPDATE run SET rev = rev + 1 WHERE no = NEW.no;
+END;
 
 -- Append-only in the order of writing, found by its unique index: clustered by (run, seq) each row
 -- would dirty a page of its own (measured: 41,000 rows/s against 136,000 to 220,000).

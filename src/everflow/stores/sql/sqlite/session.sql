@@ -153,8 +153,8 @@ CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
 END;
 
 CREATE TEMP VIEW batch (
-    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '' WHERE 0;
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions, marks, lost
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', 0, '' WHERE 0;
 
 -- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
 CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
@@ -171,9 +171,16 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     SELECT iif(everflow_tell(-1), NULL, RAISE(IGNORE))
     FROM main.worker WHERE id = NEW.worker AND number = NEW.number;
 
+    -- Runs were taken from the worker, or let go of: what the batch bears for them is to be looked
+    -- at once more. `lost` are the runs of which something was left out.
+    SELECT RAISE(ABORT, 'everflow:marked')
+    FROM main.worker WHERE id = NEW.worker AND marks <> NEW.marks;
+
     UPDATE worker SET number = NEW.number, at = max(at, NEW.at) WHERE id = NEW.worker;
     DELETE FROM refusal WHERE worker = NEW.worker;
 
+    INSERT INTO refusal (worker, place, run)
+    SELECT NEW.worker, lost.key - 4294967296, lost.value FROM jsonb_each(NEW.lost) AS lost;
     INSERT INTO refusal (worker, place, run)
     SELECT NEW.worker, change.key, run.no
     FROM jsonb_each(NEW.changes) AS change CROSS JOIN main.run ON run.no = change.value ->> 0
@@ -218,6 +225,14 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         question.run = gone.value ->> 0 AND question.tag = gone.value ->> 1
         AND question.occurrence = gone.value ->> 2 AND question.state = 'open';
 
+    UPDATE run SET rev = rev + 1
+    WHERE
+        no IN (
+            SELECT value ->> 0 FROM jsonb_each(NEW.opened)
+            UNION ALL SELECT value ->> 0 FROM jsonb_each(NEW.closed)
+        )
+        AND rev > 0;
+
     DELETE FROM inbox WHERE id IN (SELECT value FROM jsonb_each(NEW.arrivals));
 
     INSERT INTO meeting (run, tag, occurrence, early)
@@ -235,8 +250,8 @@ END;
 -- A view of its own, so that batches without records, starts and letters don't pay for these.
 CREATE TEMP VIEW batch_and_more (
     worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions,
-    puts, starts, letters, released
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', '', '', '', '' WHERE 0;
+    marks, lost, puts, starts, letters, released
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', 0, '', '', '', '', '' WHERE 0;
 
 CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more BEGIN
     -- What is sent again is told here as batch_written tells it: after that, this would go on.
@@ -252,7 +267,7 @@ CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more B
 
     INSERT INTO batch VALUES (
         NEW.worker, NEW.epoch, NEW.number, NEW.at, NEW.entries, NEW.changes, NEW.opened,
-        NEW.closed, NEW.arrivals, NEW.definitions
+        NEW.closed, NEW.arrivals, NEW.definitions, NEW.marks, NEW.lost
     );
     INSERT INTO puts (doc, at) SELECT NEW.puts, NEW.at WHERE NEW.puts <> '[]';
     INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
@@ -278,6 +293,12 @@ CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more B
     END
     FROM jsonb_each(NEW.released) AS given
     WHERE run.no = given.value ->> 0 AND run.owner = NEW.worker;
+
+    DELETE FROM taken
+    WHERE
+        worker = NEW.worker AND NEW.marks > 0
+        AND run IN (SELECT value ->> 0 FROM jsonb_each(NEW.released));
+    UPDATE worker SET marks = marks + 1 WHERE id = NEW.worker AND NEW.marks > 0 AND changes() > 0;
 END;
 
 CREATE TEMP VIEW birth (runs, many, unnumbered, queued, definitions)

@@ -25,13 +25,23 @@ WHERE gone = 2 AND id < :id - 64 AND NOT EXISTS (
 -- name: forget_refusals
 DELETE FROM refusal WHERE worker < :id - 64
 
+-- name: forget_taken
+DELETE FROM taken WHERE NOT EXISTS (SELECT 1 FROM worker WHERE id = taken.worker AND gone = 0)
+
+-- name: taken_from
+SELECT json_object(
+    'marks', coalesce((SELECT marks FROM worker WHERE id = :worker), 0),
+    'runs', json((SELECT json_group_object(run, id) FROM taken WHERE worker = :worker))
+)
+
 -- name: listed
 SELECT json_group_array(id) FROM worker WHERE gone < 3
 
 -- name: workers
 SELECT coalesce(json_group_array(json_object(
     'id', id, 'epoch', epoch, 'number', number, 'beat', 0, 'host', host, 'pid', pid,
-    'since', since, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false')
+    'since', since, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false'),
+    'taken', json(iif(EXISTS (SELECT 1 FROM taken WHERE taken.worker = worker.id), 'true', 'false'))
 ) ORDER BY id), '[]')
 FROM worker WHERE gone < 3
 
@@ -155,14 +165,17 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
 
 -- name: still_there
 SELECT '[' || coalesce(group_concat(doc, ',' ORDER BY seen.key), '') || ']'
-FROM json_each(:taken) AS seen CROSS JOIN run_shown ON run_shown.no = seen.value ->> 0
-WHERE run_shown.owner = seen.value ->> 1
+FROM json_each(:seen) AS seen CROSS JOIN run_shown ON run_shown.no = seen.value ->> 0
+WHERE
+    run_shown.owner = seen.value ->> 1
+    AND NOT EXISTS (SELECT 1 FROM taken WHERE taken.worker = :worker AND taken.run = run_shown.no)
 
 -- name: claim
 -- On condition that the owners are still those that were seen.
 UPDATE run SET owner = :worker
 WHERE
-    (no, owner) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:taken))
+    (no, owner) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:seen))
+    AND NOT EXISTS (SELECT 1 FROM taken WHERE taken.worker = :worker AND taken.run = no)
     AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone = 0)
 
 -- name: release

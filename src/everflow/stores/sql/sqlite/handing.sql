@@ -1,0 +1,87 @@
+-- Runs that more than one instance has: what is here of them, and what becomes of it.
+
+-- name: tenures
+SELECT '[' || coalesce(group_concat(json_object(
+    'run', asked.value,
+    'body', coalesce(record.body, ''),
+    'version', coalesce(record.version, 0),
+    'seq', coalesce((SELECT max(seq) + 1 FROM entry WHERE entry.run = run.no), 0),
+    'rev', CASE WHEN run.no IS NULL THEN 0 WHEN status = 'handed_off' THEN rev ELSE max(rev, 1) END,
+    'status', status
+), ',' ORDER BY asked.key), '') || ']'
+FROM json_each(:runs) AS asked
+LEFT JOIN run ON run.id = asked.value
+LEFT JOIN record ON record.kind = 'tenure' AND record.key = asked.value
+
+-- name: here
+-- What is here of a run, with its entries from a seq on.
+SELECT '[' || coalesce((
+    SELECT
+        '{"no":' || no
+        || ',"owner":' || coalesce((
+            SELECT id FROM worker WHERE worker.id = run_shown.owner AND gone = 0
+        ), 0)
+        || ',"seq":' || coalesce((SELECT max(seq) + 1 FROM entry WHERE run = run_shown.no), 0)
+        || ',"rev":' || iif(status = 'handed_off', rev, max(rev, 1))
+        || ',"copy":' || json_quote((
+            SELECT body FROM record WHERE kind = 'copy' AND record.key = run_shown.id
+        ))
+        || ',"whole":{"row":' || doc
+        || ',"entries":' || (
+            SELECT coalesce(json_group_array(json_array(run, seq, body, sum)), '[]') FROM (
+                SELECT * FROM entry WHERE run = run_shown.no AND seq >= :after ORDER BY seq
+            )
+        )
+        || ',"questions":' || (
+            SELECT '[' || coalesce(group_concat(question_doc, ','), '') || ']' FROM (
+                SELECT question_shown.doc AS question_doc FROM question_shown
+                WHERE question_shown.run = run_shown.no ORDER BY question_shown.id
+            )
+        )
+        || ',"arrivals":' || (
+            SELECT '[' || coalesce(group_concat(message, ','), '') || ']'
+            FROM (SELECT message FROM inbox WHERE run = run_shown.no ORDER BY id)
+        )
+        || ',"heard":' || (
+            SELECT coalesce(json_group_array(json_array(name, key)), '[]')
+            FROM (SELECT name, key FROM heard WHERE run = run_shown.no ORDER BY nth)
+        )
+        || '}}'
+    FROM run_shown WHERE id = :run
+), 'null') || ']'
+
+-- name: definitions
+SELECT coalesce(json_group_array(json_array(hash, definition.body) ORDER BY asked.key), '[]')
+FROM json_each(:hashes) AS asked CROSS JOIN definition ON hash = asked.value
+
+-- name: put_records
+INSERT INTO puts VALUES (:puts, :at)
+
+-- name: take
+INSERT OR IGNORE INTO taken (worker, run, id) VALUES (:worker, :no, :run)
+
+-- name: mark
+UPDATE worker SET marks = marks + 1 WHERE id = :worker
+
+-- name: restand
+UPDATE run SET
+    flow = :flow, definition = :definition, status = :status, until = :until, reason = :reason,
+    owner = 0, key = :key, parent = :parent, labels = :labels, generation = :generation,
+    origin = :origin, created = :created, updated = :updated, ended = :ended, due = :due,
+    base = :base, cancel = :cancel, deaths = :deaths, outcome = :outcome, queue = :queue,
+    lane = :lane, priority = :priority, admitted = :admitted,
+    leased = :leased, unfit = '{}'
+WHERE no = :no
+
+-- name: revise
+UPDATE run SET rev = :rev WHERE no = :no
+
+-- name: cut_off
+DELETE FROM entry WHERE run = :no AND seq >= :first
+
+-- name: keyed
+SELECT no FROM run WHERE flow = :flow AND key = :key
+
+-- name: branches
+SELECT coalesce(json_group_array(body ORDER BY key), '[]') FROM record
+WHERE kind = 'branch' AND key >= :run || '/' AND key < :run || '0'
