@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
@@ -135,9 +135,14 @@ class Site:
         self.triggers: Triggers
         self.pub: ActivityPub
 
-    def up(self) -> Site:
+    def provided(self) -> dict[type[Any], Any]:
+        """What its engine provides."""
+        return {}
+
+    def up(self) -> Self:
         self.engine = Engine(
             self.store,
+            provide=self.provided(),
             registry=self.registry,
             config=Config(poll_s=QUICK),
             clock=self.clock,

@@ -3,7 +3,9 @@
 ``actors`` is who is here and what they sign with, ``documents`` what is shown of them,
 ``published`` what they said. ``directory`` fetches who is elsewhere (``remote``), ``doorman``
 believes or refuses them, ``inbox`` takes what they send, and ``http`` and ``instance`` make a
-server's part of it.
+server's part of it. ``outbox`` is what actors here say; ``delivery`` are the flows that carry it,
+``parcels`` their runs, ``sender`` knocks, in one of two ``dialects``, and ``verdicts`` is what an
+answer means.
 
 Two rules hold. The engine never hears of it: what arrives is an activity of the log, for which
 triggers fire. And no activity is believed for where it comes from: its actor's key says so.
@@ -13,9 +15,12 @@ from __future__ import annotations
 
 from everflow.activitypub.actors import PREFIX, Actors, Keys, Local
 from everflow.activitypub.circle import Circle, Followed, Follower
+from everflow.activitypub.delivery import deliveries, outbox_of
 from everflow.activitypub.inbox import Limits
 from everflow.activitypub.instance import ActivityPub
+from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.published import Published, fresh_id, outbox_put, published_put
+from everflow.activitypub.sender import Sender
 
 __all__ = [
     "PREFIX",
@@ -27,8 +32,12 @@ __all__ = [
     "Keys",
     "Limits",
     "Local",
+    "Outbox",
     "Published",
+    "Sender",
+    "deliveries",
     "fresh_id",
+    "outbox_of",
     "outbox_put",
     "published_put",
 ]

@@ -18,7 +18,16 @@ from everflow.activitypub.words import is_public
 from everflow.engine.ids import Random, new_run_id
 from everflow.store import Put, Store
 
-__all__ = ["OUTBOX", "PUBLISHED", "Published", "fresh_id", "id_for", "outbox_put", "published_put"]
+__all__ = [
+    "OUTBOX",
+    "PUBLISHED",
+    "Published",
+    "fresh_id",
+    "id_for",
+    "outbox_put",
+    "published_put",
+    "text_of",
+]
 
 PUBLISHED = "published"  # the kind of what is found by its id; the key is the path below /ap/
 OUTBOX = "outbox"  # the kind of an outbox's lines, by actor and falling time; the body is an id
@@ -55,6 +64,13 @@ def outbox_put(actor: Local, activity: Mapping[str, Any], now: int) -> Put:
     id_ = str(activity["id"])
     key = f"{actor.name}/{_LAST - now:017}-{id_.rpartition('/')[2]}"
     return Put(kind=OUTBOX, key=key, body=id_)
+
+
+def text_of(store: Store, actor: Local, id: str) -> str | None:  # noqa: A002 - that is its name
+    """The JSON of something of an actor's, be it for everybody or not; None for anything else."""
+    found = store.records(PUBLISHED, keys=[id.removeprefix(f"{actor.address}{PREFIX}/")])
+    shown = msgspec.json.decode(found[0].body, type=Shown) if found else None
+    return shown.text if shown is not None and shown.actor == actor.name else None
 
 
 class Published:

@@ -14,7 +14,9 @@ __all__ = [
     "AddressRefused",
     "BadKey",
     "BadReply",
+    "DeliveryRefused",
     "OutsideError",
+    "ReceiverBusy",
     "SignatureRefused",
     "TooLarge",
     "TooSlow",
@@ -62,6 +64,18 @@ class BadReply(OutsideError):
     """What came back isn't HTTP, is half an answer, or leads where none may follow."""
 
     code = "bad_reply"
+
+
+class DeliveryRefused(OutsideError):
+    """The receiver of an activity refused it in a way that won't change by asking again."""
+
+    code = "delivery_refused"
+
+
+class ReceiverBusy(OutsideError):
+    """The receiver of an activity couldn't take it for now."""
+
+    code = "receiver_busy"
 
 
 class BadKey(OutsideError, ValueError):
