@@ -11,6 +11,7 @@ from typing import NamedTuple
 from everflow.federation.protocol.lineage import Epoch, Extent, within
 from everflow.federation.protocol.messages import Cut
 from everflow.federation.protocol.standing import OWNING, Standing
+from everflow.federation.protocol.trust import named
 from everflow.federation.protocol.turns import Read, Write
 
 __all__ = ["Branch", "Entry", "Shelf"]
@@ -41,6 +42,7 @@ class Shelf:
     side: tuple[int, ...] = ()
     rev: int = 0
     aside: list[Branch] = field(default_factory=list)
+    named: frozenset[str] = frozenset()  # whom its standings ever named
 
     @property
     def have(self) -> Extent:
@@ -70,6 +72,7 @@ class Shelf:
         if act.cut is not None:
             self._add(act.cut)
         self.standing = act.standing
+        self.named |= named(act.standing)
         return True
 
     def _set_aside(self, kept: Extent) -> None:

@@ -15,6 +15,7 @@ from everflow.federation.protocol.lineage import Epoch, Extent
 from everflow.federation.protocol.messages import Cut, Held, Message
 from everflow.federation.protocol.standing import Memory, Role, Settings
 from everflow.federation.protocol.time import MILLION, Moment
+from everflow.federation.protocol.trust import Doubt, doubt, question
 from everflow.federation.protocol.turns import (
     Event,
     Grew,
@@ -149,8 +150,19 @@ class World:
     def hear(self, mail: Mail, fault: Fault = Fault.NONE, salt: int = 0) -> None:
         """Something arrives."""
         one = self.instances[mail.target]
-        event = mail.content if isinstance(mail.content, Cut) else Heard(mail.source, mail.content)
-        self.tell(one, event, fault=fault, salt=salt)
+        if isinstance(mail.content, Cut):
+            self.tell(one, mail.content, fault=fault, salt=salt)
+        elif self._believes(one, mail.source, mail.content):
+            self.tell(one, Heard(mail.source, mail.content), fault=fault, salt=salt)
+
+    def _believes(self, one: Instance, sender: str, message: Message) -> bool:
+        """Whether that word counts there; where it is a stranger's, the owner is asked."""
+        why = doubt(one.shelf.standing, one.shelf.named, sender, message)
+        claim(why is not Doubt.FORGED, "what is said is true to itself", (sender, message))
+        asked = question(self.session(one)) if why is not None and one.up else None
+        if asked is not None and frozenset((one.name, asked[0])) not in self.cuts:
+            self.mail.append(Mail(one.name, *asked))
+        return why is None
 
     def die(self, one: Instance) -> None:
         """The process is gone; its unacknowledged callers never hear."""

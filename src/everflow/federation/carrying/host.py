@@ -1,0 +1,322 @@
+"""The host of sessions: tells each what happened to its run, and carries out what it wants.
+
+Three rules hold. A session is made of what stands in the store each time that it is told something,
+so that any number of processes on one store may tell it; only its memory is kept here, and dropped
+when another process wrote meanwhile. An act is one transaction under what was read, and its words
+go out after it; where it failed, the event is told again to what stands now. And the host never
+waits: what it says is handed to the post, and what it must do later it gives as a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from everflow.clock import Clock
+from everflow.engine.client import Client
+from everflow.errors import NoSuchRun, StoreError
+from everflow.federation.carrying.kept import (
+    Kept,
+    extent_of,
+    naming,
+    read_kept,
+    restless,
+    rests,
+    written,
+)
+from everflow.federation.carrying.letters import cut_of, slice_of, weight
+from everflow.federation.protocol.lineage import Extent, within
+from everflow.federation.protocol.messages import Handover, Message, Segment
+from everflow.federation.protocol.session import acknowledges, runs_until, tell
+from everflow.federation.protocol.standing import OWNING, Memory, Role, Settings
+from everflow.federation.protocol.time import Moment
+from everflow.federation.protocol.turns import (
+    Begin,
+    Event,
+    Grew,
+    Heard,
+    Order,
+    Read,
+    Session,
+    Tick,
+    Turn,
+    Write,
+)
+from everflow.store import OUTCOMES
+from everflow.store.handing import Hand, Tenure
+
+__all__ = ["Host", "Instance"]
+
+TRIES = 50
+GROUP = 500  # tenures in one reading
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Who hosts: its id, how others are called by people, its boot clock's life, its settings."""
+
+    me: Callable[[], str]
+    named: Callable[[str], str]
+    life: str
+    settings: Settings
+
+
+class Host:
+    """Sessions of the runs of one store, for this process. Its calls may come from any thread.
+
+    ``say`` gets whom to tell what about which run.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        instance: Instance,
+        say: Callable[[str, str, Message], None],
+    ) -> None:
+        self._client = client
+        self._store = client.store
+        self._clock = clock
+        self._instance = instance
+        self._say = say
+        self._lock = threading.RLock()
+        self._memory: dict[str, tuple[int, Memory]] = {}
+        self._wakes: dict[str, int] = {}
+        self._soonest: list[tuple[int, str]] = []
+        self.seen: dict[str, Extent] = {}  # how much there was of the runs that are shipped
+
+    # --- what it is told
+
+    def order(self, run: str, order: Order) -> Turn:
+        """Have an order obeyed, or refused; one about a run that never moved begins its story."""
+        with self._lock:
+            tenure = self._read(run)
+            own = tenure.seq and not tenure.version
+            if not own and not tenure.version:
+                raise NoSuchRun(f"there is no run {run}", run=run)
+            if own and not isinstance(order, Begin):
+                self._told(tenure, Begin())
+                tenure = self._read(run)
+            return self._told(tenure, order)
+
+    def heard(self, tenure: Tenure, sender: str, message: Message, *, willing: bool) -> Turn:
+        """A message that counts, about a run of which this was read just now."""
+        with self._lock:
+            return self._told(tenure, Heard(sender, message), willing=willing)
+
+    def grew(self, runs: Sequence[str]) -> None:
+        """These runs got on, or may have."""
+        with self._lock:
+            for tenure in self.read(runs):
+                if tenure.version:
+                    self._awake(tenure)
+                    self._told(tenure, Grew(rests(tenure.status)))
+
+    def tick(self) -> int | None:
+        """Tell the time to whoever asked for it; give when it is to be told again."""
+        with self._lock:
+            for tenure in self.read(self._due()):
+                self._told(tenure, Tick())
+            while self._soonest and self._wakes.get(self._soonest[0][1]) != self._soonest[0][0]:
+                heapq.heappop(self._soonest)
+            return self._soonest[0][0] if self._soonest else None
+
+    # --- what it is asked
+
+    def read(self, runs: Sequence[str]) -> list[Tenure]:
+        """What is here of these runs."""
+        found: list[Tenure] = []
+        for first in range(0, len(runs), GROUP):
+            found += self._store.tenures(runs[first : first + GROUP])
+        return found
+
+    def session(self, tenure: Tenure) -> Session:
+        """The session as it stands."""
+        return self._session(tenure, read_kept(tenure), willing=True)
+
+    def until(self, run: str) -> int | None:
+        """Until when a run may be run here, by the boot clock; None where it may not.
+
+        A number beyond all clocks where it has no lease, or never moved.
+        """
+        with self._lock:
+            tenure = self._read(run)
+            if not tenure.version:
+                return _FOR_EVER
+            return runs_until(self.session(tenure), self._moment())
+
+    def acknowledges(self, run: str, extent: Extent) -> bool:
+        """Whether what was written of a run up to there may be acknowledged."""
+        with self._lock:
+            tenure = self._read(run)
+            return not tenure.version or acknowledges(self.session(tenure), extent)
+
+    def acked(self, run: str) -> Extent | None:
+        """What its replica is known to have of a run."""
+        _, memory = self._memory.get(run, (0, Memory()))
+        return memory.acked
+
+    # --- inside
+
+    def _read(self, run: str) -> Tenure:
+        (found,) = self._store.tenures([run])
+        return found
+
+    def _moment(self) -> Moment:
+        return Moment(self._instance.life, self._clock.boot())
+
+    def _due(self) -> list[str]:
+        now, due = self._clock.boot(), dict[str, None]()
+        while self._soonest and self._soonest[0][0] <= now:
+            wake, run = heapq.heappop(self._soonest)
+            if self._wakes.get(run) == wake:
+                del self._wakes[run]
+                due[run] = None
+        return list(due)
+
+    def _session(self, tenure: Tenure, kept: Kept, *, willing: bool) -> Session:
+        version, memory = self._memory.get(tenure.run, (tenure.version, Memory()))
+        return Session(
+            me=self._instance.me(),
+            settings=replace(self._instance.settings, willing=willing),
+            standing=kept.standing,
+            have=extent_of(tenure),
+            memory=memory if version == tenure.version else Memory(),
+        )
+
+    def _told(self, tenure: Tenure, event: Event, *, willing: bool = True) -> Turn:
+        """Carry out a turn to its end: the act, the words, and what was to be read."""
+        try:
+            for _ in range(TRIES):
+                turn = self._turn(tenure, event, willing=willing)
+                if turn is not None:
+                    return turn
+                tenure = self._read(tenure.run)
+        except StoreError:
+            # What was written isn't known: what stands is looked at, and nothing is remembered.
+            self._memory.pop(tenure.run, None)
+            self._wake(tenure.run, self._clock.boot() + self._instance.settings.first_retry)
+            raise
+        raise StoreError(f"the run {tenure.run} was changed by others at each try", run=tenure.run)
+
+    def _turn(self, tenure: Tenure, event: Event, *, willing: bool) -> Turn | None:
+        """One try; None where something else stands there by now."""
+        kept, run = read_kept(tenure), tenure.run
+        turn = tell(self._session(tenure, kept, willing=willing), event, self._moment())
+        if isinstance(turn.act, Write):
+            sender = event.sender if isinstance(event, Heard) else ""
+            after = self._write(tenure, kept, turn.act, sender)
+            if after is None:
+                return None
+            tenure, kept = after, read_kept(after)
+        self._remember(tenure, kept, turn)
+        for to, message in turn.messages:
+            self._say(to, run, message)
+        if isinstance(turn.act, Read):
+            self._ship(tenure, turn.act.after)
+        elif isinstance(event, Heard):
+            self._settle(tenure, kept, turn)
+        if turn.wake is not None and turn.wake <= self._clock.boot() and isinstance(event, Grew):
+            return self._turn(self._read(run) if turn.act else tenure, Tick(), willing=willing)
+        return turn
+
+    def _remember(self, tenure: Tenure, kept: Kept, turn: Turn) -> None:
+        run, standing = tenure.run, kept.standing
+        if turn.session.memory != Memory() and standing == turn.session.standing:
+            self._memory[run] = (tenure.version, turn.session.memory)
+        else:
+            self._memory.pop(run, None)
+        self._wake(run, turn.wake)
+        ships = standing.replication is not None and standing.replication.when != "manual"
+        if standing.role in OWNING and ships:
+            self.seen[run] = extent_of(tenure)
+        else:
+            self.seen.pop(run, None)
+
+    def _wake(self, run: str, at: int | None) -> None:
+        if at is None:
+            self._wakes.pop(run, None)
+        elif self._wakes.get(run) != at:
+            self._wakes[run] = at
+            heapq.heappush(self._soonest, (at, run))
+
+    def _ship(self, tenure: Tenure, after: int) -> None:
+        """Read what a message carries, and let the session say it."""
+        cut = cut_of(self._store.slice(tenure.run, after))
+        read = replace(tenure, seq=cut.upto.seq, rev=cut.upto.rev)
+        turn = tell(self._session(read, read_kept(read), willing=True), cut, self._moment())
+        self._remember(read, read_kept(read), turn)
+        for to, message in turn.messages:
+            self._say(to, tenure.run, message)
+
+    def _write(self, tenure: Tenure, kept: Kept, act: Write, sender: str) -> Tenure | None:
+        """Carry out a write; what stands then, or None where it wasn't done."""
+        have, add = extent_of(tenure), None
+        stays = have if act.keep is None else within(have, act.keep)
+        after = replace(naming(kept, act.standing), settled=False)
+        if stays != have:
+            lost = kept.entries + kept.beside if kept.origin else 0
+            after = replace(after, aside=after.aside + lost, entries=0, beside=0)
+        if act.cut is not None:
+            add = slice_of(act.cut)
+            entries, beside = weight(act.cut)
+            after = replace(
+                after,
+                origin=sender,
+                entries=after.entries + entries,
+                beside=beside,
+                at=self._client.clock.wall(),
+            )
+        hand = self._hand(tenure, after)
+        hand.add = add
+        if stays != have:
+            old = kept.standing.epoch
+            hand.keep = (stays.seq, stays.rev)
+            hand.branch = f"{old.number}-{old.owner}-{stays.seq}"
+        return self._handed(hand)
+
+    def _hand(self, tenure: Tenure, kept: Kept) -> Hand:
+        standing, at = kept.standing, self._client.clock.wall()
+        here = standing.role in OWNING
+        holder = standing.next.owner if standing.role is Role.FENCED else standing.epoch.owner
+        return Hand(
+            run=tenure.run,
+            version=tenure.version,
+            seq=tenure.seq,
+            rev=tenure.rev,
+            body=written(kept),
+            here=here,
+            holder="" if here else self._instance.named(holder),
+            due=at if restless(kept) else None,
+        )
+
+    def _handed(self, hand: Hand) -> Tenure | None:
+        if not self._store.hand(hand, at=self._client.clock.wall()):
+            return None
+        if hand.here:
+            self._client.nudge()
+        return self._read(hand.run)
+
+    def _settle(self, tenure: Tenure, kept: Kept, turn: Turn) -> None:
+        """A run that has ended and whose replica has it whole needs nobody any more."""
+        session = turn.session
+        acked = session.memory.acked
+        if tenure.status not in OUTCOMES or kept.settled or turn.wake is not None:
+            return
+        if acked is not None and acked.covers(session.have) and restless(kept):
+            self._handed(self._hand(tenure, replace(kept, settled=True)))
+
+    def _awake(self, tenure: Tenure) -> None:
+        """One that ended, and goes on after all, is looked after again."""
+        kept = read_kept(tenure)
+        if kept.settled and tenure.status not in OUTCOMES:
+            after = self._handed(self._hand(tenure, replace(kept, settled=False)))
+            if after is not None:
+                tenure.body, tenure.version = after.body, after.version
+
+
+_FOR_EVER = 1 << 62
