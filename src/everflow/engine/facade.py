@@ -155,7 +155,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             self.config,
             self._clock,
             progress=self._progress,
-            changed=lambda changed: self.changes.tell([no for no, _ in changed]),
+            wrote=self.changes.wrote,
             host=socket.gethostname(),
             pid=os.getpid(),
             guest=self._guest,

@@ -19,7 +19,7 @@ from everflow.core.values import Types, decode
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
 from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
-from everflow.store import OUTCOMES, QuestionQuery, QuestionRow, RunRow, Status, Store
+from everflow.store import OUTCOMES, Batch, QuestionQuery, QuestionRow, RunRow, Status, Store
 
 __all__ = [
     "Changes",
@@ -47,6 +47,7 @@ class Changes:
         self._count = 0
         self._listeners: list[Callable[[], object]] = []
         self._followers: list[Follower] = []
+        self._watchers: list[Follower] = []
 
     def tell(self, moved: Sequence[int] = ()) -> None:
         """Some run's standing changed: of the runs of these numbers, where that is known."""
@@ -67,6 +68,20 @@ class Changes:
         """The same for one that is given the numbers of the runs that changed."""
         self._followers.append(follower)
         return lambda: self._followers.remove(follower)
+
+    def wrote(self, batch: Batch) -> None:
+        """A batch of this process is on disk."""
+        if self._watchers:
+            nos = list(dict.fromkeys([no for no, *_ in batch.entries]))
+            for watcher in list(self._watchers):
+                watcher(nos)
+        if batch.changes or batch.arrivals:
+            self.tell([change.no for change in batch.changes])
+
+    def watch(self, watcher: Follower) -> Callable[[], None]:
+        """The same as ``follow`` for one that is told of each commit that wrote entries of runs."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     @property
     def count(self) -> int:

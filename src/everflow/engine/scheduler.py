@@ -43,12 +43,12 @@ from everflow.errors import (
     StoreError,
     StoreUnavailable,
 )
-from everflow.store import OUTCOMES, Batch, Status, Store
+from everflow.store import OUTCOMES, Batch, Store
 
-__all__ = ["Changed", "Scheduler"]
+__all__ = ["Scheduler", "Wrote"]
 
 _log = logging.getLogger("everflow.engine")
-Changed = Callable[[list[tuple[int, Status]]], None]
+Wrote = Callable[[Batch], object]
 FIRST_DELAY, LONGEST_DELAY = 10_000, 1_000_000  # microseconds between tries to reach the store
 
 
@@ -63,7 +63,7 @@ class Scheduler:
         clock: Clock,
         *,
         progress: Progress | None = None,
-        changed: Changed | None = None,
+        wrote: Wrote | None = None,
         host: str = "",
         pid: int = 0,
         guest: bool = False,
@@ -94,7 +94,7 @@ class Scheduler:
         self.firing = Firing(self.timers, self.cells, self.recorder, take=take, block=block)
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
-        self._changed = changed
+        self._wrote = wrote
         self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
@@ -300,8 +300,8 @@ class Scheduler:
         self.ownership.number = batch.number
         self._healed()
         self._written(draft, refused)
-        if self._changed is not None and (batch.changes or batch.arrivals):
-            self._changed([(change.no, change.status) for change in batch.changes])
+        if self._wrote is not None:
+            self._wrote(batch)
 
     def _written(self, draft: Draft, refused: list[int]) -> None:
         """What a draft held is on disk: what waited for that goes on."""

@@ -13,6 +13,7 @@ __all__ = [
     "BadTrigger",
     "CallerError",
     "EngineClosed",
+    "HandoffRefused",
     "ImportRefused",
     "NoSuchActor",
     "NoSuchFlow",
@@ -63,6 +64,12 @@ class NoSuchActor(CallerError, LookupError):
     """No actor of that name is here, or WebFinger knows none of that handle."""
 
     code = "no_such_actor"
+
+
+class HandoffRefused(CallerError):
+    """A run can't be copied, given, leased or taken over so, as this instance stands with it."""
+
+    code = "handoff_refused"
 
 
 class NoSuchPeer(CallerError, LookupError):

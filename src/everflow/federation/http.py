@@ -22,6 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from everflow.errors import BadKey, EngineClosed, SignatureRefused, StoreError
+from everflow.federation.carrying.counter import Counter
+from everflow.federation.carrying.post import PART
 from everflow.federation.ends import Ends
 from everflow.federation.gate import Gate, Known
 from everflow.federation.keyring import Keyring
@@ -53,6 +55,7 @@ class Desk:
     quota: Quota
     ends: Ends
     keyring: Keyring
+    counter: Counter
     nudged: Callable[[str, list[str]], None]
     threads: Threads
     limit: int
@@ -99,6 +102,18 @@ async def announce(desk: Desk, _request: Request, known: Known, body: bytes) -> 
     return await desk.threads(desk.keyring.announced, known, body)
 
 
+async def letters(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
+    """What a peer says about runs that more than one instance has."""
+    return await desk.threads(desk.counter.letters, known.peer, body)
+
+
+async def part(desk: Desk, request: Request, known: Known, body: bytes) -> Answer:
+    """A part of what is too large for one request."""
+    name = str(request.path_params["part"])
+    place = (request.query_params.get("at", ""), request.query_params.get("of", ""))
+    return await desk.threads(desk.counter.part, known.peer, name, place, body)
+
+
 # Every endpoint there is; each is for a known peer with a proven request, and for nobody else.
 ROUTES: tuple[tuple[str, str, Act], ...] = (
     ("PUT", "/calls/{call}", take),
@@ -107,7 +122,15 @@ ROUTES: tuple[tuple[str, str, Act], ...] = (
     ("DELETE", "/calls/{call}", forget),
     ("POST", "/nudges", nudge),
     ("PUT", "/key", announce),
+    ("POST", "/runs", letters),
+    ("PUT", "/parts/{part}", part),
 )
+
+
+_LONGEST: dict[Act, int] = {
+    letters: PART,
+    part: PART,
+}  # bytes of the body, where they aren't those of a value
 
 
 def peer_app(desk: Callable[[], Desk]) -> Starlette:
@@ -176,7 +199,7 @@ async def _known(desk: Desk, act: Act, request: Request) -> Response:
     message = _message(desk, request, b"")
     peer = await desk.threads(desk.gate.sender, message)
     async with asyncio.timeout(BODY_SECONDS):
-        body = await _body(request, desk.limit + MORE)
+        body = await _body(request, _LONGEST.get(act, desk.limit) + MORE)
     known, answer = await desk.threads(_judged, desk, replace(message, body=body), peer)
     if answer is None:
         answer = await act(desk, request, known, body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -22,6 +22,12 @@ from everflow.clock import Clock, SystemClock
 from everflow.engine.facade import Engine
 from everflow.engine.ids import Random, system_random
 from everflow.errors import EngineClosed, OutsideError, StoreError
+from everflow.federation.carrying.carrier import Carrier
+from everflow.federation.carrying.counter import Counter
+from everflow.federation.carrying.face import Handing
+from everflow.federation.carrying.parts import PART_KIND, STAGE
+from everflow.federation.carrying.policies import Policy as Replicated
+from everflow.federation.carrying.policies import declare
 from everflow.federation.courier import Courier, Pace
 from everflow.federation.ends import Ends
 from everflow.federation.gate import HEARD, Gate
@@ -45,12 +51,13 @@ SWEEP = 60.0  # seconds between looks for what needs to be remembered no more
 PAGE = 500
 
 
-class Federation:
+class Federation(Handing):
     """What makes an engine a peer: ``async with engine, Federation(engine) as federation: ...``.
 
     ``app`` is to be mounted under ``/peer/v1`` of a server that listens at the identity's address.
     ``key``: the private key, where it isn't in the file beside the store. ``policy``: where
-    requests may go. ``client`` makes what sends them.
+    requests may go. ``client`` makes what sends them. ``replicate``: flows whose runs are copied to
+    a peer.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class Federation:
         clock: Clock | None = None,
         random: Random = system_random,
         client: Callable[[Policy], Outside] = Outside,
+        replicate: Sequence[Replicated] = (),
     ) -> None:
         self.app: Starlette = peer_app(self._open_desk)
         self._engine = engine
@@ -76,6 +84,8 @@ class Federation:
         self._desk: Desk | None = None
         self._wire: Wire | None = None
         self._peers: Peers | None = None
+        self._carrier: Carrier | None = None
+        self._replicated = tuple(replicate)
 
     async def __aenter__(self) -> Self:
         engine = self._engine.client
@@ -106,6 +116,9 @@ class Federation:
             await stack.enter_async_context(ends)
             await stack.enter_async_context(courier)
             stack.callback(changes.listen(courier.stir))
+            declare(store, self._replicated, at=clock.wall())
+            carrier = Carrier(engine, changes, peers, wire, clock, self._pace, self._random)
+            self._carrier = await stack.enter_async_context(carrier)
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
             self._desk = Desk(
@@ -115,6 +128,7 @@ class Federation:
                 Quota(clock.boot),
                 ends,
                 Keyring(peers),
+                Counter(carrier.reception, clock, carrier.heard_of),
                 courier.nudged,
                 threads,
                 limit,
@@ -145,6 +159,16 @@ class Federation:
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
         return self._wire.own()
 
+    @property
+    def _carrying(self) -> Carrier:
+        if self._carrier is None:
+            raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
+        return self._carrier
+
+    @property
+    def _store(self) -> Store:
+        return self._engine.client.store
+
     def _open_desk(self) -> Desk:
         if self._desk is None:
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
@@ -169,7 +193,7 @@ class Federation:
 
 def sweep(store: Store, now: int) -> None:
     """Forget requests that aren't fresh any more, and calls that have expired."""
-    for kind in (HEARD, KEPT):
+    for kind in (HEARD, KEPT, PART_KIND, STAGE):
         while True:
             due = store.due_records(kind, now=now, limit=PAGE)
             if due:

@@ -31,8 +31,9 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``keys`` are the words of its public keys: the one it signs with, and one that it announced.
     ``allowed`` are the functions that it may call (``*``: all that are exposed), ``calls`` how many
-    of its calls may be open at once, ``per_minute`` how many it may make. ``inside``: its address
-    may be one that isn't public.
+    of its calls may be open at once, ``per_minute`` how many it may make. ``keep`` is how many
+    bytes of copies of runs it may leave here, and ``adopt`` whether runs that it gives away go on
+    here. ``inside``: its address may be one that isn't public.
     """
 
     id: str
@@ -42,6 +43,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     allowed: tuple[str, ...] = ()
     calls: int = 1_000
     per_minute: int = 6_000
+    keep: int = 0
+    adopt: bool = False
     inside: bool = False
 
     def may_call(self, function: str) -> bool:

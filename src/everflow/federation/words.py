@@ -23,6 +23,7 @@ __all__ = [
     "DIFFERS",
     "EXPIRED",
     "LARGE",
+    "LETTER",
     "LONGEST_TEXT",
     "NO_CALL",
     "NO_FUNCTION",
@@ -40,9 +41,10 @@ __all__ = [
 ]
 
 NO_FUNCTION, REFUSED, UNSIGNED = "remote_no_fn", "remote_refused", "signature_refused"
-LARGE = "too_large"
+LARGE, LETTER = "too_large", "bad_letter"
 BUSY, EXPIRED, NO_CALL, DIFFERS = "peer_busy", "call_expired", "no_such_call", "call_differs"
 _STATUS = {
+    LETTER: 400,
     UNSIGNED: 401,
     REFUSED: 403,
     NO_FUNCTION: 404,

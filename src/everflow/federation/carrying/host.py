@@ -10,15 +10,16 @@ waits: what it says is handed to the post, and what it must do later it gives as
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from everflow.clock import Clock
 from everflow.engine.client import Client
-from everflow.errors import NoSuchRun, StoreError
+from everflow.errors import EverflowError, NoSuchRun, StoreError
 from everflow.federation.carrying.kept import (
     Kept,
     extent_of,
@@ -30,7 +31,7 @@ from everflow.federation.carrying.kept import (
 )
 from everflow.federation.carrying.letters import cut_of, slice_of, weight
 from everflow.federation.protocol.lineage import Extent, within
-from everflow.federation.protocol.messages import Handover, Message, Segment
+from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.session import acknowledges, runs_until, tell
 from everflow.federation.protocol.standing import OWNING, Memory, Role, Settings
 from everflow.federation.protocol.time import Moment
@@ -51,6 +52,7 @@ from everflow.store.handing import Hand, Tenure
 
 __all__ = ["Host", "Instance"]
 
+_log = logging.getLogger("everflow.federation")
 TRIES = 50
 GROUP = 500  # tenures in one reading
 
@@ -88,6 +90,7 @@ class Host:
         self._wakes: dict[str, int] = {}
         self._soonest: list[tuple[int, str]] = []
         self.seen: dict[str, Extent] = {}  # how much there was of the runs that are shipped
+        self._newly: list[str] = []
 
     # --- what it is told
 
@@ -113,14 +116,13 @@ class Host:
         with self._lock:
             for tenure in self.read(runs):
                 if tenure.version:
-                    self._awake(tenure)
-                    self._told(tenure, Grew(rests(tenure.status)))
+                    self._each(tenure, Grew(rests(tenure.status)))
 
     def tick(self) -> int | None:
         """Tell the time to whoever asked for it; give when it is to be told again."""
         with self._lock:
             for tenure in self.read(self._due()):
-                self._told(tenure, Tick())
+                self._each(tenure, Tick())
             while self._soonest and self._wakes.get(self._soonest[0][1]) != self._soonest[0][0]:
                 heapq.heappop(self._soonest)
             return self._soonest[0][0] if self._soonest else None
@@ -160,6 +162,16 @@ class Host:
         _, memory = self._memory.get(run, (0, Memory()))
         return memory.acked
 
+    def holds(self, run: str) -> bool:
+        """Whether a run is looked after here."""
+        return run in self.seen or run in self._wakes
+
+    def newly_shipped(self) -> list[str]:
+        """Runs that are shipped since this was asked last: of their growth this is to hear."""
+        with self._lock:
+            newly, self._newly = self._newly, []
+            return newly
+
     # --- inside
 
     def _read(self, run: str) -> Tenure:
@@ -187,6 +199,16 @@ class Host:
             have=extent_of(tenure),
             memory=memory if version == tenure.version else Memory(),
         )
+
+    def _each(self, tenure: Tenure, event: Grew | Tick) -> None:
+        """Tell one of many: trouble with it is no other's."""
+        try:
+            if isinstance(event, Grew):
+                self._awake(tenure)
+            self._told(tenure, event)
+        except EverflowError as error:
+            _log.warning("the run %s waits to be carried: %s", tenure.run, error.message)
+            self._wake(tenure.run, self._clock.boot() + self._instance.settings.longest_retry)
 
     def _told(self, tenure: Tenure, event: Event, *, willing: bool = True) -> Turn:
         """Carry out a turn to its end: the act, the words, and what was to be read."""
@@ -233,6 +255,8 @@ class Host:
         self._wake(run, turn.wake)
         ships = standing.replication is not None and standing.replication.when != "manual"
         if standing.role in OWNING and ships:
+            if run not in self.seen:
+                self._newly.append(run)
             self.seen[run] = extent_of(tenure)
         else:
             self.seen.pop(run, None)

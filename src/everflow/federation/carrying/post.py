@@ -38,7 +38,7 @@ MOST_WAITING = 64 * 1024 * 1024  # bytes for one peer
 MOST_ANSWER = 1024 * 1024
 _OK, _BUSY, _TROUBLE = 200, 429, 500
 
-Place = tuple[str, str]  # a run and a kind of message
+Place = tuple[str, str]  # a run and a kind of message, or a peer and a run
 
 
 @dataclass
@@ -65,7 +65,9 @@ class _NotTaken(Exception):
 class Post:
     """Carries letters while it is open (``async with``), on one event loop."""
 
-    def __init__(self, peers: Peers, wire: Wire, pace: Pace, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, peers: Peers, wire: Wire, pace: Pace, random: Callable[[int], bytes]
+    ) -> None:
         self._peers = peers
         self._wire = wire
         self._pace = pace
@@ -73,7 +75,7 @@ class Post:
         self._boxes: dict[str, _Box] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.troubles: dict[tuple[str, str], str] = {}  # by peer and run: why it isn't heard
+        self.refused: dict[Place, str] = {}  # by peer and run: why a letter wasn't heard
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
@@ -153,13 +155,13 @@ class Post:
     async def _try(self, peer: str, box: _Box, letters: dict[Place, bytes]) -> None:
         box.heard.clear()
         try:
-            found = await asyncio.to_thread(self._peers.get, peer)
-            if found is None:
-                raise _NotTaken("it isn't known here", final=True)
-            reply = await self._sent(found, [*letters.values()])
+            reply = await self._sent(peer, [*letters.values()])
         except (EverflowError, _NotTaken) as error:
             final = isinstance(error, _NotTaken) and error.final
-            self._note(peer, letters, dict.fromkeys((run for run, _ in letters), str(error)))
+            if final:
+                self._note(peer, letters, dict.fromkeys((run for run, _ in letters), str(error)))
+            else:
+                _log.info("letters to %s wait: %s", peer, error)
             await self._wait(box, {} if final else letters)
         else:
             box.tries = 0
@@ -170,9 +172,9 @@ class Post:
     def _note(self, peer: str, letters: dict[Place, bytes], why: dict[str, str]) -> None:
         for run, _ in letters:
             if run in why:
-                self.troubles[peer, run] = why[run][:LONGEST_TEXT]
+                self.refused[peer, run] = why[run][:LONGEST_TEXT]
             else:
-                self.troubles.pop((peer, run), None)
+                self.refused.pop((peer, run), None)
 
     async def _wait(self, box: _Box, letters: dict[Place, bytes]) -> None:
         """Keep letters that nobody took, but where newer ones came, and let some time pass."""
@@ -187,14 +189,17 @@ class Post:
             async with asyncio.timeout(pause * (0.5 + self._random(1)[0] / 512)):
                 await box.heard.wait()
 
-    async def _sent(self, peer: Peer, letters: list[bytes]) -> Reply:
+    async def _sent(self, name: str, letters: list[bytes]) -> Reply:
+        peer = await asyncio.to_thread(self._peers.get, name)
+        if peer is None:
+            raise _NotTaken("it isn't known here", final=True)
         body = envelope(letters)
         if len(letters) > 1 or len(body) <= PART:
             return await self._said(self._request(peer, "POST", "/runs", body))
-        name, have, reply = hashlib.sha256(body).hexdigest(), 0, Reply()
+        part, have, reply = hashlib.sha256(body).hexdigest(), 0, Reply()
         begun_again = False
         while have < len(body):
-            path = f"/parts/{name}?at={have}&of={len(body)}"
+            path = f"/parts/{part}?at={have}&of={len(body)}"
             reply = await self._said(self._request(peer, "PUT", path, body[have : have + PART]))
             if reply.have <= have:
                 if begun_again:

@@ -1,0 +1,63 @@
+"""Policies: which peer gets copies of the runs of a flow, and when.
+
+One rule holds: a policy is a record, so that it counts for every process on the store, whoever
+wrote it: code at its start, or a person. A run follows the policy of its flow from when it is
+seen, and its own standing after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from everflow.store import Put, Store
+
+__all__ = ["REPLICATION", "Policy", "When", "declare", "forget", "policies"]
+
+REPLICATION = "replication"  # the kind of their records, by the flow's name
+When = Literal["manual", "suspension", "commit"]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Runs of ``flow`` are copied to a peer, by its name, id or address.
+
+    ``when``: at each commit, at each suspension and end, or when somebody says so.
+    """
+
+    flow: str
+    to: str
+    when: When = "commit"
+
+
+def policies(store: Store) -> dict[str, Policy]:
+    """The policies of a store, by flow."""
+    found: dict[str, Policy] = {}
+    after = ""
+    while True:
+        page = store.records(REPLICATION, after=after)
+        found.update({one.key: msgspec.json.decode(one.body, type=Policy) for one in page})
+        if not page:
+            return found
+        after = page[-1].key
+
+
+def declare(store: Store, given: Iterable[Policy], *, at: int) -> None:
+    """Write policies, where they aren't as they stand."""
+    known = policies(store)
+    puts = [_put(policy) for policy in given if known.get(policy.flow) != policy]
+    if puts:
+        store.write(puts, at=at)
+
+
+def forget(store: Store, flow: str, *, at: int) -> bool:
+    """Remove the policy of a flow; False where there is none. Runs that follow it go on so."""
+    if flow not in policies(store):
+        return False
+    store.write([Put(kind=REPLICATION, key=flow, body=None)], at=at)
+    return True
+
+
+def _put(policy: Policy) -> Put:
+    return Put(kind=REPLICATION, key=policy.flow, body=msgspec.json.encode(policy).decode())

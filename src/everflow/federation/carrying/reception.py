@@ -1,0 +1,142 @@
+"""The reception: which letters of a peer are heard here, and how much it may leave.
+
+Three rules hold. A peer leaves nothing until it is allowed: ``keep`` says how many bytes of copies,
+``adopt`` whether runs that it gives away go on here. A run that was begun here, and never left, is
+nobody's to speak of. And for a run that other instances know the circle of the run counts, see
+``protocol.trust``: a letter from elsewhere changes nothing, and has the owner be asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from everflow.errors import ValueMismatch
+from everflow.federation.carrying.host import Host
+from everflow.federation.carrying.kept import Kept, read_kept
+from everflow.federation.carrying.letters import Declined, Letter, weight
+from everflow.federation.carrying.parts import Parts
+from everflow.federation.peers import Peer
+from everflow.federation.protocol.messages import Claim, Message, Segment
+from everflow.federation.protocol.standing import Role
+from everflow.federation.protocol.trust import Doubt, doubt, question
+from everflow.store import Store
+from everflow.store.handing import TENURE, Tenure
+
+__all__ = ["ADOPTED_MOST", "Reception"]
+
+ADOPTED_MOST = 256 * 1024 * 1024  # bytes of one run that is given, where no more may be kept
+RECOUNT = 10_000_000  # microseconds between two counts of what peers left
+PAGE = 500
+_WHY = {
+    Doubt.FORGED: "the letter contradicts itself, or speaks for another instance",
+    Doubt.STRANGER: "the run was never given to that instance, as far as is known here",
+}
+
+
+class Reception:
+    """Hears letters of peers for a host. ``boot`` gives microseconds that never go back."""
+
+    def __init__(
+        self,
+        host: Host,
+        store: Store,
+        say: Callable[[str, str, Message], None],
+        boot: Callable[[], int],
+    ) -> None:
+        self._host = host
+        self._store = store
+        self._say = say
+        self._boot = boot
+        self._parts = Parts(store)
+        self._lock = threading.Lock()
+        self._used: dict[str, int] = {}
+        self._counted: int | None = None
+
+    def hear(self, peer: Peer, letters: Sequence[Letter]) -> list[Declined]:
+        """Hear what is to be heard; which letters aren't, and why."""
+        declined = []
+        runs = list(dict.fromkeys(letter.run for letter in letters))
+        read = {tenure.run: tenure for tenure in self._host.read(runs)}
+        for letter in letters:
+            tenure = read.pop(letter.run, None) or self._host.read([letter.run])[0]
+            why = self._refusal(peer, tenure, letter.message)
+            if why:
+                declined.append(Declined(letter.run, why))
+            else:
+                self._heard(peer, tenure, letter.message)
+        return declined
+
+    def part(self, peer: Peer, name: str, part: bytes, *, at: int, of: int, now: int) -> int:
+        """Keep a part of a large envelope; how many bytes are here. ValueMismatch for too many."""
+        most = max(peer.keep, ADOPTED_MOST if peer.adopt else 0)
+        if of > most - self._parts.promised(peer.id, but=name):
+            raise ValueMismatch(f"{of} bytes are more than this peer may leave here")
+        return self._parts.take(peer.id, name, part, at=at, of=of, now=now)
+
+    def whole(self, peer: Peer, name: str) -> bytes | None:
+        """An envelope of which all parts came."""
+        return self._parts.whole(peer.id, name)
+
+    def forget(self, peer: Peer, name: str, *, now: int) -> None:
+        """That envelope isn't needed any more."""
+        self._parts.forget(peer.id, name, now=now)
+
+    # --- inside
+
+    def _refusal(self, peer: Peer, tenure: Tenure, message: Message) -> str:
+        """Why a letter isn't heard; empty where it is."""
+        if tenure.seq and not tenure.version:
+            return "the run was begun here, and nobody else has it"
+        kept = read_kept(tenure)
+        why = doubt(kept.standing, frozenset(kept.named), peer.id, message)
+        if why is Doubt.STRANGER:
+            asked = question(self._host.session(tenure))
+            if asked is not None:
+                self._say(asked[0], tenure.run, asked[1])
+        if why is not None:
+            return _WHY[why]
+        if isinstance(message, Segment):
+            return self._no_room(peer, message)
+        new = kept.standing.role is Role.NONE and isinstance(message, Claim)
+        return "" if not new or peer.keep or peer.adopt else "that peer may keep nothing here"
+
+    def _no_room(self, peer: Peer, message: Segment) -> str:
+        if not peer.keep:
+            return "that peer may keep nothing here"
+        size = sum(weight(message.cut))
+        with self._lock:
+            if self._counted is None or self._boot() >= self._counted + RECOUNT:
+                self._count()
+            if self._used.get(peer.id, 0) + size > peer.keep:
+                return f"that peer keeps as much here as it may: {peer.keep:,} bytes"
+            self._used[peer.id] = self._used.get(peer.id, 0) + size
+        return ""
+
+    def _heard(self, peer: Peer, tenure: Tenure, message: Message) -> None:
+        if isinstance(message, Segment):
+            # Who may leave copies but no runs gets no lease: that would have them go on here.
+            ask = message.ask if peer.adopt else None
+            self._host.heard(tenure, peer.id, replace(message, ask=ask), willing=True)
+        else:
+            self._host.heard(tenure, peer.id, message, willing=peer.adopt)
+
+    def _count(self) -> None:
+        """How much each peer left here."""
+        self._used, self._counted = {}, self._boot()
+        after = ""
+        while True:
+            page = self._store.records(TENURE, after=after, limit=PAGE)
+            for record in page:
+                kept = _kept(record.body)
+                if kept.origin:
+                    self._used[kept.origin] = self._used.get(kept.origin, 0) + kept.size
+            if len(page) < PAGE:
+                return
+            after = page[-1].key
+
+
+def _kept(body: str) -> Kept:
+    return read_kept(Tenure(run="", body=body, version=1, seq=0, rev=0, status=None))
