@@ -225,13 +225,15 @@ Say = Callable[[Request], Response]
 class Stranger:
     """An actor of another server, who has keys and shows a document as told.
 
-    ``say`` answers in the document's place; ``asked`` are the paths that were asked for.
+    ``say`` answers in the document's place, and nobody where it is ``silent``; ``asked`` are the
+    paths that were asked for.
     """
 
     listener: Listener
     name: str = "otto"
     number: int = 1
     say: Say | None = None
+    silent: bool = False
     asked: list[str] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
@@ -314,6 +316,8 @@ def stranger(loop: Loop, **settings: Any) -> Iterator[Stranger]:
     made = Stranger(listener, **settings)
 
     async def answer(request: Request) -> Response:
+        if made.silent:
+            await asyncio.Event().wait()
         return made.answer(request)
 
     async def receive(request: Request) -> Response:
@@ -359,3 +363,10 @@ def local(name: str = "ines", **fields: Any) -> Local:
             **fields,
         }
     )
+
+
+def refused(here: Site, said: Reply, status: int = 401, code: str = "signature_refused") -> None:
+    """It was refused, in few words."""
+    assert (said.status, said.code) == (status, code), said.body
+    if status == 401:
+        assert said.json["detail"].startswith("the delivery isn't signed by its actor")

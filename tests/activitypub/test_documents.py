@@ -1,6 +1,5 @@
 """What others see of an actor: its document, its collections, WebFinger, and nothing else."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +12,7 @@ from everflow.activitypub.words import PUBLIC
 from everflow.engine.ids import system_random
 from everflow.errors import BadKey
 from everflow.net.keys import public_key
-from tests.activitypub.support import KEYS, Site, ask, site
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Site]:
-    """An instance."""
-    with site() as made:
-        yield made.up()
+from tests.activitypub.support import KEYS, Site, ask
 
 
 def test_an_actor_is_shown_with_its_keys(here: Site) -> None:

@@ -1,7 +1,6 @@
 """Followers and the followed: what activities of others do, once and in their order."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +10,8 @@ from everflow.activitypub import Circle
 from everflow.activitypub.directory import Directory
 from everflow.activitypub.following import Following
 from everflow.errors import BadReply, CallerError, NoSuchActor
-from tests.activitypub.support import Site, Stranger, ask, deliver, site, stranger
+from tests.activitypub.support import Site, Stranger, ask, deliver, stranger
 from tests.engine.support import until
-
-
-@pytest.fixture(scope="module")
-def here() -> Iterator[Site]:
-    """An instance, which writes down what it would deliver."""
-    with site() as made:
-        yield made.up()
-
-
-@pytest.fixture
-def otto(here: Site) -> Iterator[Stranger]:
-    """An actor of another server."""
-    with stranger(here.loop) as made:
-        yield made
 
 
 def followers(here: Site) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from everflow import flow, node
 from everflow.triggers import trigger
-from tests.activitypub.support import AP, Site, Stranger, ask, deliver, site, stranger
+from tests.activitypub.support import AP, Site, Stranger, ask, deliver, site
 from tests.engine.support import PATIENT, until
 
 
@@ -24,13 +24,6 @@ def here() -> Iterator[Site]:
         review = flow("review", content_of, registry=made.registry)
         made.declared = [trigger("on-note", review, type="Create")]
         yield made.up()
-
-
-@pytest.fixture
-def otto(here: Site) -> Iterator[Stranger]:
-    """An actor of another server, whom nobody here has met."""
-    with stranger(here.loop) as made:
-        yield made
 
 
 @pytest.mark.parametrize(
