@@ -205,7 +205,7 @@ def test_trouble_here_is_said_to_be_that() -> None:
 
         here.triggers.activities.append = away  # type: ignore[method-assign]  # as a full disk does
         refused(here, deliver(here, otto, otto.note()), 503, "store_unavailable")
-        here.triggers.activities.append = append  # type: ignore[method-assign]  # it is back
+        here.triggers.activities.append = append  # type: ignore[method-assign]  # and it is back again
         assert deliver(here, otto, otto.note()).status == 202
         here.actors.remove("ines")
         refused(here, deliver(here, otto, otto.note()), 410, "no_such_actor")
