@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from everflow import RunQuery
 from everflow.activitypub.actors import Local
@@ -34,6 +38,13 @@ class Arrived:
     headers: Mapping[str, str]
     body: bytes
 
+    @classmethod
+    def of(cls, request: Request, body: bytes) -> Arrived:
+        signed = "rfc9421" if "signature-input" in request.headers else "cavage"
+        ours = {"connection", "content-length", "transfer-encoding"}  # the connection's own
+        headers = {name: text for name, text in request.headers.items() if name not in ours}
+        return cls(request.url.path, signed, headers, body)
+
     @property
     def value(self) -> Any:
         return json.loads(self.body)
@@ -54,8 +65,7 @@ class Receiver:
         return [each.path for each in self.arrived]
 
     async def receive(self, request: Request) -> Response:
-        signed = "rfc9421" if "signature-input" in request.headers else "cavage"
-        came = Arrived(request.url.path, signed, dict(request.headers), await request.body())
+        came = Arrived.of(request, await request.body())
         self.arrived.append(came)
         return self.says(came)
 
@@ -84,8 +94,51 @@ def status(code: int, **headers: str) -> Callable[[Arrived], Response]:
     return lambda _: Response(status_code=code, headers=named)
 
 
+class Taping(Listener):
+    """A listener that writes down what is posted, as it came."""
+
+    came: list[Arrived]
+
+    async def listen(self) -> None:
+        self.came, inner = [], self.app
+
+        async def taped(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["method"] == "POST":
+                request = Request(scope, receive)
+                body = await request.body()
+                self.came.append(Arrived.of(request, body))
+                whole: Message = {"type": "http.request", "body": body, "more_body": False}
+                receive = partial(_given, iter([whole]), receive)
+            await inner(scope, receive, send)
+
+        self.app = taped
+        await super().listen()
+
+
+async def _given(first: Iterator[Message], then: Receive) -> Message:
+    """What was read already, and then what comes."""
+    return next(first, None) or await then()
+
+
+def redigested(came: Arrived, body: bytes) -> dict[str, str]:
+    """The headers of a delivery with the digest of another body."""
+    made = b64encode(sha256(body).digest()).decode()
+    name, text = "content-digest", f"sha-256=:{made}:"
+    if came.signed == "cavage":
+        name, text = "digest", f"SHA-256={made}"
+    return {**came.headers, name: text}
+
+
 class Sending(Site):
     """An instance whose engine delivers."""
+
+    listens = Taping
+
+    @property
+    def came(self) -> list[Arrived]:
+        """What was posted to it."""
+        assert isinstance(self.listener, Taping)
+        return self.listener.came
 
     def provided(self) -> dict[type[Any], Any]:
         self.keys["zoe"] = KEYS  # of an actor who may reach nothing inside
@@ -110,11 +163,12 @@ class Sending(Site):
 
 
 @contextmanager
-def sending() -> Iterator[Sending]:
-    """An instance that delivers, and is up."""
+def sending(declare: Callable[[Sending], None] = lambda _: None) -> Iterator[Sending]:
+    """An instance that delivers, and is up; ``declare`` is given it before."""
     loop = Loop()
     made = Sending(loop, JumpClock())
     try:
+        declare(made)
         yield made.up()
     finally:
         made.down()

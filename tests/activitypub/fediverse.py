@@ -61,9 +61,13 @@ class Side:
         assert said["word"] == self.word, "somebody else's server"
         return said
 
-    def send(self, kind: str, to: str, **more: Any) -> str:
-        """Have its actor (``as`` in ``more``: another) send an activity; gives the id of that."""
-        return str(self.ask("send", type=kind, to=to, **more)["id"])
+    def send(self, kind: str, to: str, *, by: str = "ada", **more: Any) -> str:
+        """Have an actor of its send an activity; gives the id of that."""
+        return str(self.ask("send", type=kind, to=to, by=by, **more)["id"])
+
+    def rotate(self, name: str) -> None:
+        """Give an actor other keys, under the ids of those that it had."""
+        self.ask("rotate", by=name)
 
     def heard(self, about: Callable[[dict[str, Any]], bool] = bool) -> list[dict[str, Any]]:
         """What arrived and was verified: ``signed`` and ``inbox`` say how, ``value`` what."""

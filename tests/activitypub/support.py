@@ -112,6 +112,8 @@ def ask(
 class Site:
     """An instance with one actor, ines, and its server."""
 
+    listens: type[Listener] = Listener
+
     def __init__(
         self,
         loop: Loop,
@@ -126,7 +128,7 @@ class Site:
         self.store: Store = MemoryStore()
         self.fetch_s, self.limits = fetch_s, limits
         self.told: list[tuple[str, Any, list[str]]] = []
-        self.listener = Listener(loop, None)
+        self.listener = self.listens(loop, None)
         self.address = self.listener.address
         self.keys: dict[str, Keys] = {"ines": KEYS}
         self.actors = Actors(self.store, clock.wall, self.keys)

@@ -3,29 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import pytest
 
-from tests.activitypub.delivering import Sending, sending
-from tests.activitypub.fediverse import INSTALLING, Fediverse
+from everflow import flow, node
+from everflow.activitypub import Circle
+from everflow.triggers import trigger
+from tests.activitypub.delivering import Sending, redigested, sending
+from tests.activitypub.fediverse import INSTALLING, Fediverse, Side
+from tests.activitypub.support import ask
+from tests.engine.support import PATIENT, until
 
 pytestmark = pytest.mark.timeout(INSTALLING)
+numbers = count(1)
+HOUR = 3600.0
 
 
-@pytest.fixture
+@node(name="content_from_fedify", inline=True)
+def content_of(activity: dict[str, Any]) -> str:
+    return f"{activity['actor']} {activity['object']['content']}"
+
+
+@pytest.fixture(scope="module")
 def blog() -> Iterator[Sending]:
-    with sending() as made:
+    """An instance that delivers, and that starts a flow for what is created."""
+
+    def declare(made: Sending) -> None:
+        reviewed = flow("reviewed", content_of, registry=made.registry)
+        made.declared = [trigger("on-created", reviewed, type="Create")]
+
+    with sending(declare) as made:
         yield made
 
 
-@pytest.mark.parametrize("name", ["new", "old"])
-def test_a_post_is_taken_by_another_implementation(
-    blog: Sending, others: Fediverse, name: str
+@pytest.fixture(params=["new", "old"])
+def side(request: pytest.FixtureRequest, others: Fediverse) -> Side:
+    """An instance that signs by RFC 9421 first, and one that knows draft-cavage alone."""
+    return others.new if request.param == "new" else others.old
+
+
+@pytest.fixture
+def ada(side: Side) -> str:
+    """The name of an actor there whom nobody here has met."""
+    return f"ada{next(numbers)}"
+
+
+DIALECTS = {"new": "rfc9421", "old": "cavage"}
+
+
+def test_it_follows_and_is_told_and_gets_what_is_published(
+    blog: Sending, side: Side, ada: str
 ) -> None:
-    """Each instance verifies and records what we deliver, in the dialect that it knows."""
-    side = others.new if name == "new" else others.old
-    blog.follows("ann", f"{side.actor('ann')}/inbox", shared=f"{side.address}/inbox")
-    said = blog.outbox.publish("ines", f"Hello, {name}")
-    heard = side.hears(lambda value: value["id"] == said)
-    assert heard["signed"] == {"new": "rfc9421", "old": "cavage"}[name]
-    assert heard["value"]["object"]["content"] == f"<p>Hello, {name}</p>"
+    """It follows an actor here, sees the Accept, verifies a post, and leaves again."""
+    follow = side.send("Follow", blog.ines.id, by=ada)
+    accept = side.hears(lambda value: value["type"] == "Accept" and about(value) == follow)
+    assert accept["value"]["actor"] == blog.ines.id
+    assert accept["signed"] == DIALECTS[side.name]
+    said = blog.outbox.publish("ines", f"Hello, {ada}")
+    post = side.hears(lambda value: value["id"] == said)
+    assert post["inbox"] == "/inbox"
+    assert post["signed"] == DIALECTS[side.name]
+    assert post["value"]["object"]["content"] == f"<p>Hello, {ada}</p>"
+    side.send("Undo", blog.ines.id, by=ada, object=follow)
+    circle = Circle(blog.store)
+    until(lambda: circle.follower(blog.ines, side.actor(ada)) is None)
+
+
+def about(value: dict[str, Any]) -> str:
+    """The id of what an activity is about."""
+    found = value["object"]
+    return str(found if isinstance(found, str) else found["id"])
+
+
+def test_what_it_delivers_starts_a_flow(blog: Sending, side: Side, ada: str) -> None:
+    """An activity of another implementation, in either dialect, fires a trigger."""
+    side.send("Create", blog.ines.id, by=ada, content="Look here")
+    until(lambda: bool(blog.triggers.audit(actor=side.actor(ada), trigger="on-created")))
+    [decision] = blog.triggers.audit(actor=side.actor(ada), trigger="on-created")
+    made = blog.engine.run(decision.run).result(PATIENT)
+    assert made == f"{side.actor(ada)} Look here"
+    assert blog.came[-1].signed == DIALECTS[side.name]
+
+
+def test_what_was_tampered_with_is_refused(blog: Sending, side: Side, ada: str) -> None:
+    """A real delivery off the wire: unsigned, edited, forged, moved or late it is nothing."""
+    side.send("Create", blog.ines.id, by=ada, content="Honest")
+    real = blog.came[-1]
+    before = len(blog.log())
+    unsigned = {k: v for k, v in real.headers.items() if not k.startswith("signature")}
+    mark = next(name for name in ("signature", "signature-input") if ada in real.headers[name])
+    other = {**real.headers, mark: real.headers[mark].replace(ada, "eve")}
+    edited = real.body.replace(b"Honest", b"Edited")
+    tampered = {
+        "unsigned": (unsigned, real.body),
+        "edited": (real.headers, edited),
+        "edited with its digest": (redigested(real, edited), edited),
+        "of another actor": (real.headers, real.body.replace(ada.encode(), b"eve")),
+        "by another's key": (other, real.body),
+    }
+    said = {
+        how: ask(blog.ines.inbox, "POST", body, headers).status
+        for how, (headers, body) in tampered.items()
+    }
+    said["moved"] = ask(f"{blog.address}/ap/inbox", "POST", real.body, real.headers).status
+    blog.clock.set_wall(HOUR)
+    said["late"] = ask(blog.ines.inbox, "POST", real.body, real.headers).status
+    blog.clock.set_wall(-HOUR)
+    assert said == dict.fromkeys(said, 401)
+    assert ask(blog.ines.inbox, "POST", real.body, real.headers).status == 202  # as it was
+    assert len(blog.log()) == before
+    assert len(blog.triggers.audit(actor=side.actor(ada), trigger="on-created")) == 1
+
+
+def test_its_new_keys_are_looked_up(blog: Sending, side: Side, ada: str) -> None:
+    """An actor who changes keys is believed by the new ones, and no more by the old."""
+    blog.clock.set_wall(-200)
+    side.send("Create", blog.ines.id, by=ada, content="By the first key")
+    old = blog.came[-1]
+    side.rotate(ada)
+    blog.clock.set_wall(350)
+    side.send("Create", blog.ines.id, by=ada, content="By the second key")
+    assert len([each for each in blog.log() if each.actor == side.actor(ada)]) == 2
+    assert ask(blog.ines.inbox, "POST", old.body, old.headers).status == 401
+    blog.clock.set_wall(-150)

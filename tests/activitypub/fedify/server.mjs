@@ -14,9 +14,17 @@ const HOST = "127.0.0.1";
 const word = process.argv[1];
 const PUBLIC = new URL("https://www.w3.org/ns/activitystreams#Public");
 
+// Fedify's own keys have 4,096 bits, which take seconds to make.
+const RSA = {
+  name: "RSASSA-PKCS1-v1_5",
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: "SHA-256",
+};
+
 async function keyPairs() {
   return await Promise.all([
-    generateCryptoKeyPair("RSASSA-PKCS1-v1_5"),
+    crypto.subtle.generateKey(RSA, true, ["sign", "verify"]),
     generateCryptoKeyPair("Ed25519"),
   ]);
 }
@@ -98,7 +106,7 @@ class Side {
 
   async send(asked) {
     const context = this.federation.createContext(new URL(this.address), { signed: "", path: "" });
-    const identifier = asked.as ?? "ada";
+    const identifier = asked.by;
     const from = context.getActorUri(identifier);
     const to = await context.lookupObject(asked.to, {
       documentLoader: await context.getDocumentLoader({ identifier }),
@@ -140,7 +148,7 @@ const verbs = {
   send: (side, asked) => side.send(asked),
   // Another pair of keys under the ids of the first.
   rotate: async (side, asked) => {
-    side.keys.set(asked.as ?? "ada", await keyPairs());
+    side.keys.set(asked.by, await keyPairs());
     return {};
   },
 };
