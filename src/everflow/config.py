@@ -29,7 +29,8 @@ class Config:
     is named in the log. alone_deaths: a run that killed its worker so often while it alone was
     running is set aside. base_floor: bytes of a resting run's entries since its latest snapshot
     under which no new one is written; of a running one, 16 times as many. aside_over: a value of
-    more characters of JSON is kept aside in the store, by its content.
+    more characters of JSON is kept aside in the store, by its content. acknowledge_s: how long
+    a call for a leased run waits until the server that it is leased from has it, too.
     """
 
     threads: int = 64
@@ -46,6 +47,7 @@ class Config:
     alone_deaths: int = 3
     base_floor: int = 4096
     aside_over: int = 1024 * 1024
+    acknowledge_s: float = 10.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -22,6 +22,7 @@ from everflow.engine.admissions import Admissions
 from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
 from everflow.engine.inbox import Inbox
+from everflow.engine.leasing import Leasing
 from everflow.engine.loader import Blocked, Loader, lacks
 from everflow.engine.parking import Parking, waits_for_operator
 from everflow.engine.parts import Parts
@@ -50,7 +51,9 @@ class Adoption:
         self.block = self._parking.block
         self._pausing = Pausing(parts, self.claim_soon, self._parking.give_back)
         self.calls = Calls(parts, self.block, self.nudge)
-        self._loader = Loader(parts.store, parts.definitions, parts.dispatcher.given)
+        self.leasing = Leasing(parts, self._parking, self.claim_soon)
+        given, cell = parts.dispatcher.given, parts.leases.cell
+        self._loader = Loader(parts.store, parts.definitions, given, cell)
         self._inbox = Inbox(
             parts,
             keeps=self._pausing.keeps,
@@ -65,15 +68,13 @@ class Adoption:
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
         self._after = 0
-        self._version = -1
+        self._version = self._known = -1  # the store's, and the registry's
         self._next_look = self._next_claim = 0
         self._row_due: int | None = None
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
-        self._nudged = True
-        self._claiming = True
+        self._nudged = self._claiming = True
         self._unloaded: deque[list[RunRow]] = deque()  # claimed, and not yet in memory
-        self._known = -1  # the registry's version
         self._lost = False  # this worker may own runs that it doesn't know
         self._found: set[int] = set()  # such runs: their starts may still be told
 
@@ -94,9 +95,8 @@ class Adoption:
     @property
     def restless(self) -> bool:
         """Whether a look would find something to do."""
-        if self._nudged or self._unloaded or self._lost or self._may_bear:
-            return True
-        if self._claiming and self._room > 0:
+        claims = self._claiming and self._room > 0
+        if self._nudged or self._unloaded or self._lost or self._may_bear or claims:
             return True
         return self._suspects.restless or self._pausing.restless
 
@@ -186,6 +186,7 @@ class Adoption:
                 limit=room,
                 without=sorted(self._parking.without | self._pausing.without),
                 code=self._parking.code,
+                leased=self._parts.leases.held(),
             )
         except StoreUnavailable:
             self._lost = True
@@ -228,6 +229,8 @@ class Adoption:
         known, leaving = self._parts.cells.get, self._parking.is_leaving
         cold = [no for no in nos if known(no) is None and not leaving(no)]
         for found in self._loader.load(cold):
+            if self.leasing.leaves(found.row):
+                continue
             if isinstance(found, Blocked):
                 self._parking.block_row(found)
                 continue
@@ -275,10 +278,7 @@ class Adoption:
         return bool(self._born) and few and self._room > 0
 
     def _take_born(self) -> None:
-        """Bring started runs into memory as fast as they are worked off.
-
-        Later ones wait as they are: live runs go on first, and few are in memory at once.
-        """
+        """Bring started runs into memory as they are worked off: live runs go on first."""
         while self._may_bear:
             self._bear(*self._born.popleft())
 
@@ -356,6 +356,7 @@ class Adoption:
         self._inbox.written(draft.arrivals)
         self._pausing.written(draft.arrivals)
         self._lost |= self._parking.committed(draft)
+        self.leasing.committed(draft)
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
@@ -372,7 +373,8 @@ class Adoption:
             self._row_due = due
 
     def outcome_refused(self, no: int) -> None:
-        """A cancel was accepted before the outcome: the run takes that first."""
+        """A cancel was accepted before the outcome: the run takes that first. Or it was taken."""
+        self.leasing.told = True
         cell = self._parts.cells.get(no)
         if cell is not None:
             cell.row.status, cell.row.outcome, cell.row.ended = Status.RUNNING, None, None
@@ -381,8 +383,7 @@ class Adoption:
         self._read_again()
 
     def _read_again(self) -> None:
-        self._after = 0
-        self._nudged = True
+        self._after, self._nudged = 0, True
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""
@@ -390,9 +391,9 @@ class Adoption:
         self._suspects.clear()
         self._pausing.clear()
         self._parking.clear()
-        self._born.clear()
-        self._passed.clear()
-        self._unloaded.clear()
+        self._parts.leases.clear()
+        for kept in (self._born, self._passed, self._unloaded):
+            kept.clear()
         self._lost = False
         self._after = 0
         self._nudged = self._claiming = True

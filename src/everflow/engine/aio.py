@@ -15,6 +15,7 @@ from everflow.engine.replies import Reply
 from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.engine.schedules.aio import AsyncBook
 from everflow.engine.schedules.book import Book
+from everflow.engine.tenures import may_tell, told
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.transfer import ImportReport
 
@@ -58,10 +59,13 @@ class AsyncRun(Generic[Out]):
         return value
 
     def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
-        row = self._client.row(self.id)
+        client = self._client
+        row = client.row(self.id)
+        if not may_tell(row, client.leases):
+            return row, False
         if finished:
-            return row, row.status in OUTCOMES or parked(self._client.store, row)
-        return row, settled(self._client.store, row)
+            return row, row.status in OUTCOMES or parked(client.store, row)
+        return row, settled(client.store, row)
 
     async def _wait(self, seconds: float | None, *, finished: bool) -> RunRow:
         loop = asyncio.get_running_loop()
@@ -74,7 +78,7 @@ class AsyncRun(Generic[Out]):
                 row, enough = await asyncio.to_thread(self._enough, finished=finished)
                 left = LOOK if end is None else min(LOOK, end - loop.time())
                 if enough or left <= 0:
-                    return row
+                    return await asyncio.to_thread(told, row, self._client.leases)
                 try:
                     await asyncio.wait_for(changed.wait(), left)
                 except TimeoutError:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from everflow.core.combine.call import child_run
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.faults import encode_error
@@ -76,7 +78,7 @@ class Calls:
             recorder.record(cell, Kind.CHILD, op.id, note="cancelled")
         elif op.stopping:
             message = Cancel(no=0, at=recorder.now, by=f"run {machine.run}")
-            draft.letters.append(Letter(run=child, message=message))
+            draft.letters.append(Letter(run=child, message=message, source=cell.no))
             draft.after.append(self._nudge)
 
     def _start(self, draft: Draft, cell: Cell, op: CallOp, child: str) -> bool:
@@ -137,10 +139,11 @@ class Calls:
         elif not known:
             payload = cell.payload(op.input, self._fetch)
             depth, run = cell.machine.state.depth + 1, cell.machine.run
-            draft.puts.append(errand_put(child, run, op, payload, at=now, depth=depth))
+            put = errand_put(child, run, op, payload, at=now, depth=depth)
+            draft.puts.append(replace(put, source=cell.no))
             cell.called.add(op.id)
         elif op.stopping:
-            draft.puts.append(stop_put(child, at=now))
+            draft.puts.append(replace(stop_put(child, at=now), source=cell.no))
 
     def _is_told(self, cell: Cell, op: CallOp) -> bool:
         """Whether the end waits in the run's inbox: its carrier forgets an errand only after that.

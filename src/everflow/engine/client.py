@@ -31,6 +31,7 @@ from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import REPLIES, Reply, not_asked, split_token
 from everflow.engine.signalling import Signals
 from everflow.engine.taken import Taken
+from everflow.engine.tenures import Leases
 from everflow.errors import (
     AmbiguousAnswer,
     AnswerRefused,
@@ -81,8 +82,9 @@ class Client(Operator):
         started: Callable[[Sequence[Started]], None] | None = None,
         nudge: Callable[[], None] | None = None,
         unclear: Callable[[], None] | None = None,
+        leases: Leases | None = None,
     ) -> None:
-        super().__init__(store, nudge, registry, config, clock, random)
+        super().__init__(store, nudge, registry, config, clock, random, leases)
         self.definitions = Definitions(store, registry)
         self._durable = durable
         self._admit = admit
@@ -111,7 +113,8 @@ class Client(Operator):
         """Start a run; it is durable when this returns. The same key gives the same run."""
         debounce = place.pop("debounce", None)
         prepared = self._prepare(*self._known_as(flow), value, key, labels, place)
-        return self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
+        row = self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
+        return self.safe(row)
 
     def start_all(
         self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
@@ -125,7 +128,7 @@ class Client(Operator):
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
             rows += self._send_starts(prepared[first : first + size])
-        return rows
+        return [self.safe(row) for row in rows]
 
     def definition(self, flow: Flow[Any, Any] | str) -> Definition:
         """The definition that a start takes; checks that another process could run it.
@@ -174,8 +177,6 @@ class Client(Operator):
         labels: Mapping[str, str] | None,
         place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
-        if key is not None and not 0 < len(key) <= LONGEST_KEY:
-            raise WrongArgument(f"a key has 1 to {LONGEST_KEY} characters, not {len(key)}")
         payload = encode(value, self.registry.types, limit=self._config.value_limit)
         self.check_input(definition, payload)
         now = self.clock.wall()
@@ -189,8 +190,9 @@ class Client(Operator):
             body=body,
             sum=checksum,
             at=now,
-            key=key,
+            key=None if key is None else self._key(key),
             labels=dict(labels or {}),
+            leased=self.leases is not None and self.leases.takes(definition.program.name),
         )
         if place or queue:
             self.queues.put_in(new, place, queue)
@@ -212,7 +214,7 @@ class Client(Operator):
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
         for new, definition, _ in items:
-            if not new.no and not new.queue and not definition.missing:
+            if not (new.no or new.queue or new.leased or definition.missing):
                 new.owner, new.no = self._owner()
                 new.status = Status.RUNNING if new.owner else Status.QUEUED
             owned.append(new)
@@ -328,8 +330,7 @@ class Client(Operator):
         if row.no == 0 and dropped(self.store, run, self.clock.wall()):
             return  # it was still to begin
         verdict = self.accept(Cancel(no=row.no, at=self.clock.wall(), by=by))
-        if verdict not in {Verdict.ACCEPTED, Verdict.REPEATED}:
-            self._reply(row, verdict)
+        self._reply(row, verdict)
         if by and verdict is Verdict.ACCEPTED:
             self.record("cancel", row, by)
 
@@ -341,7 +342,7 @@ class Client(Operator):
         self, run: str, name: str, value: Any = None, *, key: str | None = None, by: str = ""
     ) -> None:
         """Send a named message to a run, which takes it when it comes to ``receive(name)``."""
-        self._signals.send(self.row(run), name, value, self._key(key), by)
+        self.safe(self._signals.send(self.row(run), name, value, self._key(key), by))
 
     def _answer(
         self, row: RunRow, question: QuestionRow, value: Any, key: str | None, by: str
@@ -357,6 +358,7 @@ class Client(Operator):
         )
 
     def _reply(self, row: RunRow, verdict: Verdict) -> Reply:
+        self.safe(row)
         reply = REPLIES.get(verdict)
         if reply is None:
             self._refuse_if_ended(self.row(row.id))

@@ -12,12 +12,19 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from everflow.errors import EverflowError, StoreError
-from everflow.store import Batch, Store
+from everflow.store import Batch
 
-__all__ = ["Committer", "InlineCommitter", "ThreadedCommitter"]
+__all__ = ["Appending", "Committer", "InlineCommitter", "ThreadedCommitter"]
 
 Committed = Callable[[list[int]], None]
 CommitFailed = Callable[[EverflowError], None]
+
+
+class Appending(Protocol):
+    """Where batches go: a store, or what stands before it."""
+
+    def append(self, batch: Batch) -> list[int]:
+        """Write a batch; see ``Store.append``."""
 
 
 class Committer(Protocol):
@@ -27,7 +34,7 @@ class Committer(Protocol):
         """Send a batch; how it went is told by ``committed`` or ``commit_failed``."""
 
 
-def send(store: Store, batch: Batch, committed: Committed, failed: CommitFailed) -> None:
+def send(store: Appending, batch: Batch, committed: Committed, failed: CommitFailed) -> None:
     """One try; how it went is told to one of the two."""
     try:
         refused = store.append(batch)
@@ -40,7 +47,7 @@ def send(store: Store, batch: Batch, committed: Committed, failed: CommitFailed)
 class InlineCommitter:
     """Commits on the caller's thread, always. For tests and simulations."""
 
-    def __init__(self, store: Store, committed: Committed, failed: CommitFailed) -> None:
+    def __init__(self, store: Appending, committed: Committed, failed: CommitFailed) -> None:
         self._store = store
         self._committed = committed
         self._failed = failed
@@ -59,7 +66,7 @@ class ThreadedCommitter:
 
     def __init__(
         self,
-        store: Store,
+        store: Appending,
         committed: Callable[[list[int], Batch], None],
         failed: Callable[[EverflowError, Batch], None],
         post: Callable[..., None],

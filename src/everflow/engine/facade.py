@@ -36,6 +36,7 @@ from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
 from everflow.engine.schedules.book import Book
 from everflow.engine.schedules.spec import Schedule
+from everflow.engine.tenures import Tenures
 from everflow.engine.upkeep import Upkeep, id_of
 from everflow.engine.worker import Worker, until_idle
 from everflow.errors import EngineClosed, NotOnThisThread
@@ -176,8 +177,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
         for pool in pools.values():
             stack.callback(pool.close)
         scheduler.open(given)
-        self._pid = os.getpid()
-        self._scheduler, self._worker = scheduler, worker
+        self._pid, self._scheduler, self._worker = os.getpid(), scheduler, worker
         self._client = Client(
             store,
             self.registry,
@@ -190,6 +190,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             started=self._started,
             nudge=lambda: worker.post(scheduler.adoption.nudge),
             unclear=lambda: worker.post(scheduler.doubt),
+            leases=scheduler.leases,
         )
         worker.start()
 
@@ -307,6 +308,15 @@ class Engine(Upkeep, Operating[Run[Any]]):
         worker, scheduler = self._running
         return until_idle(worker, scheduler, self._clock, timeout)
 
+    def keep_leases(self, tenures: Tenures | None) -> None:
+        """Run leased runs here from now on, while these hold their leases; None: no more."""
+        self._running[1].leases.tenures = tenures
+
+    def lease_changed(self, run: str) -> None:
+        """A run's lease may hold now, or it isn't leased any more. From any thread."""
+        worker, scheduler = self._running
+        worker.post(scheduler.adoption.leasing.follow, run)
+
     # --- inside
 
     @property
@@ -361,9 +371,8 @@ class Engine(Upkeep, Operating[Run[Any]]):
 
     def _run(self, run: str) -> Run[Any]:
         client = self.client
-        return Run(
-            run, client.store, self.registry.types, self._clock, self.changes, self._may_wait
-        )
+        types, changes, guard = self.registry.types, self.changes, self._may_wait
+        return Run(run, client.store, types, self._clock, changes, guard, client.leases)
 
     def _may_wait(self) -> None:
         if self._worker is not None:

@@ -8,7 +8,7 @@ with a reason, and nothing of it is lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,11 @@ class Fresh:
     moved: Definition | None
     lacking: str = ""
 
+    @property
+    def row(self) -> RunRow:
+        """The run's row."""
+        return self.cell.row
+
 
 @dataclass(frozen=True)
 class Blocked:
@@ -124,11 +129,16 @@ class Loader:
     """Loads runs by their numbers."""
 
     def __init__(
-        self, store: Store, definitions: Definitions, given: Mapping[type[Any], Any]
+        self,
+        store: Store,
+        definitions: Definitions,
+        given: Mapping[type[Any], Any],
+        cell: Callable[[RunRow, Definition, Machine], Cell] = Cell,
     ) -> None:
         self._store = store
         self._definitions = definitions
         self._given = given
+        self._cell = cell
 
     def load(self, nos: Sequence[int]) -> list[Fresh | Blocked]:
         """Load runs in one query; a damaged one among them doesn't keep the others."""
@@ -185,7 +195,7 @@ class Loader:
             if any(map(owes_undo, machine.state.frames.values())):
                 lacking = str(error)
         moved = target if target.hash != row.definition else None
-        cell = Cell(row, current, machine)
+        cell = self._cell(row, current, machine)
         cell.lacking = bool(lacking)
         cell.grown = sum(len(body) for body in bodies[1:])
         if row.base:

@@ -34,6 +34,7 @@ from everflow.engine.loader import Definitions
 from everflow.engine.questions import opened
 from everflow.engine.queues import Queues
 from everflow.engine.replacing import replacement
+from everflow.engine.tenures import Leases, not_safe
 from everflow.errors import (
     AlreadyDone,
     NotRetryable,
@@ -90,13 +91,26 @@ class Operator(Keeper):
         config: Config,
         clock: Clock,
         random: Random,
+        leases: Leases | None = None,
     ) -> None:
         super().__init__(store, nudge, clock, random)
+        self.leases = leases
         self.registry = registry
         self._config = config
         self.accept: Group[Message, Verdict]
         self.definitions: Definitions
         self.queues: Queues
+
+    def safe(self, row: RunRow) -> RunRow:
+        """Return once what was written for a run may be told: at once, unless it is leased.
+
+        Raises NotSafeYet where that takes too long.
+        """
+        if self.leases is not None:
+            self.leases.wait(row, self._config.acknowledge_s)
+        elif row.leased:
+            raise not_safe(row)
+        return row
 
     # --- one run
 
@@ -131,7 +145,7 @@ class Operator(Keeper):
         if self.store.reopen([given], at=at) != [True]:
             raise NotRetryable("somebody else moved the run meanwhile", run=run, flow=row.flow)
         self.nudge()
-        return self.row(run)
+        return self.safe(self.row(run))
 
     def _refuse_consumed(self, row: RunRow) -> None:
         """Raise unless the run failed and nobody acted on that."""
@@ -242,6 +256,7 @@ class Operator(Keeper):
 
     def _say(self, row: RunRow, message: Pause | Unpause) -> Verdict:
         verdict = self.accept(message)
+        self.safe(row)
         if verdict is Verdict.NOT_WAITING:
             raise NotWaiting(
                 "the run isn't paused: it waits for an operator",

@@ -31,6 +31,7 @@ class Ownership:
         self._pid = pid
         self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, boot time it was first seen)
         self._next_watch = 0
+        self.taken = False  # runs were taken from this worker
         self.worker = 0
         self.epoch = 0
         self.number = 0
@@ -50,6 +51,8 @@ class Ownership:
         self._next_watch = boot + min(self._lease // 5, WATCH_EVERY)
         freed = False
         for row in self._store.workers():
+            if row.id == self.worker:
+                self.taken = row.taken
             if row.gone or row.id == self.worker:
                 continue
             beat, since = self._seen.get(row.id, (-1, boot))

@@ -13,6 +13,7 @@ from everflow.engine.dispatcher import Dispatcher
 from everflow.engine.loader import Definitions
 from everflow.engine.ownership import Ownership
 from everflow.engine.recorder import Recorder
+from everflow.engine.tenures import Leases
 from everflow.engine.timers import Timers
 from everflow.store import Store
 
@@ -33,5 +34,6 @@ class Parts:
     recorder: Recorder
     dispatcher: Dispatcher
     ownership: Ownership
+    leases: Leases
     stop: Callable[[Cell, NodeOp], None]
     guest: bool  # leave alone what other code is needed for, without a word

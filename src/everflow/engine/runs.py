@@ -18,6 +18,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
+from everflow.engine.tenures import Leases, may_tell, told
 from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, Batch, QuestionQuery, QuestionRow, RunRow, Status, Store
 
@@ -166,6 +167,7 @@ class Run(Generic[Out_co]):
         clock: Clock,
         changes: Changes | None = None,
         guard: Callable[[], None] | None = None,
+        leases: Leases | None = None,
     ) -> None:
         self.id = id
         self._store = store
@@ -173,6 +175,7 @@ class Run(Generic[Out_co]):
         self._clock = clock
         self._changes = changes
         self._guard = guard
+        self._leases = leases
 
     def row(self) -> RunRow:
         """The run as the store knows it; NoSuchRun for one that was cancelled before it began."""
@@ -215,13 +218,13 @@ class Run(Generic[Out_co]):
                 self._guard()
             seen = self._changes.count if self._changes is not None else 0
             row = self.row()
-            if enough(row):
+            if enough(row) and may_tell(row, self._leases):
                 return row
             left = patience
             if end is not None:
                 left = min((end - self._clock.boot()) / 1_000_000, patience)
                 if left <= 0:
-                    return row
+                    return told(row, self._leases)
             if self._changes is not None:
                 self._changes.wait(seen, left)
                 patience = 0.2

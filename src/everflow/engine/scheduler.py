@@ -34,6 +34,7 @@ from everflow.engine.ownership import Ownership
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.schedules.firing import Ticker
+from everflow.engine.tenures import Leases
 from everflow.engine.timers import Timers
 from everflow.errors import (
     EngineClosed,
@@ -77,6 +78,7 @@ class Scheduler:
         self.timers = Timers(self.clock, self.cells)
         self.recorder = Recorder(self._opened, config.base_floor)
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
+        self.leases = Leases(store, clock)
         self.pools: dict[str, Pool] = {}
         self.dispatcher = Dispatcher(
             config, registry, self.pools, self._record_end, store, progress
@@ -85,7 +87,7 @@ class Scheduler:
         self.adoption = Adoption(
             Parts(
                 store, config, clock, self.clock, self.cells, self.definitions, self.timers,
-                self.recorder, self.dispatcher, self.ownership,
+                self.recorder, self.dispatcher, self.ownership, self.leases,
                 lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
@@ -164,6 +166,7 @@ class Scheduler:
         """Do all that there is to do now."""
         self.recorder.now = self.clock.now()
         try:
+            self.adoption.leasing.look()
             self._react()
             if self.trouble is not None and not self._try_again():
                 return

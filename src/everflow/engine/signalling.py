@@ -56,7 +56,7 @@ class Signals:
         self._accept = accept
         self._fitting = fitting
 
-    def send(self, row: RunRow, name: str, value: Any, key: str, by: str) -> None:
+    def send(self, row: RunRow, name: str, value: Any, key: str, by: str) -> RunRow:
         """Have a signal accepted; raises where the run has ended, or where too many wait for it."""
         payload = self._fitting(row, f"!{check_label(name, _WHAT)}", value)
         self._refuse_unheard(row, name, payload)
@@ -64,7 +64,7 @@ class Signals:
         signal = Signal(no=row.no, name=name, payload=payload, key=key, at=at, by=by)
         verdict = self._accept(signal)
         if verdict in {Verdict.ACCEPTED, Verdict.REPEATED}:
-            return
+            return row
         if verdict is Verdict.FULL:
             raise TooManySignals(
                 f"{SIGNALS:,} signals wait for the run already",

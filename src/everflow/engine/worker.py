@@ -39,7 +39,7 @@ class Worker:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._committer = ThreadedCommitter(
-            scheduler.store,
+            scheduler.leases,
             scheduler.committed,
             scheduler.commit_failed,
             self.post,

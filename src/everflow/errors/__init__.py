@@ -93,6 +93,7 @@ from everflow.errors.outside import (
     Unreachable,
 )
 from everflow.errors.peer import (
+    NotSafeYet,
     RemoteError,
     RemoteFailed,
     RemoteNoFunction,
@@ -182,6 +183,7 @@ __all__ = [
     "NotJson",
     "NotOnThisThread",
     "NotRetryable",
+    "NotSafeYet",
     "NotWaiting",
     "OriginRefused",
     "OutOfReach",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from everflow.errors.base import EverflowError
 
 __all__ = [
+    "NotSafeYet",
     "RemoteError",
     "RemoteFailed",
     "RemoteNoFunction",
@@ -17,6 +18,16 @@ class RemoteError(EverflowError):
     """A call of a peer gave no result; ``data`` says which peer, function and run it was."""
 
     code = "remote_error"
+    blame = "peer"
+
+
+class NotSafeYet(EverflowError):
+    """What was asked is kept here, and the server that the run is leased from hasn't got it yet.
+
+    Nothing is lost and nothing is promised: asked again with the same key, it is taken once.
+    """
+
+    code = "not_safe_yet"
     blame = "peer"
 
 
