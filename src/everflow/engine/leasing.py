@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from everflow.core.ops import NodeOp
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft
@@ -30,27 +29,28 @@ class Leasing:
     def look(self) -> None:
         """Let go of runs whose leases ended, and of those that were taken from this worker."""
         for no in self._leases.lapsed():
-            self._drop(no)
+            self._parking.let_go(no)
         if self.told or self._parts.ownership.taken:
             self._look_for_taken()
             self.told = self._parts.ownership.taken = False
 
     def follow(self, run: str) -> None:
-        """A run's lease may hold from now on, or it isn't leased any more."""
+        """A run's lease may hold or is over for good, or the run was handed over."""
+        self.told = True
         row = self._parts.store.find(run)
         if row is None:
             return
         if row.leased and row.status not in OUTCOMES:
             self._leases.follow(row)
-            self._again()
         else:
             self._leases.forget(row.no)
+        self._again()
 
     def _look_for_taken(self) -> None:
         nos = self._parts.store.taken_from(self._parts.ownership.worker)
         for row in self._parts.store.rows([no for no in nos if not self._leases.is_leaving(no)]):
             self._leases.let_go(row.no, row.id)
-            self._drop(row.no)
+            self._parking.let_go(row.no)
 
     def leaves(self, row: RunRow) -> bool:
         """Whether a run isn't to be taken up, as its lease doesn't hold."""
@@ -60,13 +60,3 @@ class Leasing:
         """Runs were released: a lease that holds again has them claimed again."""
         if self._leases.released(draft.released):
             self._again()
-
-    def _drop(self, no: int) -> None:
-        parts = self._parts
-        cell = parts.cells.get(no)
-        if cell is not None:
-            for op in cell.machine.commands():
-                if type(op) is NodeOp:
-                    parts.dispatcher.stop(cell, op)
-            parts.cells.drop(no)
-        self._parking.give_back(no)

@@ -36,13 +36,15 @@ class Parking:
 
     def block(self, cell: Cell, until: str, reason: str) -> None:
         """Park a run that is in memory."""
-        parts = self._parts
-        for op in cell.machine.commands():
-            if type(op) is NodeOp:
-                parts.dispatcher.stop(cell, op)
-        parts.cells.drop(cell.row.no)
+        self._stop(cell)
         anew = cell.machine.seq != cell.tried
         self._park(cell.row, until, reason, cell.seen, anew=anew)
+
+    def _stop(self, cell: Cell) -> None:
+        for op in cell.machine.commands():
+            if type(op) is NodeOp:
+                self._parts.dispatcher.stop(cell, op)
+        self._parts.cells.drop(cell.row.no)
 
     def block_row(self, found: Blocked) -> None:
         """Park a run that isn't."""
@@ -66,10 +68,22 @@ class Parking:
             row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
             self._parts.recorder.draft.changes.append(change_of(row))
         released = Released(row.no, None if until == "operator" else self.code, seen, anew)
+        self._leave(released)
+
+    def _leave(self, released: Released) -> None:
+        """Release a run once it does nothing here any more."""
         grace = round(self._parts.config.grace_s * 1_000_000)
-        self._ending[row.no] = self._parts.system_clock.boot() + grace, released
-        self._leaving.add(row.no)
+        self._ending[released.no] = self._parts.system_clock.boot() + grace, released
+        self._leaving.add(released.no)
         self.look()
+
+    def let_go(self, no: int) -> None:
+        """Release a run of which nothing may be written here, once it does nothing any more."""
+        cell = self._parts.cells.get(no)
+        if cell is not None:
+            self._stop(cell)
+        if no not in self._leaving:
+            self._leave(Released(no))
 
     def give_back(self, no: int) -> None:
         """Release a run with the draft that puts it aside; it isn't loaded before that stands."""
