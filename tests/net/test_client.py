@@ -82,6 +82,56 @@ def test_a_connection_is_used_again() -> None:
     assert asyncio.run(main()) == (1, 10)
 
 
+def test_one_server_gets_so_many_requests_at_once() -> None:
+    """However many there are for it: the rest waits, and another server's don't wait for them."""
+
+    async def main() -> tuple[int, int]:
+        going, most, enough = 0, 0, asyncio.Event()
+
+        async def slow(visit: Visit) -> None:
+            nonlocal going, most
+            going += 1
+            most = max(most, going)
+            await enough.wait()
+            going -= 1
+            await visit.reply(b"x")
+
+        async with visiting(slow, per_host=2) as (outside, server), serving(good) as other:
+            asked = [outside.send(Message("GET", server.url(f"/{n}"))) for n in range(6)]
+            waiting = asyncio.gather(*asked)
+            await outside.send(Message("GET", other.url()))
+            enough.set()
+            await waiting
+            return most, len(server.visits)
+
+    async def good(visit: Visit) -> None:
+        await visit.reply(b"x")
+
+    assert asyncio.run(main()) == (2, 6)
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
+    """It is asked before each request: what is sent there would be lost."""
+
+    async def once(visit: Visit) -> None:
+        await visit.reply(b"x")
+        visit.writer.close()
+        gone.set()
+
+    async def main() -> int:
+        async with visiting(once) as (outside, server):
+            for _ in range(3):
+                gone.clear()
+                await outside.send(Message("GET", server.url()))
+                await gone.wait()
+                for _ in range(10):  # the end of the connection is on its way
+                    await asyncio.sleep(0)
+            return server.connections
+
+    gone = asyncio.Event()
+    assert asyncio.run(main()) == 3
+
+
 def test_a_packed_reply_is_unpacked() -> None:
     """Replies packed by gzip are asked for, and understood."""
 

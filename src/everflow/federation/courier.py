@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -28,7 +28,7 @@ from everflow.engine.client import Client
 from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import EverflowError, RemoteUnreachable, StoreError
 from everflow.federation.peers import Peer, Peers
-from everflow.federation.together import Threads, Together
+from everflow.federation.together import Reads, Threads, Together
 from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
 from everflow.federation.wire import Wire
 from everflow.federation.words import Ask
@@ -63,6 +63,15 @@ class Pace:
     at_once: int = 100
 
 
+class _Taken(NamedTuple):
+    """An errand in our hands. ``stop``: its run wants the call to end."""
+
+    record: Record
+    errand: Errand
+    peer: Peer | None
+    stop: bool
+
+
 class Courier:
     """Carries errands while it is open (``async with``), on one event loop."""
 
@@ -87,6 +96,7 @@ class Courier:
         self._limit = limit
         self._random = random
         self._threads = threads
+        self._read = Reads(client.store)
         self._written = Together(client.store, client.clock.wall)
         self._stirred = asyncio.Event()
         self._carrying: dict[str, tuple[Record, asyncio.Task[None]]] = {}
@@ -154,10 +164,11 @@ class Courier:
         room = self._pace.at_once - len(self._carrying)
         if room <= 0:
             return
-        for record in await self._threads(self._take, room):
-            carrying = asyncio.create_task(self._carry(record))
-            self._carrying[record.key] = (record, carrying)
-            carrying.add_done_callback(partial(self._carried, record.key))
+        for taken in await self._threads(self._take, room):
+            key = taken.record.key
+            carrying = asyncio.create_task(self._carry(taken))
+            self._carrying[key] = (taken.record, carrying)
+            carrying.add_done_callback(partial(self._carried, key))
 
     def _carried(self, key: str, _task: asyncio.Task[None]) -> None:
         self._carrying.pop(key, None)
@@ -175,7 +186,7 @@ class Courier:
                 keys.append(record.key)
         return keys
 
-    def _take(self, room: int) -> list[Record]:
+    def _take(self, room: int) -> list[_Taken]:
         """Errands that are due, taken: nobody else carries them until the lease is over."""
         now = self._now()
         due = self._store.due_records(ERRAND, now=now, limit=room)
@@ -186,8 +197,16 @@ class Courier:
             return []
         taken = self._written.each([[put] for put in puts])  # others may be first with some of them
         keys = [put.key for put, mine in zip(puts, taken, strict=True) if mine]
-        found = self._store.records(ERRAND, keys=keys, limit=len(keys)) if keys else []
-        return [record for record in found if record.due == until]
+        if not keys:
+            return []
+        stops = {wish.key for wish in self._store.records(STOP, keys=keys, limit=len(keys))}
+        found = self._store.records(ERRAND, keys=keys, limit=len(keys))
+        errands = [(record, read_errand(record.body)) for record in found if record.due == until]
+        peers = {word: self._peers.find(word) for word in {errand.peer for _, errand in errands}}
+        return [
+            _Taken(record, errand, peers[errand.peer], record.key in stops)
+            for record, errand in errands
+        ]
 
     def _release(self, records: list[Record]) -> None:
         """Leave to others what was taken, and isn't settled."""
@@ -198,24 +217,20 @@ class Courier:
 
     # --- one errand
 
-    async def _carry(self, record: Record) -> None:
+    async def _carry(self, taken: _Taken | None) -> None:
         try:
-            errand = read_errand(record.body)
-            peer, stop = await self._threads(self._known_of, record.key, errand)
-            verdict: Verdict
-            if peer is not None:
-                verdict = await self._ask(peer, record.key, errand, stop=stop)
-            elif errand.told is not None:
-                verdict = Unknown("")
-            else:
-                verdict = Ended("error", _lost(errand, "there is no such peer here"), final=True)
-            await self._threads(self._settle, record, errand, verdict, stop=stop)
+            while taken is not None:
+                taken = await self._threads(self._settle, taken, await self._heard(taken))
         except StoreError as error:
             _log.warning("an errand waits: %s", error.message)
 
-    def _known_of(self, key: str, errand: Errand) -> tuple[Peer | None, bool]:
-        """The peer of an errand, if it is known, and whether the call is to stop."""
-        return self._peers.find(errand.peer), bool(self._store.records(STOP, keys=[key]))
+    async def _heard(self, taken: _Taken) -> Verdict:
+        record, errand, peer, stop = taken
+        if peer is not None:
+            return await self._ask(peer, record.key, errand, stop=stop)
+        if errand.told is not None:
+            return Unknown("")
+        return Ended("error", _lost(errand, "there is no such peer here"), final=True)
 
     async def _ask(self, peer: Peer, key: str, errand: Errand, *, stop: bool) -> Verdict:
         busy = len(self._carrying) * 2 > self._pace.at_once
@@ -248,19 +263,19 @@ class Courier:
 
     # --- what follows
 
-    def _settle(self, record: Record, errand: Errand, verdict: Verdict, *, stop: bool) -> None:
-        """Write down what was heard, and tell the run where that is its end."""
-        now = self._now()
+    def _settle(self, taken: _Taken, verdict: Verdict) -> _Taken | None:
+        """Write down what was heard, and tell the run where that is its end; what is left to do."""
+        now, (record, errand, _, stop) = self._now(), taken
         if errand.told is not None:
             self._seen_to(record, errand, verdict, now)
-            return
+            return None
         if isinstance(verdict, Unknown) and not (errand.accepted or stop):
             verdict = Trouble(verdict.said)
         if isinstance(verdict, (Trouble, Unknown)):
             verdict = self._given_up(record, errand, verdict, now, stop=stop) or verdict
         if isinstance(verdict, Ended):
-            self._tell(record, errand, verdict, now)
-        elif isinstance(verdict, Going):
+            return self._tell(taken, verdict, now)
+        if isinstance(verdict, Going):
             accepted = errand.accepted or now
             pause = min(max((now - accepted) // 10, self._micros(self._pace.first)), self._seldom)
             self._write(
@@ -274,6 +289,7 @@ class Courier:
             if errand.accepted is None and now < deadline:
                 due = min(due, deadline)
             self._write(record, errand, due)
+        return None
 
     def _given_up(
         self, record: Record, errand: Errand, verdict: Trouble | Unknown, now: int, *, stop: bool
@@ -291,13 +307,21 @@ class Courier:
             return Ended("error", verdict.payload) if over and verdict.payload else None
         return None
 
-    def _tell(self, record: Record, errand: Errand, ended: Ended, now: int) -> None:
+    def _tell(self, taken: _Taken, ended: Ended, now: int) -> _Taken | None:
+        """Tell the run, and forget the errand, or have the peer forget it first."""
+        record, errand, peer, _ = taken
         message = ChildEnded(no=0, op=errand.op, kind=ended.kind, payload=ended.payload, at=now)
         # Its input isn't needed any more; what is left is to let the peer forget.
         told = replace(errand, told=now, tries=0, input=msgspec.Raw(b"null"))
-        puts = _deleted(record) if ended.final else [_kept(record, told, due=now)]
+        soon = now + self._micros(self._pace.answer)
+        puts = _deleted(record) if ended.final else [_kept(record, told, due=soon)]
         self._written(puts, letters=[Letter(run=errand.run, message=message)])
         self._client.nudge()
+        kept = None if ended.final else self._read(ERRAND, record.key)
+        # Another may have taken it meanwhile: then that one sees to the rest.
+        if kept is None or kept.due != soon:
+            return None
+        return _Taken(kept, told, peer, stop=False)
 
     def _seen_to(self, record: Record, errand: Errand, verdict: Verdict, now: int) -> None:
         """The peer heard that it may forget the call; or didn't, and is told again."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Callable, Coroutine
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,8 +26,8 @@ Nudging = Callable[[str, list[str]], Coroutine[Any, Any, None]]
 class Ends:
     """Watches runs; ``async with`` begins it, on one event loop.
 
-    ``nudge`` is called with a peer's id and its calls that have ended. ``look`` is the time in
-    seconds between two looks where no change is told.
+    ``nudge`` is called with a peer's id and its calls that have ended. Those that this process
+    executes are looked at as they change, all of them every ``look`` seconds.
     """
 
     def __init__(
@@ -38,8 +38,9 @@ class Ends:
         self._changes = changes
         self._nudge = nudge
         self._look = look
-        self._awaited: dict[str, set[asyncio.Event]] = defaultdict(set)
-        self._owed: dict[str, tuple[str, str]] = {}  # by run: the peer and its call
+        self._awaited: dict[int, set[asyncio.Event]] = defaultdict(set)
+        self._owed: dict[int, tuple[str, str]] = {}  # by run: the peer and its call
+        self._moved: deque[int] = deque()  # runs that changed here since the last look
         self._changed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._nudging: set[asyncio.Task[None]] = set()
@@ -48,12 +49,13 @@ class Ends:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
-        def changed() -> None:
+        def changed(moved: Sequence[int]) -> None:
+            self._moved.extend(moved)
             if not self._changed.is_set():
                 with contextlib.suppress(RuntimeError):  # the loop is closed
                     loop.call_soon_threadsafe(self._changed.set)
 
-        self._ignore = self._changes.listen(changed)
+        self._ignore = self._changes.follow(changed)
         self._watching = asyncio.create_task(self._watch())
         return self
 
@@ -69,47 +71,57 @@ class Ends:
             each.cancel()
         await asyncio.gather(*ended, return_exceptions=True)
 
-    async def wait(self, run: str, seconds: float) -> None:
-        """Wait until a run has ended, but not longer than that."""
+    async def wait(self, no: int, seconds: float) -> None:
+        """Wait until the run of that number has ended, but not longer than that."""
         event = asyncio.Event()
-        self._awaited[run].add(event)
-        self._changed.set()
+        self._awaited[no].add(event)
+        self._see_to(no)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await event.wait()
         finally:
-            self._awaited[run].discard(event)
-            if not self._awaited[run]:
-                del self._awaited[run]
+            self._awaited[no].discard(event)
+            if not self._awaited[no]:
+                del self._awaited[no]
 
-    def owe(self, run: str, peer: str, call: str) -> None:
+    def owe(self, no: int, peer: str, call: str) -> None:
         """Have a peer nudged once the run of its call has ended."""
-        self._owed[run] = (peer, call)
+        self._owed[no] = (peer, call)
+        self._see_to(no)
+
+    def _see_to(self, no: int) -> None:
+        """Look at that one soon: it may have ended before it was watched."""
+        self._moved.append(no)
         self._changed.set()
 
-    def told(self, run: str) -> None:
-        """The peer knows: nothing is owed for that run."""
-        self._owed.pop(run, None)
-
     async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        whole = loop.time()
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look):
                     await self._changed.wait()
             self._changed.clear()
-            runs = [*self._awaited, *(run for run in self._owed if run not in self._awaited)]
-            if runs:
-                await self._look_at(runs)
+            began = loop.time()
+            moved = {self._moved.popleft() for _ in range(len(self._moved))}
+            if began < whole:
+                await self._look_at([no for no in moved if self._is_watched(no)])
+                continue
+            await self._look_at([*self._awaited, *self._owed])
+            # Other processes may be who ends runs: all are looked at from time to time, however
+            # many they are, in a tenth of one thread's time at most.
+            whole = loop.time() + max(self._look, 9 * (loop.time() - began))
 
-    async def _look_at(self, runs: list[str]) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+    def _is_watched(self, no: int) -> bool:
+        return no in self._awaited or no in self._owed
+
+    async def _look_at(self, runs: list[int]) -> None:
         by_peer: dict[str, list[str]] = defaultdict(list)
-        for run in await self._threads(self._ended, runs):
-            for event in self._awaited.get(run, ()):
+        for no in await self._threads(self._ended, runs) if runs else ():
+            for event in self._awaited.get(no, ()):
                 event.set()
-            owed = self._owed.pop(run, None) if run not in self._awaited else None
+            owed = self._owed.pop(no, None) if no not in self._awaited else None
             if owed is not None:
                 by_peer[owed[0]].append(owed[1])
         for peer, calls in by_peer.items():
@@ -117,9 +129,10 @@ class Ends:
                 nudging = asyncio.create_task(self._nudge(peer, calls[first : first + MOST]))
                 self._nudging.add(nudging)
                 nudging.add_done_callback(self._nudging.discard)
-        # However many runs are watched, looking at them takes a tenth of one thread at most.
-        await asyncio.sleep(9 * (loop.time() - began))
 
-    def _ended(self, runs: list[str]) -> list[str]:
-        rows = ((run, self._store.find(run)) for run in runs)
-        return [run for run, row in rows if row is None or row.status in OUTCOMES]
+    def _ended(self, runs: list[int]) -> list[int]:
+        going: set[int] = set()
+        for first in range(0, len(runs), MOST):
+            rows = self._store.rows(runs[first : first + MOST])
+            going |= {row.no for row in rows if row.status not in OUTCOMES}
+        return [no for no in runs if no not in going]

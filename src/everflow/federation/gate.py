@@ -17,7 +17,8 @@ import msgspec
 
 from everflow.engine.intake import Group
 from everflow.errors import BadKey, SignatureRefused
-from everflow.federation.peers import Peer, Peers
+from everflow.federation.peers import PEER, Peer, peer_of
+from everflow.federation.together import Reads
 from everflow.federation.words import Answer
 from everflow.net.freshness import known_until
 from everflow.net.keys import PublicKey, public_key, thumbprint
@@ -54,9 +55,9 @@ class Known:
 class Gate:
     """Judges requests, and remembers answers."""
 
-    def __init__(self, store: Store, peers: Peers, now: Callable[[], int]) -> None:
+    def __init__(self, store: Store, now: Callable[[], int]) -> None:
         self._store = store
-        self._peers = peers
+        self._read = Reads(store)
         self._now = now
         self._written = Group(self._write)
 
@@ -66,10 +67,10 @@ class Gate:
         Nothing is proven: it is for who has read the headers, and wonders whether to read on.
         """
         claim = rfc9421.claim_of(message)
-        peer = self._peers.get(claim.key_id.partition("#")[0])
-        if peer is None:
+        record = self._read(PEER, claim.key_id.partition("#")[0])
+        if record is None:
             raise SignatureRefused("key", f"nobody here knows the key {claim.key_id!r:.200}")
-        return peer
+        return peer_of(record)
 
     def judge(self, message: Message, peer: Peer | None = None) -> Known:
         """The proven sender; SignatureRefused for any doubt. ``peer``: what ``sender`` gave."""
@@ -90,10 +91,10 @@ class Gate:
 
     def answered(self, known: Known) -> Answer | None:
         """The answer that this very request got; SignatureRefused for another with its nonce."""
-        records = self._store.records(HEARD, keys=[known.nonce])
-        if not records:
+        record = self._read(HEARD, known.nonce)
+        if record is None:
             return None
-        heard = msgspec.json.decode(records[0].body, type=Heard)
+        heard = msgspec.json.decode(record.body, type=Heard)
         if heard.print != known.print:
             raise SignatureRefused("forged", "its nonce was used by another request")
         return Answer(heard.status, base64.b64decode(heard.body), heard.code)

@@ -218,13 +218,12 @@ def _judged(desk: Desk, message: Message, peer: Peer) -> tuple[Known, Answer | N
 
 async def _ended(desk: Desk, request: Request, known: Known, answer: Answer) -> Answer:
     """The same answer, or that at the call's end if it comes soon; else a nudge is owed."""
-    call, peer, run = _call(request), known.peer, answer.run
-    seconds = _seconds(request)
-    if seconds > 0 and run:
-        await desk.ends.wait(run, seconds)
+    call, peer, seconds = _call(request), known.peer, _seconds(request)
+    if seconds > 0 and answer.no:
+        await desk.ends.wait(answer.no, seconds)
         answer = await desk.threads(desk.promises.look, peer, call)
-    if answer.run:
-        desk.ends.owe(answer.run, peer.id, call)
+    if answer.no:
+        desk.ends.owe(answer.no, peer.id, call)
     return answer
 
 

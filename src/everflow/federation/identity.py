@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from everflow.errors import ConfigurationError
+from everflow.federation.together import Reads
 from everflow.net.keys import PrivateKey, key_word, load_key, make_ed25519, save_key, thumbprint
 from everflow.store import Put, Store
 
@@ -167,13 +168,14 @@ class Own:
 
     def __init__(self, store: Store, key: Ed25519PrivateKey | None = None) -> None:
         self._store = store
+        self._read = Reads(store)
         self._key = key
         self._known: tuple[int, Identity] | None = None
 
     def __call__(self) -> Identity:
         """The identity; read anew where its record was written since."""
-        records = self._store.records(IDENTITY, keys=[SELF])
-        version = records[0].version if records else 0
+        record = self._read(IDENTITY, SELF)
+        version = 0 if record is None else record.version
         if self._known is None or self._known[0] != version:
             self._known = (version, identity_of(self._store, self._key))
         return self._known[1]

@@ -111,8 +111,8 @@ class Federation(Handing):
             changes = self._engine.changes
             ends = Ends(store, changes, self._tell, self._pace.look, threads)
             promises = Promises(engine, clock, limit)
-            for peer, call, run in await asyncio.to_thread(promises.open):
-                ends.owe(run, peer, call)
+            for peer, call, no in await asyncio.to_thread(promises.open):
+                ends.owe(no, peer, call)
             await stack.enter_async_context(ends)
             await stack.enter_async_context(courier)
             stack.callback(changes.listen(courier.stir))
@@ -123,7 +123,7 @@ class Federation(Handing):
             stack.push_async_callback(_ended, sweeping)
             self._desk = Desk(
                 identity.address,
-                Gate(store, peers, clock.wall),
+                Gate(store, clock.wall),
                 promises,
                 Quota(clock.boot),
                 ends,

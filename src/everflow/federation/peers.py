@@ -17,7 +17,7 @@ from everflow.federation.identity import check_address
 from everflow.net.keys import key_word, public_key, thumbprint
 from everflow.store import Put, Record, Store
 
-__all__ = ["ANY", "PEER", "Peer", "Peers"]
+__all__ = ["ANY", "PEER", "Peer", "Peers", "peer_of"]
 
 PEER = "peer"  # the kind of their records, by id
 ANY = "*"
@@ -61,12 +61,12 @@ class Peers:
 
     def all(self) -> list[Peer]:
         """All of them, by id."""
-        return [_read(record) for record in self._records()]
+        return [peer_of(record) for record in self._records()]
 
     def get(self, peer: str) -> Peer | None:
         """The peer of that id."""
         found = self._store.records(PEER, keys=[peer]) if peer else []
-        return _read(found[0]) if found else None
+        return peer_of(found[0]) if found else None
 
     def find(self, word: str) -> Peer | None:
         """The peer of that id, name or address."""
@@ -116,7 +116,7 @@ class Peers:
             found = self.require(word)
             record = self._store.records(PEER, keys=[found.id])
             if record:
-                peer = replace(_read(record[0]), **changes)
+                peer = replace(peer_of(record[0]), **changes)
                 if self._write(peer, record[0].version):
                     return peer
         raise StoreError(f"the peer {word!r:.80} was changed by others at each try")
@@ -142,5 +142,6 @@ class Peers:
                 return found
 
 
-def _read(record: Record) -> Peer:
+def peer_of(record: Record) -> Peer:
+    """The peer that a record holds."""
     return msgspec.json.decode(record.body, type=Peer)

@@ -29,7 +29,7 @@ from everflow.errors import (
     ValueMismatch,
 )
 from everflow.federation.peers import Peer
-from everflow.federation.together import Together
+from everflow.federation.together import Reads, Together
 from everflow.federation.words import (
     BUSY,
     DIFFERS,
@@ -62,7 +62,7 @@ TRIES = 3
 
 
 class Promise(msgspec.Struct, kw_only=True):
-    """An open call. ``digest`` is of what was asked; ``no`` and ``run`` are the run's."""
+    """An open call. ``digest`` is of what was asked; ``run`` is the run's id."""
 
     function: str
     digest: str
@@ -80,6 +80,7 @@ class Promises:
         self._now = clock.wall  # what callers share with us; runs have a time of their own
         self._limit = limit
         self._written = Together(self._store, client.clock.wall)
+        self._records = Reads(self._store)
         self._counted: dict[str, tuple[int, int]] = {}  # by peer: its open calls, and as of when
 
     # --- the verbs, an answer each
@@ -93,10 +94,11 @@ class Promises:
         promise = self._promise(key)
         if promise is None:
             refusal = self._refusal(peer, key, ask, busy=busy)
-            found = refusal or self._begin(peer, call, ask, digest)
-            if isinstance(found, Answer):
-                return found
-            promise = found
+            return refusal or self._begin(peer, call, ask, digest)
+        return self._same(promise, digest)
+
+    def _same(self, promise: Promise, digest: str) -> Answer:
+        """How a call stands that was begun before, unless it asks for something else now."""
         if promise.digest != digest:
             return problem(DIFFERS, "that call was made before, and asked something else")
         return self._standing(promise)
@@ -133,15 +135,16 @@ class Promises:
 
     # --- for who tells the callers
 
-    def open(self) -> list[tuple[str, str, str]]:
-        """All open calls: the peer's id, the call, the run."""
-        found: list[tuple[str, str, str]] = []
+    def open(self) -> list[tuple[str, str, int]]:
+        """All open calls: the peer's id, the call, the number of the run."""
+        found: list[tuple[str, str, int]] = []
         after = ""
         while True:
             page = self._store.records(PROMISE, after=after, limit=PAGE)
             for record in page:
                 peer, _, call = record.key.partition("/")
-                found.append((peer, call, _read(record.body).run))
+                row = self._store.find(_read(record.body).run)
+                found.append((peer, call, 0 if row is None else row.no))
             if len(page) < PAGE:
                 return found
             after = page[-1].key
@@ -149,13 +152,13 @@ class Promises:
     # --- inside
 
     def _promise(self, key: str) -> Promise | None:
-        records = self._store.records(PROMISE, keys=[key])
-        return _read(records[0].body) if records else None
+        record = self._records(PROMISE, key)
+        return None if record is None else _read(record.body)
 
     def _refusal(self, peer: Peer, key: str, ask: Ask, *, busy: bool) -> Answer | None:
         """Why a call isn't begun, if it isn't."""
         now, name = self._now(), f"{ask.function!r:.200}"
-        late = ask.expires <= now or bool(self._store.records(KEPT, keys=[key]))
+        late = ask.expires <= now or self._records(KEPT, key) is not None
         refusals = (
             (late, EXPIRED, "the call came too late, or was given up; it isn't begun"),
             (ask.function not in self._client.registry.exposed, NO_FUNCTION, f"no {name} exposed"),
@@ -191,7 +194,7 @@ class Promises:
             after = page[-1].key
         return count
 
-    def _begin(self, peer: Peer, call: str, ask: Ask, digest: str) -> Promise | Answer:
+    def _begin(self, peer: Peer, call: str, ask: Ask, digest: str) -> Answer:
         client, now = self._client, self._client.clock.wall()
         try:
             payload = payload_of_peer(bytes(ask.input), self._limit)
@@ -230,17 +233,21 @@ class Promises:
         written = self._written(puts, starts=[new], definitions=bodies)
         if written is None:  # somebody else took it, or gave it up, at the same time
             there = self._promise(key)
-            return there or problem(EXPIRED, "the call was given up; it isn't begun")
+            late = problem(EXPIRED, "the call was given up; it isn't begun")
+            return late if there is None else self._same(there, digest)
         client.nudge()
-        return promise
+        return self._stands(written[0])
 
     def _standing(self, promise: Promise) -> Answer:
         row = self._store.find(promise.run)
         if row is None:
             gone = make_error(NoSuchRun, "the peer deleted its run")
             return _said(Standing(state="failed", run=promise.run, error=gone))
+        return self._stands(row)
+
+    def _stands(self, row: RunRow) -> Answer:
         if row.status not in OUTCOMES:
-            return _said(Standing(state="going", run=row.id))
+            return _said(Standing(state="going", run=row.id), no=row.no)
         return _said(self._ended(row))
 
     def _ended(self, row: RunRow) -> Standing:
@@ -259,10 +266,13 @@ class Promises:
         return Standing(state="cancelled", run=row.id)
 
     def _cancel(self, peer: Peer, promise: Promise) -> None:
+        row = self._store.find(promise.run)
+        if row is None or row.status in OUTCOMES:
+            return
         try:
             self._client.cancel(promise.run, by=f"peer {peer.name}")
         except CallerError:
-            return  # it has ended
+            return  # it has ended meanwhile
 
     def _keep(self, key: str, promise: Promise | None) -> bool:
         """Remember that a call is over; False where it is remembered, or was begun meanwhile."""
@@ -285,10 +295,9 @@ def _digest(ask: Ask) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
-def _said(standing: Standing) -> Answer:
-    going = standing.state == "going"
-    body = msgspec.json.encode(standing)
-    return Answer(202 if going else 200, body, run=standing.run if going else "")
+def _said(standing: Standing, *, no: int = 0) -> Answer:
+    status = 202 if standing.state == "going" else 200
+    return Answer(status, msgspec.json.encode(standing), no=no)
 
 
 def _read(body: str) -> Promise:

@@ -1,4 +1,4 @@
-"""Writes of many calls in one transaction, and the threads that wait for it.
+"""Writes of many calls in one transaction, their reads in one query, the threads that wait for it.
 
 Two rules hold. Each write is all or nothing by its own expectations, as if it were alone: what goes
 together never touches one record twice, and where the whole isn't taken, or raises, each is tried
@@ -17,9 +17,9 @@ from typing import ParamSpec, TypeVar
 
 from everflow.engine.intake import Group
 from everflow.errors import StoreUnavailable
-from everflow.store import Letter, NewRun, Put, RunRow, Store
+from everflow.store import Letter, NewRun, Put, Record, RunRow, Store
 
-__all__ = ["Threads", "Together"]
+__all__ = ["Reads", "Threads", "Together"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,6 +130,34 @@ def _touches(write: _Write) -> set[tuple[str, ...]]:
     found: set[tuple[str, ...]] = {(put.kind, put.key) for put in write.puts}
     found |= {(start.id,) for start in write.starts}
     return found
+
+
+class Reads:
+    """Reads records of a store, from any thread: those that are asked for meanwhile, in one query.
+
+    Each read begins after it was asked for, so that what was written before is seen.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._group = Group(self._send, most=MOST)
+
+    def __call__(self, kind: str, key: str) -> Record | None:
+        """The record of that kind and key."""
+        return self._group((kind, key)).record
+
+    def _send(self, asked: Sequence[tuple[str, str]]) -> list[_Read]:
+        found: dict[tuple[str, str], Record] = {}
+        for kind in dict.fromkeys(kind for kind, _ in asked):
+            keys = [key for its_kind, key in asked if its_kind == kind]
+            for record in self._store.records(kind, keys=keys, limit=len(keys)):
+                found[kind, record.key] = record
+        return [_Read(found.get(one)) for one in asked]
+
+
+@dataclass(frozen=True)
+class _Read:
+    record: Record | None
 
 
 class Threads:

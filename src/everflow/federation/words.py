@@ -100,7 +100,7 @@ class Answer:
     status: int
     body: bytes = b""
     code: str = ""  # of a refusal
-    run: str = ""  # of a call that goes on
+    no: int = 0  # of the run of a call that goes on
 
 
 def problem(code: str, detail: str) -> Answer:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import cache
 from types import TracebackType
 from typing import Self
+from weakref import WeakValueDictionary
 
 import httpcore2
 import httpx2
@@ -62,6 +63,7 @@ class Outside:
         self._resolver = resolver
         self._names: SystemResolver | None = None
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def __aenter__(self) -> Self:
         resolver = self._resolver
@@ -133,12 +135,21 @@ class Outside:
         for _ in range(self.policy.redirects + 1):
             url = _read(message.url)
             message = replace(message, url=str(url))
-            reply = await self._exchange(url, message, sign, most)
+            async with self._room(url):
+                reply = await self._exchange(url, message, sign, most)
             location = reply.value("location")
             if message.method not in _SAFE or reply.status not in _REDIRECTS or not location:
                 return reply
             message = _redirected(message, url, location)
         raise BadReply(f"more than {self.policy.redirects} redirects, the last to {message.url}")
+
+    def _room(self, url: httpx2.URL) -> asyncio.Semaphore:
+        """What lets in as many exchanges with one server as there may be."""
+        server = f"{url.scheme}://{url.netloc.decode()}"
+        room = self._rooms.get(server)
+        if room is None:
+            room = self._rooms[server] = asyncio.Semaphore(self.policy.per_host)
+        return room
 
     async def _exchange(
         self, url: httpx2.URL, message: Message, sign: Sign | None, most: int

@@ -21,6 +21,7 @@ import httpcore2
 from everflow.errors import AddressRefused, Unreachable
 from everflow.net.addresses import Address, literal
 from everflow.net.policy import Policy
+from everflow.net.streams import Stream
 
 __all__ = ["Guard", "Resolver", "SystemResolver"]
 
@@ -73,8 +74,10 @@ class Guard(httpcore2.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 for address in await self._checked(host, port):
                     try:
-                        return await self._wire.connect_tcp(
-                            address, port, None, local_address, socket_options
+                        return Stream(
+                            await self._wire.connect_tcp(
+                                address, port, None, local_address, socket_options
+                            )
                         )
                     except httpcore2.ConnectError as error:
                         last = error

@@ -25,8 +25,10 @@ class Policy:
 
     ``allow`` lists networks (``"10.1.0.0/16"``, ``"127.0.0.1"``) and host names that may be reached
     although they aren't public; there, plain HTTP and every port are allowed too. A name in it
-    is believed wherever it leads. ``plain_http`` allows HTTP without TLS everywhere. ``tls`` is the
-    context to verify certificates by; the machine's own authorities where it is None.
+    is believed wherever it leads. ``plain_http`` allows HTTP without TLS everywhere. So many
+    ``connections`` are open at once, ``per_host`` of them to one server; a request beyond that
+    waits. ``tls`` is the context to verify certificates by; the machine's own authorities where it
+    is None.
     """
 
     allow: tuple[str, ...] = ()
@@ -37,6 +39,7 @@ class Policy:
     total_seconds: float = 10.0
     connect_seconds: float = 5.0
     connections: int = 100
+    per_host: int = 20
     tls: ssl.SSLContext | None = None
     _networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False)
     _hosts: frozenset[str] = field(init=False, repr=False)
@@ -45,7 +48,7 @@ class Policy:
         for name in ("reply_bytes", "header_bytes", "total_seconds", "connect_seconds"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be positive")
-        if self.redirects < 0 or self.connections < 1:
+        if self.redirects < 0 or self.connections < 1 or self.per_host < 1:
             raise ConfigurationError("redirects can't be negative, and a connection is needed")
         networks, hosts = [], []
         for text in self.allow:
