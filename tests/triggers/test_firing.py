@@ -1,6 +1,7 @@
 """From an activity in the log to a run: which trigger fires, when, and how often."""
 
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from everflow.core.values import decode
 from everflow.errors import StoreUnavailable, ValueRefused, WrongArgument
 from everflow.store import Put, RunQuery, Store
 from everflow.testing.clock import JumpClock
-from everflow.triggers import Arrival, Trigger, trigger
+from everflow.triggers import Arrival, Trigger, asking, trigger
 from everflow.triggers.activity import Activity
 from everflow.triggers.spec import Guard, Plan
+from tests.engine.support import PATIENT, until
 from tests.triggers.support import INES, OTTO, Site, note
 
 
@@ -86,6 +88,40 @@ def test_a_guard_may_be_a_plain_function(site: Site) -> None:
     assert site.audit(trigger="exits")[0].detail == "SystemExit: 1"
     assert site.outcomes(trigger="never") == [("never", "guard not passed")]
     assert "a guard gives true or false, not {" in site.audit(trigger="list")[0].detail
+
+
+def test_a_function_that_hangs_holds_up_nobody_else(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has failed for what came until it comes back, and it isn't called again before that."""
+    monkeypatch.setattr(asking, "SECONDS", 0.01)
+    calls: list[Any] = []
+    go_on = threading.Event()
+
+    def hangs(activity: dict[str, Any]) -> bool:
+        calls.append(activity["id"])
+        go_on.wait(PATIENT)
+        return True
+
+    site.declare(
+        trigger("hangs", "review", guard=node(hangs, name="hangs")), trigger("plain", "review")
+    )
+    for number in range(1, 3):
+        site.append(note(number))
+        site.fire()
+    assert site.results("plain") == ["note 1", "note 2"]
+    assert site.outcomes(trigger="hangs") == [("hangs", "guard failed")] * 2
+    assert [line.detail for line in site.audit(trigger="hangs")] == [
+        "NoAnswer: it gave nothing within 0.01 s",
+        "NoAnswer: an earlier call hasn't come back, so that it isn't called again",
+    ]
+    assert len(calls) == 1
+    go_on.set()
+    until(lambda: all(one.name != "everflow-guard-hangs" for one in threading.enumerate()))
+    monkeypatch.setattr(asking, "SECONDS", PATIENT)
+    site.append(note(3))
+    site.fire()
+    assert site.outcomes(no=3, trigger="hangs") == [("hangs", "fired")]
 
 
 def test_a_guard_that_waits_for_somebody_is_a_run(site: Site, registry: Registry) -> None:

@@ -1,12 +1,13 @@
 """What a trigger does about an activity: by type, then by actor, then by its guard.
 
-Laws: nothing is written here, so that a dry run is the same judgement. A guard that raises hasn't
-passed, and whatever it raises stays here. What needs code that isn't here says which; it is never
-taken for a no.
+Laws: nothing is written here, so that a dry run is the same judgement. A guard that raises, or
+takes too long, hasn't passed, and whatever it raises stays here. What needs code that isn't here
+says which; it is never taken for a no.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from everflow.engine.client import Client
 from everflow.engine.currents import current_of
 from everflow.errors import EverflowError, UnresolvedName
 from everflow.triggers.activity import Activity
+from everflow.triggers.asking import Asking
 from everflow.triggers.decisions import (
     ASKED,
     FAILED,
@@ -70,6 +72,7 @@ class Judge:
         self._store = client.store
         self._definitions = client.definitions
         self._registry = client.registry
+        self._asking = Asking()
         self._read: tuple[str, dict[str, Any]] = ("", {})  # the latest activity's value
 
     def verdict(self, plan: Plan, activity: Activity, *, passed: bool = False) -> Verdict:
@@ -119,8 +122,10 @@ class Judge:
             if self._read[0] != activity.identity:
                 self._read = activity.identity, activity.value()
             return evaluate(guard.it, self._read[1])
-        node = self._registry.awaited(guard.call)
-        return node(activity.value()) if node.leaf.signature.value else node.require_fn()()
+        node, value = self._registry.awaited(guard.call), activity.value()
+        taking = node.leaf.signature.value
+        call = partial(node, value) if taking else node.require_fn()
+        return self._asking.ask(guard.call, call)
 
     def _target(self, flow: str) -> Target | None:
         """As for any start by name: today's where it is known here, else what a worker last had."""
