@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from everflow import connect
+from everflow.store import Put
 from tests.cli.conftest import Cli
 
 CODE = """
@@ -118,3 +120,17 @@ def test_what_a_module_declares_must_be_triggers(cli: Cli, folder: Path) -> None
     Path(folder, "wrong.py").write_text(f"{CODE}\ntriggers = ['on-note']\n")
     said = cli("worker", "wrong.py", "--until-idle").stderr
     assert "triggers in wrong is no list of triggers" in said
+
+
+def test_a_trigger_that_cannot_be_read_is_named(cli: Cli, told: Any) -> None:
+    """With what is wrong; it can be removed, and another command says what to do."""
+    cli("trigger", "add", "t", "blog.py:reviewing")
+    with connect("everflow.db") as flows:
+        flows.store.write([Put(kind="trigger", key="t", body="{")], at=0)
+    assert "can't be read: " in cli("trigger", "list").stdout
+    assert told("trigger", "list")["name"] == "t"
+    refused = cli("trigger", "pause", "t")
+    assert refused.exit_code == 2
+    assert "trigger add --replace" in refused.stderr
+    assert cli("trigger", "remove", "t").exit_code == 0
+    assert "no triggers" in cli("trigger", "list").stderr

@@ -26,6 +26,7 @@ from everflow.triggers.records import (
     Stood,
     cursor_put,
     cursors,
+    read_all,
     read_triggers,
 )
 from everflow.triggers.spec import KIND, Plan, Trigger, name_of, near
@@ -64,6 +65,10 @@ class TriggerBook:
         stood = cursors(self._store)
         return [_row(name, body, stood) for name, (body, _) in read_triggers(self._store).items()]
 
+    def unreadable(self) -> dict[str, str]:
+        """The names of those whose records can't be read, and why; what comes waits for them."""
+        return {name: broken.why for name, broken in read_all(self._store)[1].items()}
+
     def get(self, name: str) -> TriggerRow:
         """The trigger of that name. NoSuchTrigger when there is none."""
         return _row(name, self._one(name)[0], cursors(self._store))
@@ -94,7 +99,7 @@ class TriggerBook:
 
     def remove(self, name: str, *, by: str = "") -> None:
         """Forget a trigger; its runs go on. NoSuchTrigger when there is none."""
-        self._change(name, "trigger-remove", by, lambda _body: None)
+        self._change(name, "trigger-remove", by, None)
 
     def pause(self, name: str, reason: str = "", *, by: str = "") -> None:
         """Fire nothing of it. Its cursor stands: what comes meanwhile waits for it."""
@@ -118,7 +123,7 @@ class TriggerBook:
     ) -> None:
         """Write all of these that differ from what is there."""
         for _ in range(TRIES):
-            known = read_triggers(self._store)
+            known, broken = read_all(self._store)
             stood = cursors(self._store)
             head = head_of(self._store)
             group = stood.get(GROUP, Stood(Cursor(head), 0))
@@ -129,15 +134,18 @@ class TriggerBook:
                 body = self._body(one, there, declared=declared, head=head)
                 if body == there:
                     continue
-                if there is not None and not replaces:
+                if not replaces and (there is not None or one.name in broken):
                     raise BadTrigger(
                         f"there is a trigger {one.name!r} already, which says something else",
                         hint="remove it first, or say that it is to be replaced",
                     )
                 if there is None:
                     body = replace(body, order=mark * 10_000 + place)
-                    if body.begin < group.cursor.at:
-                        puts.append(cursor_put(one.name, Cursor(body.begin), 0))
+                if one.name in broken:  # it goes on from where it came to stand
+                    version, own = broken[one.name].version, stood.get(one.name, group)
+                    body = replace(body, begin=own.cursor.at)
+                elif there is None and body.begin < group.cursor.at:
+                    puts.append(cursor_put(one.name, Cursor(body.begin), 0))
                 puts.append(Put(kind=KIND, key=one.name, body=body.encoded(), expect=version))
                 if by:
                     puts.append(self._line("trigger-add", one.name, by))
@@ -163,14 +171,17 @@ class TriggerBook:
         return min(since, head)
 
     def _change(
-        self, name: str, action: str, by: str, change: Callable[[Body], Body | None]
+        self, name: str, action: str, by: str, change: Callable[[Body], Body] | None
     ) -> None:
         """Change a trigger's record, or take it away; while it is paused its cursor is its own."""
         for _ in range(TRIES):
-            body, version = self._one(name)
             stood = cursors(self._store)
             group, own = stood.get(GROUP, NONE), stood.get(name)
-            after = change(body)
+            if change is None:
+                after, version = None, self._version(name)
+            else:
+                body, version = self._one(name)
+                after = change(body)
             puts = [
                 Put(
                     kind=KIND,
@@ -204,11 +215,21 @@ class TriggerBook:
         return audit(action, at=at, by=by, subject=subject, random=self._client.random)
 
     def _one(self, name: str) -> tuple[Body, int]:
-        found = read_triggers(self._store, [name_of(name)])
+        found, broken = read_all(self._store, [name_of(name)])
+        if name in broken:
+            raise BadTrigger(
+                f"the record of the trigger {name!r} can't be read: {broken[name].why}",
+                hint="replace it, `everflow trigger add --replace`, or remove it",
+            )
         if name not in found:
             names = list(read_triggers(self._store))
             raise NoSuchTrigger(f"there is no trigger {name!r:.80}", hint=near(name, names))
         return found[name]
+
+    def _version(self, name: str) -> int:
+        """The version of a trigger's record, be it readable or not."""
+        broken = read_all(self._store, [name_of(name)])[1].get(name)
+        return self._one(name)[1] if broken is None else broken.version
 
 
 def _row(name: str, body: Body, stood: dict[str, Stood]) -> TriggerRow:

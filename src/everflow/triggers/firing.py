@@ -8,24 +8,35 @@ run, is a record of its own, which is looked at until it is decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from everflow.engine.audit import audit
 from everflow.engine.client import Client
 from everflow.store import Store
 from everflow.triggers.activity import Activity
 from everflow.triggers.decisions import decision_put, roll_put
 from everflow.triggers.judge import Judge, Verdict
 from everflow.triggers.log import activities_after
-from everflow.triggers.records import GROUP, Body, Stood, cursor_put, cursors, read_triggers
+from everflow.triggers.records import (
+    GROUP,
+    Body,
+    Broken,
+    Cursor,
+    Stood,
+    cursor_put,
+    cursors,
+    read_all,
+)
 from everflow.triggers.spec import ANY
 from everflow.triggers.waits import Waits
 from everflow.triggers.writing import FIRING, WAIT, Draft, Writer, place_of
 
 __all__ = ["Firing", "firings"]
 
+UNREADABLE = "trigger-unreadable"  # what the audit says of a record
 MOST = 200  # activities of one transaction
 MOST_STARTS = 500  # runs after which a transaction takes in no further activity
 
@@ -49,6 +60,8 @@ class Firing:
         self._waits = Waits(client, self._judge, self._writer, self._send)
         self._mark = -1
         self._triggers: dict[str, Body] = {}
+        self._broken: dict[str, Broken] = {}
+        self._told: set[str] = set()  # of which the audit was told by this process
         self._known: set[str] = set()  # definitions that were written
         self._rolls: set[int] = set()
 
@@ -66,7 +79,8 @@ class Firing:
         for name, own in stood.items():
             if name in self._triggers and not self._triggers[name].paused:
                 moved |= self._behind(name, own, group)
-        return self._waits.look(self._triggers, every=every) or moved
+        known = self._triggers | dict.fromkeys(self._broken)
+        return self._waits.look(known, every=every) or moved
 
     def next_due(self) -> int | None:
         """When a guard's run is to be looked at next; None when none is waited for."""
@@ -74,15 +88,33 @@ class Firing:
 
     def _learn(self, mark: int) -> None:
         if mark != self._mark:
-            self._triggers = {name: body for name, (body, _) in read_triggers(self._store).items()}
+            found, self._broken = read_all(self._store)
+            self._triggers = {name: body for name, (body, _) in found.items()}
             self._mark = mark
 
-    def _with_the_group(self, group: Stood, own: Iterable[str]) -> bool:
+    def _part(self, group: Stood, names: Sequence[str]) -> bool:
+        """Leave these, which can't be read, where they are: what comes waits for them alone."""
+        draft, at = Draft(), self._client.clock.wall()
+        for name in names:
+            draft.puts.append(cursor_put(name, Cursor(group.cursor.at), 0))
+            if name not in self._told:
+                subject, why = f"trigger:{name}", self._broken[name].why
+                random = self._client.random
+                draft.puts.append(audit(UNREADABLE, at=at, subject=subject, random=random, why=why))
+        cursor = replace(group.cursor, mark=group.cursor.mark + 1)
+        draft.puts.append(cursor_put(GROUP, cursor, group.version))
+        self._told.update(names)
+        return self._send(draft)
+
+    def _with_the_group(self, group: Stood, own: Container[str]) -> bool:
         """Decide by the triggers that share a cursor; the mark holds while they are as read."""
         together = {name: body for name, body in self._triggers.items() if name not in own}
         activities = activities_after(self._store, group.cursor.at, MOST)
         if not activities:
             return False
+        apart = [name for name in self._broken if name not in own]
+        if apart:
+            return self._part(group, apart)
         draft, last = self._drafted(activities, together, roll=self._mark if together else 0)
         if together and self._mark not in self._rolls:
             roll = [(name, body.begin) for name, body in together.items()]

@@ -2,8 +2,8 @@
 
 Laws: all triggers that have come equally far share one cursor, "*", whose ``mark`` grows with every
 change to any trigger; so whoever decides on condition that this cursor is as it was, decides by
-the triggers as they are. A trigger that is behind the others, or paused, has a cursor of its own,
-and joins them once it has come as far.
+the triggers as they are. A trigger that is behind the others, or paused, or whose record can't be
+read, has a cursor of its own, and joins them once it has come as far.
 """
 
 from __future__ import annotations
@@ -16,7 +16,18 @@ import msgspec
 from everflow.store import Put, Record, Store
 from everflow.triggers.spec import KIND, Plan
 
-__all__ = ["CURSOR", "GROUP", "Body", "Cursor", "Stood", "cursor_put", "cursors", "read_triggers"]
+__all__ = [
+    "CURSOR",
+    "GROUP",
+    "Body",
+    "Broken",
+    "Cursor",
+    "Stood",
+    "cursor_put",
+    "cursors",
+    "read_all",
+    "read_triggers",
+]
 
 CURSOR = "cursor"  # the kind of the records
 GROUP = "*"  # the key of the cursor that triggers share
@@ -70,15 +81,37 @@ def cursor_put(name: str, cursor: Cursor | None, expect: int) -> Put:
     return Put(kind=CURSOR, key=name, body=body, expect=expect)
 
 
-def read_triggers(store: Store, keys: Sequence[str] | None = None) -> dict[str, tuple[Body, int]]:
-    """The triggers with the versions of their records, in the order of registration."""
+class Broken(NamedTuple):
+    """A record that can't be read, and why."""
+
+    version: int
+    why: str
+
+
+def read_all(
+    store: Store, keys: Sequence[str] | None = None
+) -> tuple[dict[str, tuple[Body, int]], dict[str, Broken]]:
+    """The triggers with the versions of their records, in the order of registration.
+
+    Beside them those whose records can't be read: damaged, or of a release that says more.
+    """
     found = everything(store, KIND) if keys is None else store.records(KIND, keys=keys)
-    rows = [
-        (msgspec.json.decode(record.body, type=Body), record.version, record.key)
-        for record in found
-    ]
+    rows, broken = [], {}
+    for record in found:
+        try:
+            body = msgspec.json.decode(record.body, type=Body)
+            str(body.plan.guard)  # an expression that can't be shown can't be evaluated
+        except Exception as error:  # noqa: BLE001 - whatever is in it, it's about this one alone
+            broken[record.key] = Broken(record.version, f"{error!s:.200}")
+        else:
+            rows.append((body, record.version, record.key))
     rows.sort(key=lambda row: (row[0].order, row[2]))
-    return {name: (body, version) for body, version, name in rows}
+    return {name: (body, version) for body, version, name in rows}, broken
+
+
+def read_triggers(store: Store, keys: Sequence[str] | None = None) -> dict[str, tuple[Body, int]]:
+    """Those that can be read."""
+    return read_all(store, keys)[0]
 
 
 def everything(store: Store, kind: str) -> list[Record]:

@@ -26,6 +26,7 @@ __all__ = ["Waits"]
 MOST = 200  # records of one look
 LONGEST = 60_000_000  # microseconds between two looks at a guard's run
 EVER = 1 << 62
+Known = Mapping[str, Body | None]
 
 
 class Waits:
@@ -40,8 +41,11 @@ class Waits:
         self._writer = writer
         self._send = send
 
-    def look(self, triggers: Mapping[str, Body], *, every: bool) -> bool:
-        """Decide what can be decided; whether anything was."""
+    def look(self, triggers: Known, *, every: bool) -> bool:
+        """Decide what can be decided; whether anything was.
+
+        What waits for a trigger that is paused, or can't be read (None), goes on waiting.
+        """
         moved = False
         now = self._client.clock.wall()
         due = self._store.due_records(WAIT, now=EVER if every else now, limit=MOST)
@@ -61,13 +65,13 @@ class Waits:
                 yield from self._store.records(NEED, prefix=f"{group}/", limit=MOST)
             after = f"{group}0"  # the first text after all that begin with the group and "/"
 
-    def _guarded(self, record: Record, triggers: Mapping[str, Body], now: int) -> bool:
+    def _guarded(self, record: Record, triggers: Known, now: int) -> bool:
         """What has become of a guard's run."""
         wait = _wait(record)
         row = self._store.find(wait.guard)
-        body = triggers.get(record.key.partition("/")[0])
+        held = _is_held(triggers, record.key.partition("/")[0])
         goes_on = row is not None and row.status not in OUTCOMES
-        if goes_on or (body is not None and body.paused):
+        if goes_on or held:
             pause = min(max((now - wait.since) // 8, SOON), LONGEST)
             if record.due is None or record.due <= now:
                 put = Put(
@@ -93,7 +97,7 @@ class Waits:
     def _decide(
         self,
         record: Record,
-        triggers: Mapping[str, Body],
+        triggers: Known,
         now: int,
         verdict: Verdict | None = None,
         *,
@@ -102,9 +106,9 @@ class Waits:
         """Carry out what is decided about something that waited, and have it wait no more."""
         *_, name, number = record.key.split("/")
         activity = numbered(self._store, [int(number)])[int(number)]
-        body = triggers.get(name)
-        if body is not None and body.paused:
+        if _is_held(triggers, name):
             return False
+        body = triggers.get(name)
         passed = passed or _wait(record).passed
         if body is None:
             verdict = Verdict(REMOVED)
@@ -118,6 +122,11 @@ class Waits:
         part = f"{name}/{record.version:016}"
         draft.puts.append(decision_put(activity, [decision], at=now, part=part))
         return self._send(draft)
+
+
+def _is_held(triggers: Known, name: str) -> bool:
+    body = triggers.get(name)
+    return name in triggers and (body is None or body.paused)
 
 
 def _wait(record: Record) -> Wait:

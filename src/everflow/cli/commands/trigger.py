@@ -58,13 +58,17 @@ def trigger() -> None:
 def list_(here: Here) -> None:
     """All triggers, in the order in which they are asked."""
     with connected(here) as flows:
-        rows = TriggerBook(flows.client).all()
+        book = TriggerBook(flows.client)
+        rows, unreadable = book.all(), book.unreadable()
     if here.json:
         for row in rows:
             emit(trigger_view(row))
-    elif rows:
+        for name, why in unreadable.items():
+            emit({"name": name, "unreadable": why})
+    elif rows or unreadable:
         heads = ("NAME", "FLOW", "TYPE", "ACTORS", "GUARD", "AT", "STANDS")
-        screen().table(heads, [_row(row) for row in rows])
+        broken = [(name, *[""] * 5, f"can't be read: {why}") for name, why in unreadable.items()]
+        screen().table(heads, [*map(_row, rows), *broken])
     else:
         notes().line("no triggers", "dim")
 
