@@ -7,11 +7,13 @@ shows in the numbers that are never given twice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,30 @@ class Sender:
         return f"{self.id}#{thumbprint(self.key.public_key())}"
 
 
+class Trap:
+    """A port on each address of this machine, at which nobody may ever come by."""
+
+    def __init__(self) -> None:
+        self._listening = socket.socket(socket.AF_INET6)
+        self._listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        self._listening.bind(("::", 0))
+        self._listening.listen(64)
+        self._listening.setblocking(False)
+        self.port = int(self._listening.getsockname()[1])
+
+    def visits(self) -> int:
+        """How many came by since it was looked."""
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._listening.accept()[0].close()
+                count += 1
+        return count
+
+    def close(self) -> None:
+        self._listening.close()
+
+
 @dataclass
 class Site:
     """A served instance. ``west`` is a peer that may call all, ``east`` one that may nothing."""
@@ -65,11 +91,19 @@ class Site:
     tokens: dict[str, str]
     west: Sender
     east: Sender
+    trap: Trap
+
+    nobody: Sender = field(default_factory=lambda: Sender("nobody"))
     count: Iterator[int] = field(default_factory=lambda: iter(range(1 << 30)))
 
     @property
     def now(self) -> int:
         return self.engine.client.clock.wall()
+
+    @property
+    def own(self) -> str:
+        """The key of the instance itself."""
+        return f"{thumbprint(_KEY.public_key())}#{thumbprint(_KEY.public_key())}"
 
     def signed(self, message: Message, by: Sender | None = None, **other: Any) -> Message:
         """A message with a signature of now, or with another ``now``, ``nonce`` or ``key_id``."""
@@ -84,7 +118,9 @@ class Site:
 
     def ledger(self) -> dict[str, list[Any]]:
         """All rows of all tables."""
-        with closing(apsw.Connection(str(self.place), flags=apsw.SQLITE_OPEN_READONLY)) as base:
+        with contextlib.closing(
+            apsw.Connection(str(self.place), flags=apsw.SQLITE_OPEN_READONLY)
+        ) as base:
             names = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             found: dict[str, list[Any]] = {
                 str(name): base.execute(f"SELECT * FROM {name}").fetchall()
@@ -131,8 +167,16 @@ class Site:
         head = self.triggers.activities.head()
         note = {"id": f"{INES}/{head}", "type": "Create", "actor": INES}
         assert self.triggers.activities.append(note, actor=INES).no == head + 1
-        until(lambda: self.fired() == head + 1)
+        until(lambda: self.fired() == head + 1 == self.triggers.book.get("notes").at)
         assert self.engine.fault is None
+
+    def uses(self) -> None:
+        """Have west ask about a call that there isn't, with the nonce that is used from then on."""
+        path = f"{PREFIX}/calls/{'0' * 26}"
+        message = Message("GET", f"http://{HERE}:{self.port}{path}")
+        signed = self.signed(message, nonce="used")
+        status, said = self._ask("GET", path, b"", dict(signed.headers))
+        assert (status, said["code"]) == (404, "no_such_call")
 
     def fired(self) -> int:
         """How many runs of the trigger are done."""
@@ -196,8 +240,14 @@ def served(folder: Path) -> Iterator[Site]:
         part = Part(path=PREFIX, app=federation.app, lifespan=lambda: federation)
         app = create_app(engine, access=Access(open=True), limits=LIMITS, parts=[part])
         server = Server(app, listening)
-        with patch.object(peers_http, "BODY_SECONDS", SHORT), _running(server):
-            yield Site(engine, triggers, place, port, _tokens(client), west, east)
+        with (
+            patch.object(peers_http, "BODY_SECONDS", SHORT),
+            _running(server),
+            contextlib.closing(Trap()) as trap,
+        ):
+            site = Site(engine, triggers, place, port, _tokens(client), west, east, trap)
+            site.uses()
+            yield site
 
 
 _KEY = make_ed25519()

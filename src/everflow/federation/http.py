@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ from everflow.federation.together import Threads
 from everflow.federation.wire import PREFIX
 from everflow.federation.words import LARGE, UNSIGNED, Answer, Ask, Nudge, problem
 from everflow.net.message import Message
+from everflow.net.strict import read_json
 
 __all__ = ["ROUTES", "Desk", "peer_app"]
 
@@ -61,13 +63,14 @@ class Desk:
     limit: int
 
 
+Body = TypeVar("Body")
 Act = Callable[[Desk, Request, Known, bytes], Awaitable[Answer]]
 
 
 async def take(desk: Desk, request: Request, known: Known, body: bytes) -> Answer:
     """Begin a call, and wait a little for its end."""
     call, peer = _call(request), known.peer
-    ask = msgspec.json.decode(body, type=Ask)
+    ask = _read(body, Ask)
     busy = not desk.quota.spend(peer)
     answer = await desk.threads(desk.promises.take, peer, call, ask, busy=busy)
     return await _ended(desk, request, known, answer)
@@ -92,7 +95,7 @@ async def forget(desk: Desk, request: Request, known: Known, _body: bytes) -> An
 
 async def nudge(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
     """Calls of ours have ended there."""
-    said = msgspec.json.decode(body, type=Nudge)
+    said = _read(body, Nudge)
     await desk.threads(desk.nudged, known.peer.id, [c for c in said.calls if _is_id(c)])
     return Answer(204)
 
@@ -237,6 +240,15 @@ async def _body(request: Request, most: int) -> bytes:
         if len(body) > most:
             raise _TooLong
     return bytes(body)
+
+
+def _read(body: bytes, kind: type[Body]) -> Body:
+    """What a body says, if all who read it read the same. DecodeError for anything else."""
+    try:
+        read_json(body)
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    return msgspec.json.decode(body, type=kind)
 
 
 def _message(desk: Desk, request: Request, body: bytes) -> Message:

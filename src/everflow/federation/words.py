@@ -9,7 +9,7 @@ an instance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -55,6 +55,7 @@ _STATUS = {
     BUSY: 429,
 }
 _OURS_ALONE = tuple(f'"$":"{name}"' for name in (SEALED, ASIDE))
+MOST_CALLS = 1_000  # that one nudge names
 LONGEST_TEXT = 10_000  # characters of what an error says
 
 
@@ -67,7 +68,7 @@ class Ask(msgspec.Struct, kw_only=True):
     function: str
     input: msgspec.Raw
     expires: int
-    depth: int = 1
+    depth: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
 class Standing(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -82,7 +83,7 @@ class Standing(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Nudge(msgspec.Struct, kw_only=True):
     """Calls that have ended: whoever made them may look."""
 
-    calls: list[str]
+    calls: Annotated[list[str], msgspec.Meta(max_length=MOST_CALLS)]
 
 
 class Problem(msgspec.Struct, kw_only=True):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, Generic, Never, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from everflow.engine.client import Client
 from everflow.errors import BadRequest, NotJson, RequestTooLarge, RequestTooSlow
+from everflow.net.strict import read_json
 from everflow.server.backing import Backing
 from everflow.server.limits import Limits
 from everflow.server.rules import Rule
@@ -23,7 +23,6 @@ __all__ = ["Call", "read_call"]
 Query = TypeVar("Query")
 Body = TypeVar("Body")
 _MORE = re.compile(r"\s*(charset\s*=\s*\"?utf-?8\"?)?\s*;?\s*", re.IGNORECASE)
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Call(Generic[Query, Body]):
@@ -139,11 +138,7 @@ def _body(request: Request, text: bytes, kind: type[msgspec.Struct]) -> Any:
             hint="send JSON in UTF-8, with the header Content-Type: application/json",
         )
     try:
-        value = json.loads(
-            text.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant
-        )
-        if _HALF.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+        value = read_json(text)
     except RecursionError:
         raise BadRequest("the body nests too deep", hint="100 containers in a value") from None
     except UnicodeError:
@@ -157,15 +152,3 @@ def _body(request: Request, text: bytes, kind: type[msgspec.Struct]) -> Any:
             f"the body isn't what this path takes: {error!s:.300}",
             hint=f"its fields are: {', '.join(kind.__struct_encode_fields__)}",
         ) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object each of whose names stands there once: readers differ about which one counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in an object")
-    return found
-
-
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} isn't JSON")
