@@ -33,8 +33,9 @@ from everflow.triggers import Triggers, trigger
 from tests.engine.support import QUICK, until
 from tests.hostile.rows import HERE, PATIENT
 
-SHORT = 0.3  # seconds that a request's head and body have
-LIMITS = Limits(head_s=SHORT, body_s=SHORT, rate=1e6, burst=10**6)
+SHORT = 0.6  # seconds that a request's head and body have
+LARGEST = 600_000  # bytes of a value
+LIMITS = Limits(body=2 * LARGEST, head_s=SHORT, body_s=SHORT, rate=1e6, burst=10**6)
 UNWATCHED = {"worker", "sqlite_stat1"}  # a worker says that it lives
 INES = "https://one.example/users/ines"
 
@@ -228,7 +229,7 @@ def flows() -> Registry:
 def served(folder: Path) -> Iterator[Site]:
     """The instance, served by a thread."""
     place = folder / "everflow.db"
-    config = Config(poll_s=QUICK, threads=4)
+    config = Config(poll_s=QUICK, threads=4, value_limit=LARGEST)
     engine = Engine(str(place), registry=flows(), config=config)
     with engine, Triggers(engine, [trigger("notes", "noted", type="Create")]) as triggers:
         listening = bind(HERE, 0)
