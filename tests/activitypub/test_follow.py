@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from everflow.activitypub import Circle
-from everflow.activitypub.directory import Directory
-from everflow.activitypub.following import Following
+from everflow.activitypub import Circle, Directory, Following, named
 from everflow.errors import BadReply, CallerError, NoSuchActor
 from tests.activitypub.support import Site, Stranger, ask, deliver, stranger
 from tests.engine.support import until
@@ -106,15 +104,17 @@ def following(here: Site, word: str) -> Any:
 
     async def main() -> Any:
         async with Directory(here.store, here.actors, here.clock) as directory:
-            made = Following(here.store, directory, here.tell, here.clock.wall)
-            return await made.follow(here.ines, word)
+            return await named(directory, word, here.ines)
 
-    return here.loop.run(main())
+    return bonds(here).ask(here.ines, here.loop.run(main()))
+
+
+def bonds(here: Site) -> Following:
+    return Following(here.store, here.tell, here.clock.wall)
 
 
 def leaving(here: Site, word: str) -> Any:
-    directory = Directory(here.store, here.actors, here.clock)
-    return Following(here.store, directory, here.tell, here.clock.wall).leave(here.ines, word)
+    return bonds(here).leave(here.ines, word)
 
 
 @pytest.mark.parametrize(("answer", "state"), [("Accept", "accepted"), ("Reject", "rejected")])

@@ -16,6 +16,9 @@ from __future__ import annotations
 from everflow.activitypub.actors import PREFIX, Actors, Keys, Local
 from everflow.activitypub.circle import Circle, Followed, Follower
 from everflow.activitypub.delivery import deliveries, outbox_of
+from everflow.activitypub.directory import Directory
+from everflow.activitypub.following import Following
+from everflow.activitypub.handles import named
 from everflow.activitypub.inbox import Limits
 from everflow.activitypub.instance import ActivityPub
 from everflow.activitypub.outbox import Outbox
@@ -27,8 +30,10 @@ __all__ = [
     "ActivityPub",
     "Actors",
     "Circle",
+    "Directory",
     "Followed",
     "Follower",
+    "Following",
     "Keys",
     "Limits",
     "Local",
@@ -37,6 +42,7 @@ __all__ = [
     "Sender",
     "deliveries",
     "fresh_id",
+    "named",
     "outbox_of",
     "outbox_put",
     "published_put",

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import click
 
 from everflow.cli.commands.activity import activity
+from everflow.cli.commands.actor import actor
 from everflow.cli.commands.answer import answer, cancel, resume, signal
 from everflow.cli.commands.audit import audit
 from everflow.cli.commands.cache import cache
@@ -50,7 +51,7 @@ class Program(click.Group):
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
-        ("Serve", (serve, token, peer)),
+        ("Serve", (serve, token, peer, actor)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
     )
 

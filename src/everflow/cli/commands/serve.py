@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from everflow.cli.commands.actor import delivering, has_actors, publishing
 from everflow.cli.commands.peer import peering
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
@@ -74,15 +75,16 @@ def serve(
     log_to_stderr(verbose=verbose)
     tune()
     listening = http.bind(host, port)
+    pub = publishing() if has_actors(here) else None
     engine = Engine(
         here.store,
-        provide=provided(loaded),
+        provide=delivering(here) | provided(loaded),
         config=here.config,
         encryption=encryption(here),
         schedules=schedules_of(loaded),
     )
-    with listening, engine, Triggers(engine, triggers_of(loaded)):
-        parts = _parts(http, engine)
+    with listening, engine, Triggers(engine, triggers_of(loaded)) as triggers:
+        parts = _parts(http, engine) + _actors(http, pub, engine, triggers)
         app = http.create_app(engine, access=http.Access(open=loopback), parts=parts)
         server = http.Server(
             app, listening, ended=lambda: stop.is_set() or over() or engine.fault is not None
@@ -110,6 +112,23 @@ def _parts(http: ModuleType, engine: Engine) -> list[Any]:
     federation.identity_of(engine.client.store)  # a key that is missing is told before it serves
     opened = federation.Federation(engine)
     return [http.Part(path=federation.PREFIX, app=opened.app, lifespan=lambda: opened)]
+
+
+def _actors(
+    http: ModuleType, pub: ModuleType | None, engine: Engine, triggers: Triggers
+) -> list[Any]:
+    """What other servers ask of actors, where this store has some."""
+    if pub is None:
+        return []
+    client = engine.client
+    actors = pub.Actors(client.store, client.clock.wall)
+    for actor in actors.all():
+        actors.keys(actor)  # keys that are missing are told before it serves
+    opened = pub.ActivityPub(engine, triggers, tell=pub.outbox_of(client).tell)
+    return [
+        http.Part(path=pub.PREFIX, app=opened.app, lifespan=lambda: opened),
+        http.Part(path="/.well-known", app=opened.well_known),
+    ]
 
 
 def serving() -> ModuleType:

@@ -7,6 +7,7 @@ import threading
 
 import click
 
+from everflow.cli.commands.actor import delivering
 from everflow.cli.exits import Exit
 from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
 from everflow.cli.loading import provided, schedules_of, triggers_of
@@ -64,7 +65,7 @@ def worker(
     tune()
     engine = Engine(
         here.store,
-        provide=provided(loaded),
+        provide=delivering(here) | provided(loaded),
         config=here.config,
         encryption=encryption(here),
         schedules=schedules_of(loaded),

@@ -1,0 +1,281 @@
+"""``actor`` and its commands: who publishes here, is followed, and follows others."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+from everflow.cli.options import Group, command
+from everflow.cli.output import emit, notes, screen
+from everflow.cli.places import connected, created, encryption, shown_command
+from everflow.cli.settings import Here
+from everflow.cli.words import local
+from everflow.clock import SystemClock
+from everflow.engine.connect import Connection
+from everflow.errors import ConfigurationError
+from everflow.views.times import instant
+
+__all__ = ["actor", "delivering", "has_actors", "publishing"]
+
+NAME = click.argument("name")
+LIMIT = click.option(
+    "--limit", default=100, type=click.IntRange(1), help="How many.  [default: 100]"
+)
+_KINDS = ("person", "service", "application", "group", "organization")
+
+
+@click.group("actor", cls=Group)
+def actor() -> None:
+    """Actors of ActivityPub: other servers follow them, and what those write starts flows.
+
+    `everflow serve` answers for them. What arrives is in the activity log: see activity, trigger.
+    """
+
+
+def publishing() -> ModuleType:
+    """The package of ActivityPub; ConfigurationError without its extra."""
+    try:
+        from everflow import activitypub  # noqa: PLC0415 - it needs the extra that is named below
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"actors need the module {error.name}",
+            hint="install it: pip install 'everflow[federation]'",
+        ) from error
+    return activitypub
+
+
+def has_actors(here: Here) -> bool:
+    """Whether the store has actors, or had some."""
+    if not Path(here.store).is_file():
+        return False
+    with connected(here) as flows:
+        return bool(flows.store.records("actor", limit=1))
+
+
+def delivering(here: Here) -> dict[type[Any], Any]:
+    """What an engine needs to deliver what the store's actors say; nothing where there are none."""
+    if not has_actors(here):
+        return {}
+    found: dict[type[Any], Any] = publishing().deliveries(here.store, encryption=encryption(here))
+    return found
+
+
+@command(
+    "create",
+    """
+    everflow actor create ines --address https://blog.example --title 'Ines writes'
+    everflow actor create bot --kind service --summary 'It tells of new posts.'
+    everflow actor create test --address http://127.0.0.1:8470 --inside 127.0.0.1
+    """,
+    imports=False,
+)
+@NAME
+@click.option("--address", metavar="URL", help="Where this server is, for others.")
+@click.option("--title", metavar="TEXT", help="The name that people read.  [default: NAME]")
+@click.option("--summary", metavar="TEXT", help="What is said of it, as HTML.")
+@click.option("--kind", type=click.Choice(_KINDS), help="What it is.  [default: person]")
+@click.option(
+    "--inside",
+    metavar="NETWORK",
+    multiple=True,
+    help="A network or host that may be reached although it isn't public; repeatable.",
+)
+def create(here: Here, *, name: str, inside: tuple[str, ...], **given: Any) -> None:
+    """Make an actor, with keys in files beside the store that only you may read.
+
+    Its id is made of the address, and both stay for ever. Without --address it is that of the
+    store's other actors, or of the identity of `everflow peer init`. A NAME has small letters,
+    digits and _.
+    """
+    pub = publishing()
+    texts = {key: given[key] for key in ("address", "title", "summary") if given[key] is not None}
+    kind = (given["kind"] or "person").capitalize()
+    with created(here) as flows:
+        made = _actors(pub, flows).create(name, kind=kind, inside=inside, **texts)
+    if here.json:
+        emit(_view(made))
+        return
+    screen().line(f"{made.handle} is {made.id}")
+    words = shown_command(here, "serve", "FILE.py")
+    notes().line(f"{words} answers for it, once it is started anew", "dim")
+
+
+@command("list", "everflow actor list", imports=False)
+def list_(here: Here) -> None:
+    """All actors of the store."""
+    pub = publishing()
+    with connected(here) as flows:
+        circle = pub.Circle(flows.store)
+        rows = [(each, circle.count_followers(each)) for each in _actors(pub, flows).all()]
+    if here.json:
+        for each, count in rows:
+            emit({**_view(each), "followers": count})
+    elif rows:
+        shown = [(each.name, each.handle, each.kind, f"{count:,}") for each, count in rows]
+        screen().table(("NAME", "HANDLE", "KIND", "FOLLOWERS"), shown)
+    else:
+        notes().line("no actors", "dim")
+
+
+@command("show", "everflow actor show ines", imports=False)
+@NAME
+def show(here: Here, *, name: str) -> None:
+    """An actor: its handle, its id, its keys, and how many it has around it."""
+    pub = publishing()
+    with connected(here) as flows:
+        found, circle = _actors(pub, flows).require(name), pub.Circle(flows.store)
+        counts = {
+            "followers": circle.count_followers(found),
+            "following": circle.count_following(found),
+            "published": pub.Published(flows.store).count(found),
+        }
+    if here.json:
+        emit({**_view(found), **counts})
+        return
+    told = [(key, str(value)) for key, value in _view(found).items() if key != "inside"]
+    told += [(key, f"{count:,}") for key, count in counts.items()]
+    screen().fields([*told, ("inside", ", ".join(found.inside) or "none")])
+
+
+@command(
+    "followers",
+    """
+    everflow actor followers ines
+    everflow actor followers ines --json --limit 1000
+    """,
+    imports=False,
+)
+@NAME
+@LIMIT
+def followers(here: Here, *, name: str, limit: int) -> None:
+    """Who follows an actor."""
+    pub = publishing()
+    with connected(here) as flows:
+        found = _actors(pub, flows).require(name)
+        rows = list(islice(pub.Circle(flows.store).followers(found), limit))
+    if here.json:
+        for each in rows:
+            inbox = each.shared or each.inbox
+            emit({"id": each.id, "inbox": inbox, "since": instant(each.at)})
+    elif rows:
+        screen().table(("SINCE", "ID"), [(local(each.at), each.id) for each in rows])
+    else:
+        notes().line("no followers", "dim")
+
+
+@command("following", "everflow actor following ines", imports=False)
+@NAME
+@LIMIT
+def following(here: Here, *, name: str, limit: int) -> None:
+    """Whom an actor follows, and whom it asked to."""
+    pub = publishing()
+    with connected(here) as flows:
+        found = _actors(pub, flows).require(name)
+        rows = list(islice(pub.Circle(flows.store).following(found), limit))
+    if here.json:
+        for each in rows:
+            emit(_followed(each))
+    elif rows:
+        heads = ("SINCE", "STANDS", "HANDLE", "ID")
+        screen().table(heads, [(local(r.at), r.state, r.handle, r.id) for r in rows])
+    else:
+        notes().line(f"{name} follows nobody", "dim")
+
+
+@command(
+    "follow",
+    """
+    everflow actor follow ines @otto@birds.example
+    everflow actor follow ines https://birds.example/users/otto
+    """,
+    imports=False,
+)
+@NAME
+@click.argument("who", metavar="HANDLE|ID")
+def follow(here: Here, *, name: str, who: str) -> None:
+    """Ask an actor elsewhere whether NAME may follow it; a worker or a server sends that.
+
+    It is pending until the answer is there: `everflow actor following NAME` shows it.
+    """
+    pub = publishing()
+    with connected(here) as flows:
+        made = asyncio.run(_follow(pub, flows, name, who))
+    if here.json:
+        emit(_followed(made))
+    else:
+        screen().line(f"{made.handle or made.id} is asked: {made.state}")
+
+
+@command("leave", "everflow actor leave ines @otto@birds.example", imports=False)
+@NAME
+@click.argument("who", metavar="HANDLE|ID")
+def leave(here: Here, *, name: str, who: str) -> None:
+    """Follow somebody no more, and have them told."""
+    pub = publishing()
+    with connected(here) as flows:
+        asked = _actors(pub, flows).require(name)
+        made = _following(pub, flows).leave(asked, who)
+    if here.json:
+        emit(_followed(made))
+    else:
+        screen().line(f"{name} doesn't follow {made.handle or made.id} any more")
+
+
+@command("remove", "everflow actor remove ines", imports=False)
+@NAME
+def remove(here: Here, *, name: str) -> None:
+    """Have an actor be gone, and delete its keys. Its NAME isn't given again."""
+    pub = publishing()
+    with connected(here) as flows:
+        gone = _actors(pub, flows).remove(name)
+    emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
+
+
+for _command in (create, list_, show, followers, following, follow, leave, remove):
+    actor.add_command(_command)
+
+
+async def _follow(pub: ModuleType, flows: Connection, name: str, who: str) -> Any:
+    actors, clock = _actors(pub, flows), SystemClock()
+    asked = await asyncio.to_thread(actors.require, name)
+    async with pub.Directory(flows.store, actors, clock) as directory:
+        found = await pub.named(directory, who, asked)
+        return await asyncio.to_thread(_following(pub, flows).ask, asked, found)
+
+
+def _following(pub: ModuleType, flows: Connection) -> Any:
+    tell = pub.outbox_of(flows.client).tell
+    return pub.Following(flows.store, tell, SystemClock().wall)
+
+
+def _actors(pub: ModuleType, flows: Connection) -> Any:
+    return pub.Actors(flows.store, SystemClock().wall)
+
+
+def _followed(found: Any) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "handle": found.handle,
+        "state": found.state,
+        "since": instant(found.at),
+        "follow": found.follow,
+    }
+
+
+def _view(found: Any) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "handle": found.handle,
+        "id": found.id,
+        "kind": found.kind,
+        "title": found.title or found.name,
+        "summary": found.summary,
+        "address": found.address,
+        "inbox": found.inbox,
+        "inside": list(found.inside),
+    }

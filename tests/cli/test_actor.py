@@ -1,0 +1,101 @@
+"""`actor`: who is here, and `serve` that answers for them."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from everflow import connect
+from everflow.activitypub import Actors
+from tests.activitypub.support import ask, stranger
+from tests.cli.conftest import FLOWS, Cli
+from tests.cli.test_serve import Spawn, listening
+from tests.engine.support import until
+from tests.federation.support import looping
+
+INES = ("actor", "create", "ines", "--address", "https://blog.example")
+
+
+def test_an_actor_is_made_shown_and_removed(cli: Cli, told: Any, folder: Path) -> None:
+    """With keys that only its owner may read; its name isn't given twice."""
+    made = told(*INES, "--title", "Ines", "--kind", "service")
+    assert made["handle"] == "@ines@blog.example"
+    assert (made["kind"], made["title"]) == ("Service", "Ines")
+    keys = [folder / f"everflow.db.actor-ines.{kind}-key" for kind in ("rsa", "ed25519")]
+    assert [oct(key.stat().st_mode)[-3:] for key in keys] == ["600", "600"]
+    assert told("actor", "create", "otto")["address"] == "https://blog.example"
+    assert told("actor", "show", "ines")["followers"] == 0
+    assert "@ines@blog.example" in cli("actor", "show", "ines").stdout
+    assert "@otto@blog.example" in cli("actor", "list").stdout
+    assert "no followers" in cli("actor", "followers", "ines").stderr
+    assert "follows nobody" in cli("actor", "following", "ines").stderr
+    for words in (INES, ("actor", "create", "x", "--address", "https://other.example")):
+        assert cli(*words).exit_code == 2
+    assert "is gone" in cli("actor", "remove", "ines").stdout
+    assert not any(key.exists() for key in keys)
+    assert cli(*INES).exit_code == 2
+    assert cli("actor", "show", "ines").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "ines"),
+        ("create", "Ines", "--address", "https://x.example"),
+        ("create", "ines", "--address", "https://x.example/path"),
+        ("create", "ines", "--address", "nowhere"),
+        ("create", "ines", "--address", "https://x.example", "--inside", "10.0.0.1/8"),
+        ("create", "ines", "--address", "https://x.example", "--title", "x" * 300),
+    ],
+)
+def test_what_cannot_be_an_actor_is_refused(cli: Cli, words: tuple[str, ...]) -> None:
+    """With exit code 2."""
+    assert cli("actor", *words).exit_code == 2
+
+
+def test_the_address_is_that_of_the_identity(cli: Cli, told: Any) -> None:
+    """Where peers know one already."""
+    cli("peer", "init", "https://flows.example")
+    assert told("actor", "create", "ines")["id"] == "https://flows.example/ap/actors/ines"
+    assert "ines" in cli("actor", "list").stdout
+
+
+def test_a_server_answers_for_its_actors(told: Any, cli: Cli, spawn: Spawn) -> None:
+    """A real process: its document, WebFinger, and a Follow that it sends."""
+    place = ("--address", "http://127.0.0.1:1", "--inside", "127.0.0.1")
+    made = told("actor", "create", "ines", *place)
+    server = spawn("serve", FLOWS, "--port", "0", "--json")
+    address = listening(server)["address"]
+    assert ask(f"{address}/ap/actors/ines").json["id"] == made["id"]
+    finger = f"{address}/.well-known/webfinger?resource=acct:ines@127.0.0.1:1"
+    assert ask(finger).json["links"][0]["href"] == made["id"]
+    assert ask(f"{address}/ap/inbox", "POST").status == 415
+    with looping() as loop, stranger(loop) as otto:
+        asked = told("actor", "follow", "ines", otto.id)
+        assert (asked["id"], asked["state"]) == (otto.id, "pending")
+        assert told("actor", "following", "ines")["id"] == otto.id
+        assert "pending" in cli("actor", "following", "ines").stdout
+        until(lambda: len(otto.received) == 1)
+        assert otto.received[0]["id"] == asked["follow"]
+        assert "any more" in cli("actor", "leave", "ines", otto.id).stdout
+        until(lambda: len(otto.received) == 2)
+        assert otto.received[1]["type"] == "Undo"
+        assert cli("actor", "leave", "ines", otto.id).exit_code == 2
+    server.send_signal(signal.SIGTERM)
+    _, errors = server.communicate(timeout=20)
+    assert server.returncode == 0, errors
+    assert errors == ""
+
+
+def test_a_server_whose_keys_are_missing_does_not_begin(cli: Cli, told: Any, folder: Path) -> None:
+    """It says which, before it serves."""
+    told(*INES)
+    (folder / "everflow.db.actor-ines.rsa-key").unlink()
+    failed = cli("serve", FLOWS, "--port", "0")
+    assert failed.exit_code == 2
+    assert "actor-ines.rsa-key" in failed.stderr
+    with connect("everflow.db") as flows:
+        assert Actors(flows.store, lambda: 0).require("ines").name == "ines"
+    assert json.loads(cli("actor", "list", "--json").stdout)["name"] == "ines"
