@@ -17,12 +17,16 @@ from typing import Any, Self
 from starlette.applications import Starlette
 
 from everflow.activitypub.actors import Actors, Keys
-from everflow.activitypub.circle import Circle
+from everflow.activitypub.circle import Circle, Followed
+from everflow.activitypub.delivery import outbox_of
 from everflow.activitypub.directory import REMOTE, SECONDS, Directory
 from everflow.activitypub.doorman import Doorman
 from everflow.activitypub.effects import Effects, Tell
+from everflow.activitypub.following import Following
+from everflow.activitypub.handles import named
 from everflow.activitypub.http import Desk, actors_app, well_known_app
 from everflow.activitypub.inbox import Inbox, Limits
+from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.published import Published
 from everflow.clock import Clock, SystemClock
 from everflow.engine.facade import Engine
@@ -45,9 +49,10 @@ class ActivityPub:
 
     ``app`` is to be mounted under ``/ap`` and ``well_known`` under ``/.well-known`` of the server
     that is the actors' address. ``triggers``: those that fire in this process, which are told of
-    what arrives at once. ``tell``: what answers those who follow (``Outbox.tell``); without it,
-    nobody is answered. ``keys``: of actors whose keys aren't in files beside the store.
-    ``fetch_s``: seconds that fetching an actor may take. ``client`` makes what sends requests.
+    what arrives at once. ``tell``: what delivers to those who are answered, by default the store's
+    outbox, whose runs an engine carries that has ``deliveries``. ``keys``: of actors whose keys
+    aren't in files beside the store. ``fetch_s``: seconds that fetching an actor may take.
+    ``client`` makes what sends requests.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class ActivityPub:
         self._client = client
         self._stack = AsyncExitStack()
         self._desk: Desk | None = None
+        self._bonds: tuple[Directory, Following] | None = None
 
     async def __aenter__(self) -> Self:
         client = self._engine.client
@@ -84,7 +90,9 @@ class ActivityPub:
             made = Directory(store, actors, clock, seconds=self._fetch_s, client=self._client)
             directory = await stack.enter_async_context(made)
 
-            wake = await self._effects(stack, actors, directory)
+            tell = self._tell or outbox_of(client).tell
+            effects = Effects(store, actors, directory, tell)
+            wake = await self._begin(stack, effects)
 
             def append(activity: Any, actor: str) -> Appended:
                 said = log.append(activity, actor=actor)
@@ -96,6 +104,7 @@ class ActivityPub:
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
             self._desk = Desk(actors, Published(store), Circle(store), inbox)
+            self._bonds = directory, Following(store, tell, clock.wall)
             self._stack = stack.pop_all()
         return self
 
@@ -105,7 +114,7 @@ class ActivityPub:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._desk = None
+        self._desk = self._bonds = None
         await self._stack.aclose()
 
     @property
@@ -113,19 +122,42 @@ class ActivityPub:
         """The actors of the engine's store."""
         return self._open_desk().actors
 
+    @property
+    def circle(self) -> Circle:
+        """Who follows them, and whom they follow."""
+        return self._open_desk().circle
+
+    @property
+    def outbox(self) -> Outbox:
+        """What they say; its runs are carried by an engine that has ``deliveries``."""
+        return outbox_of(self._engine.client)
+
+    async def follow(self, actor: str, word: str) -> Followed:
+        """Ask an actor elsewhere, by handle or id, whether an actor here may follow it."""
+        directory, bonds = self._open_bonds()
+        asked = await asyncio.to_thread(self.actors.require, actor)
+        other = await named(directory, word, asked)
+        return await asyncio.to_thread(bonds.ask, asked, other)
+
+    async def leave(self, actor: str, word: str) -> Followed:
+        """Follow somebody no more, and have them told."""
+        _, bonds = self._open_bonds()
+        asked = await asyncio.to_thread(self.actors.require, actor)
+        return await asyncio.to_thread(bonds.leave, asked, word)
+
+    def _open_bonds(self) -> tuple[Directory, Following]:
+        if self._bonds is None:
+            raise _closed()
+        return self._bonds
+
     def _open_desk(self) -> Desk:
         if self._desk is None:
-            raise EngineClosed("ActivityPub isn't open", hint="async with ActivityPub(engine)")
+            raise _closed()
         return self._desk
 
-    async def _effects(
-        self, stack: AsyncExitStack, actors: Actors, directory: Directory
-    ) -> Callable[[], None]:
+    async def _begin(self, stack: AsyncExitStack, effects: Effects) -> Callable[[], None]:
         """Begin to see to what arrives; what tells of it, from any thread."""
-        if self._tell is None:
-            return lambda: None
-        store, loop, event = self._engine.client.store, asyncio.get_running_loop(), asyncio.Event()
-        effects = Effects(store, actors, directory, self._tell)
+        loop, event = asyncio.get_running_loop(), asyncio.Event()
         await asyncio.to_thread(effects.begin, self._clock.wall())
         stack.push_async_callback(_ended, asyncio.create_task(self._work(effects, event)))
 
@@ -163,6 +195,10 @@ def sweep(store: Store, now: int) -> None:
             store.write([Put(kind=REMOTE, key=record.key, body=None) for record in due], at=now)
         if len(due) < PAGE:
             break
+
+
+def _closed() -> EngineClosed:
+    return EngineClosed("ActivityPub isn't open", hint="async with ActivityPub(engine)")
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -124,7 +124,7 @@ def _actors(
     actors = pub.Actors(client.store, client.clock.wall)
     for actor in actors.all():
         actors.keys(actor)  # keys that are missing are told before it serves
-    opened = pub.ActivityPub(engine, triggers, tell=pub.outbox_of(client).tell)
+    opened = pub.ActivityPub(engine, triggers)
     return [
         http.Part(path=pub.PREFIX, app=opened.app, lifespan=lambda: opened),
         http.Part(path="/.well-known", app=opened.well_known),
