@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from everflow import RunQuery
+from everflow import Config, Engine, RunQuery
 from everflow.activitypub.actors import Local
 from everflow.activitypub.circle import Follower, follower_put
 from everflow.activitypub.delivery import deliveries, outbox_of
@@ -25,7 +25,7 @@ from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.parcels import DELIVER
 from everflow.store import RunRow
 from tests.activitypub.support import KEYS, Listener, Site
-from tests.engine.support import JumpClock
+from tests.engine.support import QUICK, JumpClock
 from tests.federation.support import Loop
 
 
@@ -147,6 +147,16 @@ class Sending(Site):
     @property
     def outbox(self) -> Outbox:
         return outbox_of(self.engine.client)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Its engine alone works for a while, without a server."""
+        provide, config = self.provided(), Config(poll_s=QUICK)
+        self.engine = Engine(
+            self.store, provide=provide, registry=self.registry, config=config, clock=self.clock
+        )
+        with self.engine:
+            yield
 
     def tell(self, actor: Local, activity: Mapping[str, Any], to: Sequence[str]) -> None:
         self.outbox.tell(actor, activity, to)

@@ -10,11 +10,13 @@ from starlette.responses import Response
 from everflow import ErrorData, Status
 from everflow.activitypub.actors import Actors
 from everflow.activitypub.circle import Circle
+from everflow.activitypub.delivery import PER_LANE
 from everflow.errors import RunFailed
 from everflow.net.message import Message
 from everflow.net.signatures import either
+from everflow.store import Put
 from tests.activitypub.delivering import Receiver, Sending, receiver, sending, status
-from tests.engine.support import until
+from tests.engine.support import JumpClock, until
 from tests.federation.support import HOST, bound, port_of
 
 WHO = "https://ann.example/users/ann"
@@ -195,3 +197,52 @@ def test_nobody_there_is_waited_for(blog: Sending) -> None:
         blog.follows("ann", f"http://{HOST}:{port_of(deaf)}/inbox")
         blog.outbox.publish("ines", "Hello")
         assert 30 < waits(blog) <= 60
+
+
+def test_a_delivery_outlives_its_engine(there: Receiver) -> None:
+    """What waits for another try is tried by whoever works on the store then."""
+    there.says = status(503)
+    made = Sending(there.listener.loop, JumpClock())
+    made.follows("ann", there.inbox("ann"))
+    with made.working():
+        said = made.outbox.publish("ines", "Hello")
+        waits(made)
+    there.says = status(202)
+    made.clock.jump(60)
+    with made.working():
+        assert ended(made) == ["done"]
+    made.listener.held.close()
+    assert [came.value["id"] for came in there.arrived] == [said] * 2
+
+
+def test_what_is_no_more_is_not_delivered(blog: Sending, there: Receiver) -> None:
+    """Neither a text that was taken out of the store, nor in the name of an actor who is gone."""
+    zoe = Actors(blog.store, blog.clock.wall, blog.keys)
+    zoe.create("zoe", inside=(HOST,))
+    there.says = status(503)
+    inboxes = {WHO: there.inbox("ann")}
+    like = {"type": "Like", "object": f"{WHO}/1", "to": [WHO]}
+    said = [blog.outbox.send(name, like, inboxes=inboxes) for name in ("ines", "zoe")]
+    until(lambda: [row.status for row in blog.deliveries()] == [Status.WAITING] * 2)
+    zoe.remove("zoe")
+    key = str(said[0]).removeprefix(f"{blog.address}/ap/")
+    blog.store.write([Put(kind="published", key=key, body=None)], at=0)
+    there.says = status(202)
+    blog.clock.jump(60)
+    assert sorted(ended(blog, 2)) == ["done", "failed"]
+    assert len(there.arrived) == 2
+
+
+def test_each_host_has_its_lanes(blog: Sending, there: Receiver) -> None:
+    """A host takes a few at a time, and what is for one doesn't wait behind what is for all."""
+    there.says = status(429)
+    blog.follows("ann", there.inbox("ann"), shared=there.inbox())
+    for number in range(PER_LANE + 1):
+        blog.outbox.publish("ines", f"Post {number}")
+    until(lambda: len(there.arrived) == PER_LANE)
+    like = {"id": f"{blog.address}/ap/activities/like", "type": "Like", "object": f"{WHO}/1"}
+    blog.outbox.tell(blog.ines, like, [there.inbox("ann")])
+    until(lambda: "/ann/inbox" in there.paths())
+    until(lambda: len(blog.deliveries()) == PER_LANE + 2)
+    assert [row.status for row in blog.deliveries()].count(Status.QUEUED) == 1
+    assert there.paths().count("/inbox") == PER_LANE

@@ -4,8 +4,8 @@
 ``published`` what they said. ``directory`` fetches who is elsewhere (``remote``), ``doorman``
 believes or refuses them, ``inbox`` takes what they send, and ``http`` and ``instance`` make a
 server's part of it. ``outbox`` is what actors here say; ``delivery`` are the flows that carry it,
-``parcels`` their runs, ``sender`` knocks, in one of two ``dialects``, and ``verdicts`` is what an
-answer means.
+``parcels`` their runs, ``sender`` knocks, in one of two ``dialects``, ``verdicts`` is what an
+answer means, and ``hosts`` what is known of those who answer.
 
 Two rules hold. The engine never hears of it: what arrives is an activity of the log, for which
 triggers fire. And no activity is believed for where it comes from: its actor's key says so.

@@ -51,6 +51,7 @@ class Sending(TypedDict, total=False):
     """What a ``Sender`` takes."""
 
     keys: Mapping[str, Keys]
+    wall: Callable[[], int]
     random: Random
     first: str
     at_once: int
@@ -136,5 +137,5 @@ def _outbox(opened: Opened, clock: Clock) -> Iterator[Outbox]:
 def _sender(opened: Opened, clock: Clock, sending: dict[str, Any]) -> Iterator[Sender]:
     with opened() as store:
         Queues(store, clock, None).declare(QUEUE, per_lane=PER_LANE)
-        with Sender(store, **sending) as sender:
+        with Sender(store, clock=clock, **sending) as sender:
             yield sender

@@ -119,7 +119,9 @@ class Outbox:
             for inbox, to in inboxes.items()
         ]
         now = self._now()
-        runs = [delivery_run(self._plans, each, said=page.at, now=now) for each in parcels]
+        runs = [
+            delivery_run(self._plans, each, said=page.at, now=now, for_all=True) for each in parcels
+        ]
         self._write([], runs, now)
         after = found[-1].key if found else page.after
         return replace(page, after=after, done=len(found) < PAGE)

@@ -66,11 +66,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     done: bool = False
 
 
-def delivery_run(plans: Plans, parcel: Parcel, *, said: int, now: int) -> NewRun:
+def delivery_run(
+    plans: Plans, parcel: Parcel, *, said: int, now: int, for_all: bool = False
+) -> NewRun:
     """The run of one delivery of what was ``said`` then.
 
-    It waits in the lane of its host. What is meant for one has a lane beside that of what goes to
-    all followers, so that an answer isn't behind a flood, or behind what a server can't take.
+    It waits in a lane of its host. What goes to all followers has another than what is meant for
+    one, so that an answer isn't behind a flood, or behind what a server can't take.
     """
     seed = f"{parcel.activity}\0{parcel.inbox or parcel.to}"
     digest = hashlib.sha256(seed.encode()).digest()
@@ -78,7 +80,7 @@ def delivery_run(plans: Plans, parcel: Parcel, *, said: int, now: int) -> NewRun
     new = _begun(run, DELIVER, plans.deliver, parcel, now)
     new.labels = {"actor": parcel.actor, "host": parcel.host}
     new.key = f"deliver:{digest.hex()}"
-    new.queue, new.lane = QUEUE, f"{parcel.host} {'one' if parcel.to else 'all'}"
+    new.queue, new.lane = QUEUE, f"{parcel.host} {'all' if for_all else 'one'}"
     return new
 
 

@@ -18,16 +18,17 @@ from urllib.parse import urlsplit
 
 from everflow.activitypub.actors import Actors, Keys, Local
 from everflow.activitypub.circle import FOLLOWER, Circle, parted_put
-from everflow.activitypub.dialects import KNOCK_AGAIN, RFC9421, Dialects, signing
+from everflow.activitypub.dialects import KNOCK_AGAIN, RFC9421, signing
 from everflow.activitypub.directory import Directory
+from everflow.activitypub.hosts import Hosts
 from everflow.activitypub.ownloop import OwnLoop
 from everflow.activitypub.parcels import Parcel
 from everflow.activitypub.published import text_of
-from everflow.activitypub.verdicts import is_gone, is_taken, refusal
+from everflow.activitypub.verdicts import is_gone, is_ill, is_taken, refusal
 from everflow.activitypub.words import ACTIVITY_JSON
 from everflow.clock import Clock, SystemClock
 from everflow.engine.ids import Random, system_random
-from everflow.errors import AddressRefused, DeliveryRefused, NoRetry, NoSuchActor
+from everflow.errors import AddressRefused, DeliveryRefused, NoRetry, NoSuchActor, OutsideError
 from everflow.net.client import Outside
 from everflow.net.message import Message
 from everflow.net.policy import Policy
@@ -52,7 +53,8 @@ class Sender:
     """Delivers; ``with`` opens it. It may be used from any thread and event loop.
 
     ``keys``: of actors whose keys aren't in files beside the store. ``at_once``: knocks at a time.
-    ``first``: the dialect for servers that aren't known. ``client`` makes what sends requests.
+    ``first``: the dialect for servers that aren't known. ``clock`` is the engine's, ``wall`` gives
+    the time that others share. ``client`` makes what sends requests.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Sender:
         *,
         keys: Mapping[str, Keys] | None = None,
         clock: Clock | None = None,
+        wall: Callable[[], int] | None = None,
         random: Random = system_random,
         first: str = RFC9421,
         at_once: int = AT_ONCE,
@@ -70,7 +73,8 @@ class Sender:
         self._clock = clock or SystemClock()
         self._random = random
         self._actors = Actors(store, self._clock.wall, keys)
-        self._dialects = Dialects(store, self._clock.wall, first)
+        self._hosts = Hosts(store, self._clock.wall, first)
+        self._wall = wall or SystemClock().wall
         self._client = client
         self._directory = Directory(store, self._actors, self._clock, client=client)
         self._room = asyncio.Semaphore(at_once)
@@ -117,31 +121,40 @@ class Sender:
         message = Message("POST", inbox, (("content-type", ACTIVITY_JSON),), text.encode())
         reply, dialect = await self._knock(message, host, actor, keys)
         if is_taken(reply.status):
-            await asyncio.to_thread(self._dialects.taken, host, dialect)
             return Sent("taken", inbox, dialect)
         if is_gone(reply.status, alone=bool(parcel.to)):
             return await asyncio.to_thread(self._gone, parcel, actor, inbox)
-        error = refusal(reply, self._clock.wall())
+        error = refusal(reply, self._wall())
         raise NoRetry(error) if isinstance(error, DeliveryRefused) else error
 
     async def _knock(
         self, message: Message, host: str, actor: Local, keys: Keys
     ) -> tuple[Reply, str]:
-        first, second = await asyncio.to_thread(self._dialects.order, host)
-        reply = await self._send(message, first, actor, keys)
-        if reply.status not in KNOCK_AGAIN:
-            return reply, first
-        again = await self._send(message, second, actor, keys)
-        return (reply, first) if again.status in KNOCK_AGAIN else (again, second)
+        """What the host says, in the dialect that it understands; how it is, is remembered."""
+        first, second = await asyncio.to_thread(self._hosts.order, host)
+        try:
+            reply, dialect = await self._send(message, first, actor, keys), first
+            if reply.status in KNOCK_AGAIN:
+                again = await self._send(message, second, actor, keys)
+                if again.status not in KNOCK_AGAIN:
+                    reply, dialect = again, second
+        except AddressRefused as error:
+            raise NoRetry(error) from error
+        except OutsideError:
+            await asyncio.to_thread(self._hosts.failed, host)
+            raise
+        if is_ill(reply.status):
+            await asyncio.to_thread(self._hosts.failed, host)
+        else:
+            took = dialect if is_taken(reply.status) else ""
+            await asyncio.to_thread(self._hosts.well, host, took)
+        return reply, dialect
 
     async def _send(self, message: Message, dialect: str, actor: Local, keys: Keys) -> Reply:
-        sign = signing(dialect, actor, keys, self._clock.wall, self._random)
+        sign = signing(dialect, actor, keys, self._wall, self._random)
         async with self._room:
             client = await self._to(actor)
-            try:
-                return await client.send(message, sign=sign)
-            except AddressRefused as error:
-                raise NoRetry(error) from error
+            return await client.send(message, sign=sign)
 
     async def _to(self, actor: Local) -> Outside:
         if actor.inside not in self._clients:

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from everflow.errors import DeliveryRefused, ReceiverBusy, RetryAfter
 from everflow.net.reading import Reply
 
-__all__ = ["LONGEST_WAIT", "is_gone", "is_taken", "refusal", "seconds_to_wait"]
+__all__ = ["LONGEST_WAIT", "is_gone", "is_ill", "is_taken", "refusal", "seconds_to_wait"]
 
 LONGEST_WAIT = 24 * 3600  # seconds that a receiver may have us wait
 _NOT_FOUND, _GONE = 404, 410
@@ -37,6 +37,11 @@ def is_gone(status: int, *, alone: bool) -> bool:
     return status == _GONE or (alone and status == _NOT_FOUND)
 
 
+def is_ill(status: int) -> bool:
+    """Whether the server has trouble of its own, which all that is meant for it would meet."""
+    return status >= _SERVER and status != _NEVER
+
+
 def refusal(reply: Reply, now: int) -> Exception:
     """What a delivery that wasn't taken raises; ``now`` in microseconds since the epoch.
 
@@ -44,7 +49,7 @@ def refusal(reply: Reply, now: int) -> Exception:
     comes in a RetryAfter.
     """
     said = f"{reply.url:.200} answers {reply.status}"
-    if reply.status not in _LATER and (reply.status < _SERVER or reply.status == _NEVER):
+    if reply.status not in _LATER and not is_ill(reply.status):
         return DeliveryRefused(said, hint="its server's operator can say why")
     busy = ReceiverBusy(said, hint="it is tried again")
     seconds = seconds_to_wait(reply.value("retry-after"), now)

@@ -63,7 +63,7 @@ __all__ = ["SealedStore"]
 
 RECORDS = "records"  # the name under which their key is kept; no run's id
 VALUED = frozenset(  # kinds of records that hold users' values
-    {"activity", "cache", "debounce", "decision", "errand", "heard", "schedule"}
+    {"activity", "cache", "debounce", "decision", "errand", "heard", "published", "schedule"}
 )
 
 

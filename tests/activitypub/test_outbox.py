@@ -1,0 +1,126 @@
+"""The outbox: one transaction, once under a key, shown to whom it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from everflow import Run, flow, node
+from everflow.activitypub import Outbox
+from everflow.activitypub.words import PUBLIC
+from everflow.core.signature import need
+from everflow.errors import NoSuchActor, WrongArgument
+from everflow.store import Put
+from tests.activitypub.delivering import Receiver, Sending, receiver, sending
+from tests.activitypub.support import ask, stranger
+from tests.engine.support import PATIENT, until
+
+WHO = "https://ann.example/users/ann"
+
+
+@node(name="tell_of_a_word")
+def tell_of(word: str, *, outbox: Outbox = need(Outbox)) -> str:
+    return outbox.publish("ines", word, key=f"word {word}")
+
+
+@pytest.fixture(scope="module")
+def blog() -> Iterator[Sending]:
+    """An instance with a flow that publishes."""
+
+    def declare(made: Sending) -> None:
+        flow("words", tell_of, registry=made.registry)
+
+    with sending(declare) as made:
+        yield made
+
+
+@pytest.fixture
+def there(blog: Sending) -> Iterator[Receiver]:
+    with receiver(blog.loop) as made:
+        yield made
+
+
+def shown(url: str) -> Any:
+    """What anybody finds at a URL."""
+    reply = ask(url, headers={"accept": "application/activity+json"})
+    return reply.json if reply.status == 200 else reply.status
+
+
+def test_what_is_published_is_found_at_its_ids(blog: Sending) -> None:
+    """The activity and its object are shown, and the activity stands in the outbox."""
+    said = blog.outbox.publish("ines", {"type": "Article", "name": "On tea", "content": "<p>x</p>"})
+    activity = shown(said)
+    made = activity["object"]
+    assert shown(made["id"])["name"] == made["name"] == "On tea"
+    assert (made["attributedTo"], made["to"]) == (blog.ines.id, [PUBLIC])
+    assert made["cc"] == activity["cc"] == [blog.ines.followers]
+    outbox = shown(f"{blog.ines.id}/outbox?page=true")
+    assert outbox["orderedItems"][0]["id"] == said
+
+
+def test_a_key_says_it_once(blog: Sending) -> None:
+    """The same key gives the same activity, whatever is said; another actor's is another."""
+    first = blog.outbox.publish("ines", "One", key="k")
+    again = blog.outbox.publish("ines", "Two", key="k")
+    other = blog.outbox.publish("ines", "One", key="l")
+    assert first == again != other
+    assert shown(first)["object"]["content"] == "<p>One</p>"
+
+
+def test_what_is_for_one_is_shown_to_nobody_else(blog: Sending) -> None:
+    """It arrives where it is meant to, at an inbox that is looked up, and nowhere else."""
+    with stranger(blog.loop) as otto:
+        said = blog.outbox.publish("ines", "Only you", to=[otto.id], cc=[])
+        until(lambda: bool(otto.received))
+        assert otto.received[0]["id"] == said
+    assert shown(said) == 404
+    assert shown(otto.received[0]["object"]["id"]) == 404
+    listed = shown(f"{blog.ines.id}/outbox?page=true")["orderedItems"]
+    assert said not in [each["id"] for each in listed]
+
+
+def test_other_activities_are_sent_as_they_are(blog: Sending, there: Receiver) -> None:
+    """To inboxes that are known; with a record that must hold, or not at all."""
+    like = {"type": "Like", "object": f"{WHO}/notes/1", "to": [WHO]}
+    held = Put(kind="test-of-sending", key="a", body="1", expect=0)
+    inboxes = {WHO: there.inbox("ann")}
+    said = blog.outbox.send("ines", like, inboxes=inboxes, puts=[held])
+    until(lambda: bool(there.arrived))
+    value = there.arrived[0].value
+    assert (value["id"], value["actor"], value["object"]) == (said, blog.ines.id, like["object"])
+    assert blog.outbox.send("ines", like, inboxes=inboxes, puts=[held]) is None
+    assert len(blog.store.records("test-of-sending")) == 1
+
+
+def test_a_flow_publishes_what_it_made(blog: Sending) -> None:
+    """A node asks for the outbox; under a key of its own, a second attempt says nothing twice."""
+    runs: list[Run[str]] = [blog.engine.start("words", "tea") for _ in range(2)]
+    said = {str(run.result(PATIENT)) for run in runs}
+    assert len(said) == 1
+    assert shown(said.pop())["object"]["content"] == "<p>tea</p>"
+
+
+@pytest.mark.parametrize(
+    ("thing", "to"),
+    [
+        ({"content": object()}, ()),
+        ({"content": "x" * 1_100_000}, ()),
+        ("Hello", ("ann@ann.example",)),
+        ("Hello", tuple(f"https://{n}.example/users/{n}" for n in range(101))),
+    ],
+    ids=["no JSON", "too large", "no id", "too many"],
+)
+def test_what_cannot_be_said_is_refused(blog: Sending, thing: Any, to: tuple[str, ...]) -> None:
+    """And nothing of it is written."""
+    before = len(blog.store.records("published"))
+    with pytest.raises(WrongArgument):
+        blog.outbox.publish("ines", thing, to=to)
+    assert len(blog.store.records("published")) == before
+
+
+def test_nobody_says_nothing(blog: Sending) -> None:
+    """An actor that there isn't is named in the refusal."""
+    with pytest.raises(NoSuchActor, match="inez"):
+        blog.outbox.publish("inez", "Hello")
