@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from everflow import connect
+from everflow.engine.errands import Errand
 from everflow.federation import Peers
 from everflow.net.keys import key_word, make_ed25519
+from everflow.store import Put
 from tests.cli.conftest import FLOWS, Cli
 
 ADDRESS = "https://flows.example"
@@ -42,10 +46,42 @@ def test_a_peer_is_added_allowed_and_removed(cli: Cli, told: Any, made: Any) -> 
     assert told("peer", "allow", "east", "spell", "add", "--calls", "5")["calls"] == 5
     for words in (("list",), ("show", "east")):
         assert "spell, add" in cli("peer", *words).stdout
-    assert told("peer", "show", "east") == told("peer", "list")[0]
+    assert told("peer", "show", "east") == {**told("peer", "list")[0], "errands": []}
     assert "may call nothing" in cli("peer", "allow", "east").stdout
     assert "isn't known any more" in cli("peer", "remove", "east").stdout
     assert cli("peer", "show", "east").exit_code == 2
+
+
+def test_what_is_under_way_to_a_peer_is_shown(cli: Cli, told: Any, made: Any, folder: Path) -> None:
+    """Who waits for it, what went wrong last, and when it is tried again; some, and how many."""
+    assert made["id"]
+    told(*EAST)
+    with connect(folder / "everflow.db") as flows:
+        for n, peer in enumerate(["east", "https://east.example/", "west"] + ["east"] * 19):
+            errand = Errand(
+                peer=peer, function="spell", input=Raw(b"1"), run=f"run{n}", op="./0", at=0,
+                patience=1, tries=n, trouble="no connection", accepted=1 if n == 1 else None,
+            )  # fmt: skip
+            body = msgspec.json.encode(errand).decode()
+            put = Put(kind="errand", key=f"call{n:02}", body=body, due=60_000_000)
+            flows.store.write([put], at=0)
+    errands = told("peer", "show", "east")["errands"]
+    assert len(errands) == 21
+    assert errands[1] == {
+        "call": "call01",
+        "run": "run1",
+        "function": "spell",
+        "asked": "1970-01-01T00:00:00.000000Z",
+        "stands": "accepted",
+        "tries": 1,
+        "trouble": "no connection",
+        "next": "1970-01-01T00:01:00.000000Z",
+    }
+    shown = cli("peer", "show", "east").stdout
+    assert "no connection" in shown
+    assert "1970-01-01" in shown
+    assert "and 1 more" in shown
+    assert "run2 " not in shown
 
 
 def test_an_added_peer_is_told_in_words(cli: Cli, made: Any) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from everflow.federation.courier import Pace
 from everflow.federation.identity import Identity, Own, create_identity, described, identity_of
 from everflow.federation.instance import Federation
+from everflow.federation.owed import errands_of
 from everflow.federation.peers import Peer, Peers
 from everflow.federation.rotation import rotate
 from everflow.federation.wire import PREFIX, Wire
@@ -25,6 +26,7 @@ __all__ = [
     "Wire",
     "create_identity",
     "described",
+    "errands_of",
     "identity_of",
     "rotate",
 ]

@@ -130,14 +130,13 @@ class Courier:
         """A peer says that these have ended: look at those that are its own. From any thread."""
         now, known = self._now(), self._peers.get(peer)
         if calls and known is not None:
-            words = {known.id, known.name, known.address}
             records = self._store.records(ERRAND, keys=calls, limit=len(calls))
             errands = [(record, read_errand(record.body)) for record in records]
             self._written.each(
                 [
                     [_kept(record, errand, due=now)]
                     for record, errand in errands
-                    if errand.peer.rstrip("/") in words or errand.peer in words
+                    if known.is_meant(errand.peer)
                 ]
             )
         self.stir()

@@ -51,6 +51,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it is allowed to call that."""
         return ANY in self.allowed or function in self.allowed
 
+    def is_meant(self, word: str) -> bool:
+        """Whether that is its id, its name or its address."""
+        return word in {self.id, self.name} or word.rstrip("/") == self.address
+
 
 class Peers:
     """The peers of a store."""
@@ -70,11 +74,8 @@ class Peers:
 
     def find(self, word: str) -> Peer | None:
         """The peer of that id, name or address."""
-        address = word.rstrip("/")
         found = self.get(word)
-        if found is None:
-            found = next((p for p in self.all() if word == p.name or address == p.address), None)
-        return found
+        return found or next((peer for peer in self.all() if peer.is_meant(word)), None)
 
     def require(self, word: str) -> Peer:
         """The same; NoSuchPeer where there is none."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +14,7 @@ from everflow.cli.options import command
 from everflow.cli.output import emit, screen
 from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
-from everflow.cli.words import shell_quoted
+from everflow.cli.words import local, shell_quoted
 from everflow.clock import SystemClock
 from everflow.engine.ids import system_random
 from everflow.errors import CallerError, ConfigurationError
@@ -20,6 +22,8 @@ from everflow.store import Store
 
 __all__ = ["peer", "peering"]
 
+SHOWN = 20  # errands of a peer
+LONGEST = 100  # characters of what went wrong
 # How many words each takes, at least and at most.
 _WORDS = {
     "init": (1, 1, "ADDRESS"),
@@ -110,11 +114,19 @@ def _show(
         _show_own(here, federation, store)
         return
     found = _peers(federation, store).require(words[0])
+    errands = federation.errands_of(store, found)
     if here.json:
-        emit(_view(found))
+        emit({**_view(found), "errands": list(errands)})
         return
     rows = [(name, str(value)) for name, value in _told(found).items()]
     screen().table(("peer", found.name), rows)
+    shown = list(islice(errands, SHOWN))
+    if shown:
+        heads = ("RUN", "ASKED FOR", "STANDS", "TRIES", "NEXT", "TROUBLE")
+        screen().table(heads, [_errand(each) for each in shown])
+        more = sum(1 for _ in errands)
+        if more:
+            screen().line(f"and {more:,} more: --json shows all", "dim")
 
 
 def _show_own(here: Here, federation: ModuleType, store: Store) -> None:
@@ -208,6 +220,13 @@ _DOING = {
 
 def _done(here: Here, found: Any, said: str) -> None:
     emit(_view(found)) if here.json else screen().line(said)
+
+
+def _errand(told: dict[str, Any]) -> tuple[str, ...]:
+    moment = datetime.fromisoformat(told["next"]) if told["next"] else None
+    following = "" if moment is None else local(round(moment.timestamp() * 1_000_000))
+    trouble = told["trouble"][:LONGEST]
+    return told["run"], told["function"], told["stands"], str(told["tries"]), following, trouble
 
 
 def _allowed(found: Any) -> str:
