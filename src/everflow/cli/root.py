@@ -18,6 +18,7 @@ from everflow.cli.commands.change import check, upgrade
 from everflow.cli.commands.demo import demo
 from everflow.cli.commands.erase import erase, rewrap
 from everflow.cli.commands.graph import graph
+from everflow.cli.commands.handoff import handoff
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
 from everflow.cli.commands.operate import acknowledge, fork, label, pause, retry, unpause
@@ -51,7 +52,7 @@ class Program(click.Group):
         ("Look", (status, list_, show, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
-        ("Serve", (serve, token, peer, actor)),
+        ("Serve", (serve, token, peer, handoff, actor)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
     )
 

@@ -7,6 +7,9 @@ request is signed, fresh and of a peer that is known, and does what that peer is
 
 from __future__ import annotations
 
+from everflow.federation.carrying.holdings import Holding
+from everflow.federation.carrying.hosting import office_of
+from everflow.federation.carrying.policies import Policy as Replicated
 from everflow.federation.courier import Pace
 from everflow.federation.identity import Identity, Own, create_identity, described, identity_of
 from everflow.federation.instance import Federation
@@ -18,15 +21,18 @@ from everflow.federation.wire import PREFIX, Wire
 __all__ = [
     "PREFIX",
     "Federation",
+    "Holding",
     "Identity",
     "Own",
     "Pace",
     "Peer",
     "Peers",
+    "Replicated",
     "Wire",
     "create_identity",
     "described",
     "errands_of",
     "identity_of",
+    "office_of",
     "rotate",
 ]

@@ -165,10 +165,6 @@ class Federation(Handing):
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
         return self._carrier
 
-    @property
-    def _store(self) -> Store:
-        return self._engine.client.store
-
     def _open_desk(self) -> Desk:
         if self._desk is None:
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")

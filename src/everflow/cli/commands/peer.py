@@ -34,6 +34,21 @@ _WORDS = {
     "rotate": (0, 0, "nothing more"),
     "remove": (1, 1, "a NAME"),
 }
+_QUOTAS = ("calls", "per_minute", "keep", "adopt")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def _as_bytes(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes: 500M, 2G; 0 for none."""
+    if value is None:
+        return None
+    digits, unit = (value[:-1], value[-1]) if value[-1:] in {"k", "M", "G"} else (value, "")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= LONGEST_NUMBER):
+        raise click.BadParameter(f"{value!r} isn't a size: write 500M, 2G, or 0")
+    return int(digits) * _UNITS[unit]
+
+
+LONGEST_NUMBER = 12
 
 
 @command(
@@ -59,13 +74,18 @@ _WORDS = {
 @click.option(
     "--per-minute", type=click.IntRange(0), metavar="N", help="allow: so many in a minute."
 )
+@click.option(
+    "--keep", callback=_as_bytes, metavar="SIZE", help="allow: copies that it may leave."
+)
+@click.option("--adopt/--no-adopt", default=None, help="allow: runs that it gives go on here.")
 @click.option("--force", is_flag=True, help="rotate: also where a peer can't be told.")
 def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
     """Look after the peers of a store: instances that call it, and that it calls.
 
     init gives this one its identity, and makes its key in a file beside the store. show tells what
     to type at a peer so that it knows this one. A peer may call nothing until it is allowed what
-    is exposed by name, or '*' for all of it; allow says all that it may.
+    is exposed by name, or '*' for all of it; allow says all that it may call. It may leave copies
+    of its runs here, and have runs that it gives away go on here, where --keep and --adopt say so.
     """
     least, most, wanted = _WORDS[what]
     if not least <= len(words) <= most:
@@ -73,8 +93,8 @@ def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> No
     for option, verb in (("known_as", "add"), ("inside", "add"), ("force", "rotate")):
         if options[option] and what != verb:
             raise CallerError(f"--{option.replace('known_as', 'id')} is for peer {verb}")
-    if what != "allow" and any(options[name] is not None for name in ("calls", "per_minute")):
-        raise CallerError("--calls and --per-minute are for peer allow")
+    if what != "allow" and any(options[name] is not None for name in _QUOTAS):
+        raise CallerError("--calls, --per-minute, --keep and --adopt are for peer allow")
     federation = peering()
     with created(here) if what == "init" else connected(here) as flows:
         _DOING[what](here, federation, flows.store, words, options)
@@ -167,8 +187,10 @@ def _allow(
     here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], options: Any
 ) -> None:
     name, *functions = words
-    quotas = {key: options[key] for key in ("calls", "per_minute") if options[key] is not None}
-    made = _peers(federation, store).change(name, allowed=tuple(functions), **quotas)
+    quotas = {key: options[key] for key in _QUOTAS if options[key] is not None}
+    if functions or ("keep" not in quotas and "adopt" not in quotas):
+        quotas["allowed"] = tuple(functions)
+    made = _peers(federation, store).change(name, **quotas)
     _done(here, made, f"{made.name} may call {_allowed(made)}")
 
 
@@ -233,6 +255,11 @@ def _allowed(found: Any) -> str:
     return ", ".join(found.allowed) or "nothing"
 
 
+def _left(found: Any) -> str:
+    copies = f"{found.keep:,} bytes of copies" if found.keep else "no copies"
+    return f"{copies}, {'runs that go on here' if found.adopt else 'and no runs'}"
+
+
 def _told(found: Any) -> dict[str, Any]:
     return {
         "id": found.id,
@@ -240,6 +267,7 @@ def _told(found: Any) -> dict[str, Any]:
         "keys": ", ".join(found.keys),
         "may call": _allowed(found),
         "calls": f"{found.calls:,} open at once, {found.per_minute:,} in a minute",
+        "may leave": _left(found),
     }
 
 
@@ -252,5 +280,7 @@ def _view(found: Any) -> dict[str, Any]:
         "allowed": list(found.allowed),
         "calls": found.calls,
         "per_minute": found.per_minute,
+        "keep": found.keep,
+        "adopt": found.adopt,
         "inside": found.inside,
     }

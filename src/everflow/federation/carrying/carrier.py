@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,43 +18,21 @@ from everflow.engine.client import Client
 from everflow.engine.ids import Random
 from everflow.engine.runs import Changes
 from everflow.errors import EverflowError
-from everflow.federation.carrying.host import Host, Instance
+from everflow.federation.carrying.host import Host
+from everflow.federation.carrying.hosting import hosting_of, life_of
+from everflow.federation.carrying.office import Office
 from everflow.federation.carrying.post import Post
 from everflow.federation.carrying.reception import Reception
 from everflow.federation.carrying.watch import Watch
 from everflow.federation.courier import Pace
-from everflow.federation.identity import Identity
 from everflow.federation.peers import Peers
 from everflow.federation.protocol.messages import Message
-from everflow.federation.protocol.standing import Settings
 from everflow.federation.wire import Wire
 
-__all__ = ["Carrier", "instance", "life_of"]
+__all__ = ["Carrier"]
 
 _log = logging.getLogger("everflow.federation")
 SECOND = 1_000_000
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-def life_of(random: Random) -> str:
-    """A name for the boot that the boot clock counts from; for this process where there is none."""
-    with contextlib.suppress(OSError):
-        return BOOT_ID.read_text().strip()
-    return random(16).hex()
-
-
-def instance(own: Callable[[], Identity], peers: Peers, pace: Pace, life: str) -> Instance:
-    """How an instance hosts. Others are called by their names and addresses here."""
-
-    def named(peer: str) -> str:
-        found = peers.get(peer)
-        return peer if found is None else f"{found.name} ({found.address})"
-
-    settings = Settings(
-        first_retry=round(max(pace.first, 0.01) * SECOND),
-        longest_retry=round(pace.longest * SECOND),
-    )
-    return Instance(lambda: own().id, named, life, settings)
 
 
 class Carrier:
@@ -74,10 +51,11 @@ class Carrier:
         self._clock = clock
         self._pace = pace
         self._post = Post(peers, wire, pace, random)
-        hosting = instance(wire.own, peers, pace, life_of(random))
+        hosting = hosting_of(lambda: wire.own().id, peers, pace, life_of(random))
         self.host = Host(client, clock, hosting, self._said)
         self.reception = Reception(self.host, client.store, self._said, clock.boot)
         self.watch = Watch(self.host, client.store, changes, peers, clock)
+        self.office = Office(client, self.host, peers, self.stir)
         self._stirred = asyncio.Event()
         self._moved = asyncio.Event()
         self._running: asyncio.Task[None] | None = None

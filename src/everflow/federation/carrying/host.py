@@ -106,6 +106,18 @@ class Host:
                 tenure = self._read(run)
             return self._told(tenure, order)
 
+    def name(self, run: str, peer: str) -> None:
+        """Count a peer in the circle of a run from now on."""
+        with self._lock:
+            for _ in range(TRIES):
+                tenure = self._read(run)
+                if not tenure.version:
+                    raise NoSuchRun(f"no other instance ever heard of the run {run}", run=run)
+                kept = read_kept(tenure)
+                names = tuple(sorted({*kept.named, peer}))
+                if self._handed(self._hand(tenure, replace(kept, named=names))) is not None:
+                    return
+
     def heard(self, tenure: Tenure, sender: str, message: Message, *, willing: bool) -> Turn:
         """A message that counts, about a run of which this was read just now."""
         with self._lock:

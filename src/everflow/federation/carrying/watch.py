@@ -21,13 +21,14 @@ from everflow.federation.carrying.policies import Policy, policies
 from everflow.federation.peers import Peers
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.standing import OWNING, Replication
-from everflow.federation.protocol.turns import Begin, Replicate
+from everflow.federation.protocol.turns import Begin, Replicate, Ship
 from everflow.store import OUTCOMES, Put, RunQuery, RunRow, Status, Store
 from everflow.store.handing import TENURE, Tenure
 
 __all__ = ["STIR", "Watch", "stir"]
 
 STIR = "stirred"  # the kind of records by which another process says: look at this run
+SHIP = '"ship"'
 PAGE = 500
 LAG = 10_000_000  # microseconds that a run may be seen later than one that was created after it
 SELDOM = 60_000_000  # between two looks for what another process left
@@ -35,9 +36,13 @@ MOST_PASSED = 100_000  # runs without a policy that are known by their numbers
 _ACTIVE = tuple(status for status in Status if status not in OUTCOMES)
 
 
-def stir(store: Store, run: str, *, at: int) -> None:
-    """Have whoever carries look at a run: it was told something by this process."""
-    store.write([Put(kind=STIR, key=run, body="null", due=at)], at=at)
+def stir(store: Store, run: str, *, ship: bool = False, at: int) -> None:
+    """Have whoever carries look at a run: it was told something by this process.
+
+    ``ship``: its copy is to be brought up to date, which no standing says.
+    """
+    body = SHIP if ship else "null"
+    store.write([Put(kind=STIR, key=run, body=body, due=at)], at=at)
 
 
 class Watch:
@@ -196,6 +201,9 @@ class Watch:
         found = self._store.due_records(STIR, now=self._clock.wall(), limit=PAGE)
         if found:
             self._host.grew([one.key for one in found])
+            for one in found:
+                if one.body == SHIP:
+                    self._host.order(one.key, Ship())
             puts = [Put(kind=STIR, key=one.key, body=None) for one in found]
             self._store.write(puts, at=self._clock.wall())
 
