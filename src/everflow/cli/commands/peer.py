@@ -74,9 +74,7 @@ LONGEST_NUMBER = 12
 @click.option(
     "--per-minute", type=click.IntRange(0), metavar="N", help="allow: so many in a minute."
 )
-@click.option(
-    "--keep", callback=_as_bytes, metavar="SIZE", help="allow: copies that it may leave."
-)
+@click.option("--keep", callback=_as_bytes, metavar="SIZE", help="allow: copies that it may leave.")
 @click.option("--adopt/--no-adopt", default=None, help="allow: runs that it gives go on here.")
 @click.option("--force", is_flag=True, help="rotate: also where a peer can't be told.")
 def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
