@@ -27,7 +27,7 @@ def test_a_run_is_offered_and_taken_back(cli: Cli, told: Any, run: str) -> None:
     assert "offered to east" in cli("handoff", "give", run, "east").stdout
     (line,) = [told("handoff", "list")]
     assert (line["run"], line["role"], line["whole"]) == (run, "offering", True)
-    assert "this instance" in cli("handoff", "list").stdout
+    assert "here" in cli("handoff", "list").stdout
     assert told("handoff", "back", run)["role"] == "owner"
     assert "is offered to nobody" in cli("handoff", "back", run).stderr
 

@@ -49,7 +49,7 @@ def list_(here: Here, *, peer: str | None) -> None:
     for one in found if here.json else ():
         emit(_view(one))
     if found and not here.json:
-        heads = ("RUN", "FLOW", "STANDS", "EPOCH", "HELD BY", "ENTRIES", "COPIED TO", "GREW")
+        heads = ("RUN", "FLOW", "STANDS", "EPOCH", "WITH", "ENTRIES", "COPIED TO")
         screen().table(heads, [_row(one, names) for one in found])
     elif not here.json:
         notes().line("no run ever moved", "dim")
@@ -218,7 +218,7 @@ def _office(flows: Connection) -> Any:
 def _names(flows: Connection) -> dict[str, str]:
     federation = peering()
     found = {one.id: one.name for one in federation.Peers(flows.store, SystemClock().wall).all()}
-    return {**found, federation.described(flows.store).id: "this instance"}
+    return {**found, federation.described(flows.store).id: "here"}
 
 
 def _done(here: Here, run: str, order: Any) -> None:
@@ -242,7 +242,6 @@ def _row(one: Any, names: dict[str, str]) -> tuple[str, ...]:
         names.get(one.owner, one.owner[:12]),
         f"{one.entries:,}" + ("" if one.whole else " (not whole)"),
         f"{names.get(one.to, one.to)} ({one.when}{lag})" if one.to else "",
-        local(one.at) if one.at else "",
     )
 
 

@@ -34,6 +34,7 @@ _WORDS = {
     "rotate": (0, 0, "nothing more"),
     "remove": (1, 1, "a NAME"),
 }
+_ONLY = (("known_as", "add"), ("inside", "add"), ("force", "rotate"), ("no_adopt", "allow"))
 _QUOTAS = ("calls", "per_minute", "keep", "adopt")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 
@@ -75,7 +76,8 @@ LONGEST_NUMBER = 12
     "--per-minute", type=click.IntRange(0), metavar="N", help="allow: so many in a minute."
 )
 @click.option("--keep", callback=_as_bytes, metavar="SIZE", help="allow: copies that it may leave.")
-@click.option("--adopt/--no-adopt", default=None, help="allow: runs that it gives go on here.")
+@click.option("--adopt", is_flag=True, default=None, help="allow: runs that it gives go on here.")
+@click.option("--no-adopt", is_flag=True, help="allow: they don't.")
 @click.option("--force", is_flag=True, help="rotate: also where a peer can't be told.")
 def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
     """Look after the peers of a store: instances that call it, and that it calls.
@@ -88,9 +90,10 @@ def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> No
     least, most, wanted = _WORDS[what]
     if not least <= len(words) <= most:
         raise CallerError(f"peer {what} takes {wanted}")
-    for option, verb in (("known_as", "add"), ("inside", "add"), ("force", "rotate")):
+    for option, verb in _ONLY:
         if options[option] and what != verb:
-            raise CallerError(f"--{option.replace('known_as', 'id')} is for peer {verb}")
+            said = option.replace("known_as", "id").replace("_", "-")
+            raise CallerError(f"--{said} is for peer {verb}")
     if what != "allow" and any(options[name] is not None for name in _QUOTAS):
         raise CallerError("--calls, --per-minute, --keep and --adopt are for peer allow")
     federation = peering()
@@ -185,6 +188,7 @@ def _allow(
     here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], options: Any
 ) -> None:
     name, *functions = words
+    options["adopt"] = False if options["no_adopt"] else options["adopt"]
     quotas = {key: options[key] for key in _QUOTAS if options[key] is not None}
     if functions or ("keep" not in quotas and "adopt" not in quotas):
         quotas["allowed"] = tuple(functions)
