@@ -47,6 +47,7 @@ class _Box:
 
     letters: dict[Place, bytes] = field(default_factory=dict)
     flying: dict[Place, bytes] = field(default_factory=dict)
+    carried: dict[Place, float] = field(default_factory=dict)  # large ones: when to carry again
     size: int = 0
     tries: int = 0
     filled: asyncio.Event = field(default_factory=asyncio.Event)
@@ -100,7 +101,7 @@ class Post:
         place, letter = (run, type(message).__name__), encode(run, message)
         with self._lock:
             box = self._boxes.setdefault(peer, _Box())
-            large = len(letter) > PART and place in box.flying
+            large = len(letter) > PART and self._is_carried(box, place)
             size = box.size + len(letter) - len(box.letters.get(place, b""))
             if large or size > MOST_WAITING:
                 return
@@ -112,6 +113,11 @@ class Post:
         """The peer is there: what waits for it needn't any longer."""
         if self._boxes.get(peer) is not None:
             self._call(self._wake, peer)
+
+    def _is_carried(self, box: _Box, place: Place) -> bool:
+        """Whether such a letter is on its way, or went just now: it may be answered yet."""
+        now = 0.0 if self._loop is None else self._loop.time()
+        return place in box.flying or box.carried.get(place, now) > now
 
     def _call(self, act: Callable[[str], None], peer: str) -> None:
         loop = self._loop
@@ -128,7 +134,9 @@ class Post:
             box.carrying = asyncio.create_task(self._carry(peer, box))
 
     def _wake(self, peer: str) -> None:
-        self._boxes[peer].heard.set()
+        box = self._boxes[peer]
+        box.carried.clear()
+        box.heard.set()
 
     async def _carry(self, peer: str, box: _Box) -> None:
         while True:
@@ -165,8 +173,11 @@ class Post:
             await self._wait(box, {} if final else letters)
         else:
             box.tries = 0
+            until = asyncio.get_running_loop().time() + self._pace.longest
+            large = [place for place, letter in letters.items() if len(letter) > PART]
             with self._lock:
                 box.flying = {}
+                box.carried.update(dict.fromkeys(large, until))
             self._note(peer, letters, {one.run: one.why for one in reply.declined})
 
     def _note(self, peer: str, letters: dict[Place, bytes], why: dict[str, str]) -> None:
