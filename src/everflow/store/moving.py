@@ -78,7 +78,7 @@ def planned(
     at: int,
     keyed: Callable[[str, str], int | None],
 ) -> Move:
-    """What an act comes to, that saw what there is. ``here.whole`` has the entries to be cut off.
+    """What an act comes to, that saw what there is. ``here`` has the entries that may be cut off.
 
     ``keyed`` tells the run of a flow and a key.
     """
@@ -110,8 +110,10 @@ def planned(
 
 
 def _check(act: Hand, kept: tuple[int, int], add: Slice | None, here: Here | None) -> None:
+    if act.add is not None and act.add.whole.row.id != act.run:
+        raise StoreError("what was shipped is another run's", run=act.run)
     if add is not None:
-        if add.whole.row.id != act.run or add.after > kept[0]:
+        if add.after > kept[0]:
             raise StoreError("what was shipped doesn't go on from what is here", run=act.run)
         for _, seq, body, checksum in add.whole.entries:
             if crc32(body.encode()) != checksum:
@@ -126,7 +128,7 @@ def _cut(move: Move, act: Hand, here: Here, first: int, version: int, at: int) -
     side, row = here.side, here.whole.row
     whole = Imported(row=row, entries=[], questions=[], arrivals=[])
     whole = whole if side is None else unpack(side)
-    whole.entries = here.whole.entries
+    whole.entries = [row for row in here.whole.entries if row[1] >= first]
     branch = Branch(
         run=act.run, label=act.branch, at=at, first=first, sides=side is not None, whole=whole
     )

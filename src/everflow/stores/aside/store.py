@@ -15,13 +15,16 @@ from msgspec.structs import replace
 from everflow.errors import StoreDamaged
 from everflow.store import (
     Batch,
+    Branch,
     EntryRow,
+    Hand,
     Imported,
     Letter,
     NewRun,
     Put,
     RunRow,
     SideRow,
+    Slice,
     Store,
 )
 from everflow.stores.aside.values import BLOB, address_of, put_aside, put_back
@@ -171,6 +174,35 @@ class AsideStore(Layer):
                 blobs[blob[0]] = blob[1]
             entries.append(aside)
         return _with_entries(run, entries)
+
+    # --- runs that other instances have, too
+
+    def slice(self, run: str, after: int) -> Slice:
+        """With the values that are aside."""
+        found = self.inner.slice(run, after)
+        entries = self._back(found.whole.entries)
+        return replace(found, whole=_with_entries(found.whole, entries))
+
+    def hand(self, act: Hand, *, at: int) -> bool:
+        """Large values go aside, as at an import."""
+        if act.add is not None:
+            blobs: dict[str, str] = {}
+            entries = [self._aside(row, blobs) for row in act.add.whole.entries]
+            whole = _with_entries(act.add.whole, entries)
+            if blobs:
+                self.inner.write(_puts(blobs), at=at)
+            act = replace(act, add=replace(act.add, whole=whole))
+        return self.inner.hand(act, at=at)
+
+    def branches(self, run: str) -> list[Branch]:
+        """With the values that are aside, but those that are missing."""
+        return [
+            replace(
+                branch,
+                whole=_with_entries(branch.whole, self._back(branch.whole.entries, whole=False)),
+            )
+            for branch in self.inner.branches(run)
+        ]
 
     def _raw(self, no: int) -> Iterable[EntryRow]:
         first = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from everflow.store import Put, RunQuery, Store
+from everflow.store import BRANCH, Put, RunQuery, Store
 from everflow.stores.aside.values import BLOB, address_of
 
 __all__ = ["GRACE", "Sweep", "sweep"]
@@ -56,9 +56,20 @@ def _values(store: Store) -> dict[str, tuple[int, int, int]]:
     return seen
 
 
-def _marked(store: Store) -> set[str]:
-    """The addresses in all entries."""
+def _of_branches(store: Store) -> set[str]:
     found: set[str] = set()
+    after = ""
+    while page := store.records(BRANCH, after=after, limit=VALUES):
+        for run in {record.key.rpartition("/")[0] for record in page}:
+            entries = (row for branch in store.branches(run) for row in branch.whole.entries)
+            found.update(a for row in entries if (a := address_of(row[2])) is not None)
+        after = page[-1].key
+    return found
+
+
+def _marked(store: Store) -> set[str]:
+    """The addresses in all entries, those of branches that were set aside included."""
+    found = _of_branches(store)
     last = 0
     while runs := store.runs(RunQuery(after=last, limit=RUNS)):
         for run in runs:

@@ -5,8 +5,8 @@ outcomes, prompts, messages and the sentences that say why a run stands still. I
 labels, tags, statuses, times and the kinds of entries stay readable: the run's skeleton.
 """
 
+from everflow.stores.sealed.keeping import SealedStore
 from everflow.stores.sealed.keyfile import KeyFile
 from everflow.stores.sealed.keys import MemoryKeys
-from everflow.stores.sealed.store import SealedStore
 
 __all__ = ["KeyFile", "MemoryKeys", "SealedStore"]

@@ -12,7 +12,6 @@ are asked for each time, so that an erasure by another process is seen at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -23,7 +22,6 @@ from everflow.store import (
     Arrival,
     Batch,
     EntryRow,
-    Imported,
     Letter,
     Loaded,
     Message,
@@ -45,7 +43,6 @@ from everflow.stores.layer import Layer
 from everflow.stores.sealed.parts import (
     changed_message,
     changed_question,
-    changed_whole,
     is_closed,
     key_missing,
     opened_row,
@@ -59,7 +56,7 @@ from everflow.stores.sealed.parts import (
 )
 from everflow.stores.sealed.seal import Seal, has_seal
 
-__all__ = ["SealedStore"]
+__all__ = ["RECORDS", "VALUED", "Sealing"]
 
 RECORDS = "records"  # the name under which their key is kept; no run's id
 VALUED = frozenset(  # kinds of records that hold users' values
@@ -67,7 +64,7 @@ VALUED = frozenset(  # kinds of records that hold users' values
 )
 
 
-class SealedStore(Layer):
+class Sealing(Layer):
     """A store within which nothing of a run's data can be read without its key."""
 
     def __init__(self, inner: Store, keys: Keys) -> None:
@@ -359,42 +356,3 @@ class SealedStore(Layer):
             else found
             for found in records
         ]
-
-    # --- keeping
-
-    def export(self, no: int) -> Imported:
-        """A run as it was written, where its key is here; as it is kept where it isn't."""
-        found = self.inner.export(no)
-        seal = self._of([no]).get(no)
-        return found if seal is None else changed_whole(found, seal.open_row, seal.open)
-
-    def install(
-        self,
-        runs: Sequence[Imported],
-        definitions: Sequence[tuple[str, str]],
-        *,
-        replace: bool = False,
-    ) -> list[Literal["new", "same", "conflict", "replaced"]]:
-        had = self.keys.get([run.row.id for run in runs])
-        sealed = [self._arriving(run, key) for run, key in zip(runs, had, strict=True)]
-        fates = self.inner.install(sealed, definitions, replace=replace)
-        unused = [
-            run.row.id
-            for run, key, fate in zip(runs, had, fates, strict=True)
-            if key is None and fate == "conflict"
-        ]
-        if unused:
-            self.keys.erase(unused)
-        self._live.clear()
-        return fates
-
-    def _arriving(self, run: Imported, key: bytes | None) -> Imported:
-        """A run to be installed: sealed, but where it is so already, or is here unsealed."""
-        if key is None:
-            here = self.inner.find(run.row.id)
-            is_known = here is not None and not self._is_sealed(here.no)
-            if is_known or any(has_seal(body) for _, _, body, _ in run.entries):
-                return run
-            key = self.keys.create([run.row.id])[0]
-        seal = Seal(run.row.id, key)
-        return changed_whole(run, seal.seal_row, seal.seal)

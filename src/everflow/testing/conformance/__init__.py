@@ -22,6 +22,8 @@ _PARTS = (
     "base",
     "claiming",
     "early",
+    "fencing",
+    "handing",
     "hostile",
     "keeping",
     "operating",

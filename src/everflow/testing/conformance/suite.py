@@ -4,6 +4,8 @@ from everflow.testing.conformance.accepting import AcceptRules
 from everflow.testing.conformance.appending import AppendRules
 from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
+from everflow.testing.conformance.fencing import FenceRules
+from everflow.testing.conformance.handing import TenureRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
 from everflow.testing.conformance.leasing import LeaseRules
@@ -41,6 +43,8 @@ class StoreConformance(
     PauseRules,
     PlaceRules,
     UpgradeRules,
+    TenureRules,
+    FenceRules,
     HostileRules,
     ThreadRules,
 ):
