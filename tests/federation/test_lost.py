@@ -8,9 +8,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from everflow import remote_node, retry, suspend, try_catch
+from everflow.engine.errands import read_errand
 from everflow.errors import RemoteFailed, RemoteUnreachable
 from everflow.store import Put
 from tests.engine.support import PATIENT, plus_one, step, until
@@ -100,6 +103,25 @@ def test_an_errand_whose_courier_died_is_anybodys_after_a_while() -> None:
         assert west.engine.run(run.id).status == "waiting"
         west.clock.jump(21)
         assert west.engine.run(run.id).result(PATIENT) == 2
+
+
+def test_an_errand_in_the_hands_of_a_process_that_died_is_carried_at_once() -> None:
+    """Nobody waits for what it was taken with: the store knows that its worker is gone."""
+    with pair() as (west, east):
+        east.expose("add", plus_one)
+        run = executing(west, remote_node("east", "add", patience=3600), 1)
+        until(lambda: any(each.tries for each in errands(west)))
+        worker = west.engine.worker
+        west.down()
+        (record,) = west.store.records("errand")
+        body = msgspec.json.encode(replace(read_errand(record.body), carrier=worker)).decode()
+        taken = Put(kind="errand", key=record.key, body=body, due=record.at + 20_000_000)
+        west.store.write([taken], at=record.at)
+        east.up()
+        west.up()
+        assert west.engine.run(run.id).result(PATIENT) == 2
+        assert [each.carrier for each in errands(west)] in ([], [0])
+        assert len(east.executed()) == 1
 
 
 def test_the_peer_dies_after_it_accepted() -> None:

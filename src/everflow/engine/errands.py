@@ -28,10 +28,11 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is asked: ``peer`` is to run ``function`` on ``input``, and ``run`` waits at ``op``.
 
     ``at`` is when it was asked and ``patience`` how long the peer has to accept it, in
-    microseconds; ``depth`` counts the runs that wait for one another. The rest is for the carrier:
-    how many ``tries`` there were since something was heard, ``accepted`` when the peer took it,
-    ``told`` when the run was told the end, ``trouble``, the last that went wrong, and ``since``,
-    when a peer that had taken it began to know nothing of it.
+    microseconds; ``depth`` counts the runs that wait for one another. The rest is for who carries
+    it: ``carrier``, the worker of the process that has it in hand, or 0; how many ``tries`` there
+    were since something was heard, ``accepted`` when the peer took it, ``told`` when the run was
+    told the end, ``trouble``, the last that went wrong, and ``since``, when a peer that had taken
+    it began to know nothing of it.
     """
 
     peer: str
@@ -42,6 +43,7 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     at: int
     patience: int
     depth: int = 1
+    carrier: int = 0
     tries: int = 0
     accepted: int | None = None
     told: int | None = None

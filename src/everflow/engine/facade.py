@@ -298,6 +298,11 @@ class Engine(Upkeep, Operating[Run[Any]]):
         return [(attempt.run.id, attempt.callee.name) for attempt in held.given_up()]
 
     @property
+    def worker(self) -> int:
+        """The number of this process's worker in the store; it has another once it was deposed."""
+        return self._running[1].ownership.worker
+
+    @property
     def late(self) -> int:
         """How many results came for what was closed already: dropped, and counted."""
         return 0 if self._scheduler is None else self._scheduler.recorder.late
@@ -305,8 +310,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
     def join(self, timeout: float = 60.0) -> bool:
         """Wait until every run is finished or waits. False when the time is over."""
         self._guarded()
-        worker, scheduler = self._running
-        return until_idle(worker, scheduler, self._clock, timeout)
+        return until_idle(*self._running, self._clock, timeout)
 
     def keep_leases(self, tenures: Tenures | None) -> None:
         """Run leased runs here from now on, while these hold their leases; None: no more."""
@@ -314,8 +318,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
 
     def lease_changed(self, run: str) -> None:
         """A run's lease may hold now, or it isn't leased any more. From any thread."""
-        worker, scheduler = self._running
-        worker.post(scheduler.adoption.leasing.follow, run)
+        self._running[0].post(self._running[1].adoption.leasing.follow, run)
 
     # --- inside
 

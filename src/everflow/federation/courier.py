@@ -24,9 +24,10 @@ from msgspec.structs import replace
 
 from everflow.clock import Clock
 from everflow.core.faults import encode_error, make_error
-from everflow.engine.client import Client
 from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
+from everflow.engine.facade import Engine
 from everflow.errors import EverflowError, RemoteUnreachable, StoreError
+from everflow.federation.left import Left, kept
 from everflow.federation.peers import Peer, Peers
 from everflow.federation.together import Reads, Threads, Together
 from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
@@ -77,7 +78,7 @@ class Courier:
 
     def __init__(
         self,
-        client: Client,
+        engine: Engine,
         peers: Peers,
         wire: Wire,
         clock: Clock,
@@ -87,7 +88,8 @@ class Courier:
         random: Callable[[int], bytes],
         threads: Threads,
     ) -> None:
-        self._client = client
+        self._engine = engine
+        self._client = client = engine.client
         self._store = client.store
         self._peers = peers
         self._wire = wire
@@ -98,6 +100,7 @@ class Courier:
         self._threads = threads
         self._read = Reads(client.store)
         self._written = Together(client.store, client.clock.wall)
+        self._left = Left(client.store, self._written)
         self._stirred = asyncio.Event()
         self._carrying: dict[str, tuple[Record, asyncio.Task[None]]] = {}
         self._running: asyncio.Task[None] | None = None
@@ -134,7 +137,7 @@ class Courier:
             errands = [(record, read_errand(record.body)) for record in records]
             self._written.each(
                 [
-                    [_kept(record, errand, due=now)]
+                    [kept(record, errand, due=now)]
                     for record, errand in errands
                     if known.is_meant(errand.peer)
                 ]
@@ -180,18 +183,20 @@ class Courier:
         for record in self._store.due_records(STOP, now=now, limit=self._pace.at_once):
             errands = self._store.records(ERRAND, keys=[record.key])
             puts = [Put(kind=STOP, key=record.key, body=record.body if errands else None)]
-            puts += [_kept(errand, read_errand(errand.body), due=now) for errand in errands]
+            puts += [kept(errand, read_errand(errand.body), due=now) for errand in errands]
             if self._written(puts) is not None:
                 keys.append(record.key)
         return keys
 
     def _take(self, room: int) -> list[_Taken]:
         """Errands that are due, taken: nobody else carries them until the lease is over."""
-        now = self._now()
+        now, mine = self._now(), self._engine.worker
+        self._left.look(now)
         due = self._store.due_records(ERRAND, now=now, limit=room)
         due = [record for record in due if record.key not in self._carrying]
         until = now + round((self._pace.wait + 2 * self._pace.answer) * SECOND)
-        puts = [_kept(record, read_errand(record.body), due=until) for record in due]
+        bodies = [replace(read_errand(record.body), carrier=mine) for record in due]
+        puts = [kept(*each, due=until) for each in zip(due, bodies, strict=True)]
         if not puts:
             return []
         taken = self._written.each([[put] for put in puts])  # others may be first with some of them
@@ -200,7 +205,11 @@ class Courier:
             return []
         stops = {wish.key for wish in self._store.records(STOP, keys=keys, limit=len(keys))}
         found = self._store.records(ERRAND, keys=keys, limit=len(keys))
-        errands = [(record, read_errand(record.body)) for record in found if record.due == until]
+        errands = [
+            (record, replace(read_errand(record.body), carrier=0))
+            for record in found
+            if record.due == until
+        ]
         peers = {word: self._peers.find(word) for word in {errand.peer for _, errand in errands}}
         return [
             _Taken(record, errand, peers[errand.peer], record.key in stops)
@@ -211,7 +220,7 @@ class Courier:
         """Leave to others what was taken, and isn't settled."""
         now = self._now()
         self._written.each(
-            [[_kept(record, read_errand(record.body), due=now)] for record in records]
+            [[kept(record, read_errand(record.body), due=now)] for record in records]
         )
 
     # --- one errand
@@ -313,14 +322,14 @@ class Courier:
         # Its input isn't needed any more; what is left is to let the peer forget.
         told = replace(errand, told=now, tries=0, input=msgspec.Raw(b"null"))
         soon = now + self._micros(self._pace.answer)
-        puts = _deleted(record) if ended.final else [_kept(record, told, due=soon)]
+        puts = _deleted(record) if ended.final else [kept(record, told, due=soon)]
         self._written(puts, letters=[Letter(run=errand.run, message=message)])
         self._client.nudge()
-        kept = None if ended.final else self._read(ERRAND, record.key)
+        now_there = None if ended.final else self._read(ERRAND, record.key)
         # Another may have taken it meanwhile: then that one sees to the rest.
-        if kept is None or kept.due != soon:
+        if now_there is None or now_there.due != soon:
             return None
-        return _Taken(kept, told, peer, stop=False)
+        return _Taken(now_there, told, peer, stop=False)
 
     def _seen_to(self, record: Record, errand: Errand, verdict: Verdict, now: int) -> None:
         """The peer heard that it may forget the call; or didn't, and is told again."""
@@ -332,7 +341,7 @@ class Courier:
         self._written(_deleted(record))
 
     def _write(self, record: Record, errand: Errand, due: int) -> None:
-        self._written([_kept(record, errand, due=due)])
+        self._written([kept(record, errand, due=due)])
 
     def _pause(self, tries: int) -> int:
         """The pause after so many tries: doubled each time, and between its half and its whole."""
@@ -364,11 +373,6 @@ def _deleted(record: Record) -> list[Put]:
         Put(kind=ERRAND, key=record.key, body=None, expect=record.version),
         Put(kind=STOP, key=record.key, body=None),
     ]
-
-
-def _kept(record: Record, errand: Errand, *, due: int) -> Put:
-    body = msgspec.json.encode(errand).decode()
-    return Put(kind=ERRAND, key=record.key, body=body, expect=record.version, due=due)
 
 
 def _lost(errand: Errand, said: str) -> str:

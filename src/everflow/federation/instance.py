@@ -99,7 +99,7 @@ class Federation(Handing):
             wire = Wire(own, clock, self._random, self._policy, self._client)
             self._wire = await stack.enter_async_context(wire)
             courier = Courier(
-                engine,
+                self._engine,
                 peers,
                 wire,
                 clock,
