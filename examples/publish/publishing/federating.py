@@ -14,6 +14,7 @@ from publishing.site import Site
 
 CONTEXT = "https://www.w3.org/ns/activitystreams"
 PUBLIC = f"{CONTEXT}#Public"
+HASHTAG = {"Hashtag": "as:Hashtag"}
 
 
 def federate(post: Published, site: Site, *, key: str) -> Outcome:
@@ -31,14 +32,28 @@ def federate(post: Published, site: Site, *, key: str) -> Outcome:
 
 def activity(post: Published, site: Site, activity_id: str) -> dict[str, object]:
     """A Create, or an Update of a post that was online before, with the Article as its object."""
-    followers = f"{site.actor}/followers"
-    article: dict[str, object] = {
+    told = article(post, site)
+    return {
+        "@context": [CONTEXT, HASHTAG],
+        "id": activity_id,
+        "type": post.verb,
+        "actor": site.actor,
+        "to": told["to"],
+        "cc": told["cc"],
+        "published": post.published if post.verb == "Create" else post.updated,
+        "object": told,
+    }
+
+
+def article(post: Published, site: Site) -> dict[str, object]:
+    """The post as an Article for everybody, by the site's actor."""
+    told: dict[str, object] = {
         "id": post.url,
         "type": "Article",
         "url": post.url,
         "attributedTo": site.actor,
         "to": [PUBLIC],
-        "cc": [followers],
+        "cc": [f"{site.actor}/followers"],
         "name": post.title,
         "summary": post.description,
         "mediaType": "text/html",
@@ -47,14 +62,5 @@ def activity(post: Published, site: Site, activity_id: str) -> dict[str, object]
         "tag": [{"type": "Hashtag", "name": f"#{tag.replace('-', '')}"} for tag in post.tags],
     }
     if post.verb == "Update":
-        article["updated"] = post.updated
-    return {
-        "@context": [CONTEXT, {"Hashtag": "as:Hashtag"}],
-        "id": activity_id,
-        "type": post.verb,
-        "actor": site.actor,
-        "to": [PUBLIC],
-        "cc": [followers],
-        "published": post.published if post.verb == "Create" else post.updated,
-        "object": article,
-    }
+        told["updated"] = post.updated
+    return told

@@ -96,6 +96,11 @@ class Site:
         """The host name of the site, for message ids."""
         return urlsplit(self.base_url).hostname or "localhost"
 
+    @property
+    def handle(self) -> str:
+        """The name of the site's actor: the end of its id."""
+        return self.actor.rpartition("/")[2]
+
     def page_url(self, slug: str) -> str:
         """Where the page of a post is."""
         return f"{self.base_url}/{slug}.html"

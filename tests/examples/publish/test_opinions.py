@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import readers
+import abroad
 from everflow import Config, Engine, Registry
 from everflow.core.registry import default_registry
 from everflow.triggers import Triggers
@@ -17,7 +17,7 @@ from publishing.spelling import Speller
 from tests.examples.publish.drafts import draft, publish
 
 REGISTRY = Registry()
-REGISTRY.add_flow("second_look", readers.second_look, "flow")
+REGISTRY.add_flow("second_look", abroad.second_look, "flow")
 default_registry().flows.pop("second_look")  # no other test's engine is to need what it needs
 
 
@@ -54,7 +54,7 @@ def test_an_article_that_arrives_is_looked_at(site: Site, speller: Speller) -> N
     own = {Site: lambda: site, Speller: lambda: speller}
     with (
         Engine(":memory:", registry=REGISTRY, provide=own, config=Config(poll_s=0.02)) as engine,
-        Triggers(engine, readers.triggers) as found,
+        Triggers(engine, abroad.triggers) as found,
     ):
         found.append(json.dumps(sent).encode(), actor=site.actor)
         found.append({**sent, "id": "urn:2", "object": {"type": "Note"}}, actor=site.actor)

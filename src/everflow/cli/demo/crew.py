@@ -1,7 +1,7 @@
-"""The demo's own worker: a process that is started, killed without warning, and started again.
+"""The demo's own workers: processes that are started, killed without warning, and started again.
 
-Only processes started here are ever signalled, by their own handles. A worker ends by itself after
-a minute, should the demo itself be killed.
+Only processes started here are ever signalled, by their own handles. Each ends by itself after a
+minute, should the demo itself be killed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ STORE = "everflow.db"
 LOG = "worker.log"
 LONGEST = "60s"
 PATIENCE = 8.0  # seconds for an orderly end
+WORKER = ("worker", "flow.py")
 
 
 class Crew:
-    """One worker at a time on the store in a folder."""
+    """One process at a time on the store in a folder: a worker, or what ``command`` says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: tuple[str, ...] = WORKER) -> None:
         self._folder = folder
+        self._words = (*command, "--store", STORE, "--for", LONGEST)
         self._process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
 
@@ -41,11 +43,10 @@ class Crew:
         self.kill()
 
     def start(self) -> int:
-        """Start a worker; gives its pid."""
-        words = ("worker", "flow.py", "--store", STORE, "--for", LONGEST)
+        """Start it; gives its pid."""
         with (self._folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own program, fixed words
-                [sys.executable, "-m", "everflow.cli", *words],
+                [sys.executable, "-m", "everflow.cli", *self._words],
                 cwd=self._folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
@@ -57,7 +58,7 @@ class Crew:
 
     @property
     def ended(self) -> int | None:
-        """The exit code of a worker that ended by itself."""
+        """The exit code of a process that ended by itself."""
         return None if self._process is None else self._process.poll()
 
     def kill(self) -> None:

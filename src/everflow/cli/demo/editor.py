@@ -38,19 +38,22 @@ class Answered(NamedTuple):
 
 
 class Editor:
-    """Answers each question as soon as it is open, whether or not a worker is alive."""
+    """Answers each question as soon as it is open, whether or not a worker is alive.
+
+    ``posts``: by run, those that it answers about.
+    """
 
     def __init__(self, flows: Connection, posts: dict[str, str]) -> None:
         self._flows = flows
-        self._posts = posts  # by run
+        self._posts = posts
         self.answered: list[Answered] = []
 
     def look(self) -> list[Answered]:
         """Answer what is open and hasn't been; what was answered now."""
         given = []
         for question in self._flows.store.questions(QuestionQuery(tag="approval")):
-            post = self._posts[question.run]
-            answers = ANSWERS[post]
+            post = self._posts.get(question.run, "")
+            answers = ANSWERS.get(post, [])
             if question.occurrence > len(answers):
                 continue
             answer = answers[question.occurrence - 1]

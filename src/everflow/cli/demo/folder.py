@@ -1,4 +1,4 @@
-"""The folder that the demo plays in: a copy of the example, with a short deadline.
+"""The folder that the demo plays in: a copy of the example, with some settings of its own.
 
 Nothing outside of the folder is written to. A folder with something in it is never touched.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from itertools import count
@@ -14,14 +15,13 @@ from pathlib import Path
 
 from everflow.errors import ConfigurationError
 
-__all__ = ["DEADLINE", "DEFAULT", "example_folder", "make_folder"]
+__all__ = ["DEADLINE", "DEFAULT", "copy_example", "example_folder", "free_folder", "make_folder"]
 
 DEFAULT = "everflow-demo"
 DEADLINE = "PT3S"
 # With this the folder stands for itself, whatever project it is made in.
-_PROJECT = '[tool.everflow]\nmodules = ["flow.py"]\nstore = "everflow.db"\n'
+PROJECT = '[tool.everflow]\nmodules = ["flow.py"]\nstore = "everflow.db"\n'
 _NEEDED = ("jinja2", "markdown_it", "spellchecker", "yaml")
-_DEADLINE = re.compile(r'^deadline = "[^"]*".*$', re.MULTILINE)
 _LEFT_OUT = shutil.ignore_patterns("work", "__pycache__", "*.db*", ".git*", "everflow-demo*")
 
 
@@ -38,6 +38,13 @@ def example_folder() -> Path:
 
 def make_folder(name: str | None) -> Path:
     """Copy the example into a new folder of that name, or into the next free one without a name."""
+    folder = free_folder(name)
+    copy_example(folder, {"deadline": DEADLINE})
+    return folder
+
+
+def free_folder(name: str | None) -> Path:
+    """A path at which there is nothing yet; ConfigurationError otherwise, or without the extra."""
     missing = [module for module in _NEEDED if find_spec(module) is None]
     if missing:
         raise ConfigurationError(
@@ -48,17 +55,23 @@ def make_folder(name: str | None) -> Path:
         raise ConfigurationError(
             f"{folder} is there already and isn't empty", hint="name a new folder, or none"
         )
+    return folder
+
+
+def copy_example(folder: Path, settings: Mapping[str, str], project: str = PROJECT) -> None:
+    """Copy the example there, with these settings in its ``site.toml``."""
     try:
         shutil.copytree(example_folder(), folder, ignore=_LEFT_OUT, dirs_exist_ok=True)
-        settings = folder / "site.toml"
-        text, found = _DEADLINE.subn(f'deadline = "{DEADLINE}"', settings.read_text("utf-8"))
-        settings.write_text(text, "utf-8")
-        (folder / "pyproject.toml").write_text(_PROJECT, "utf-8")
+        site = folder / "site.toml"
+        text = site.read_text("utf-8")
+        for key, value in settings.items():
+            text, found = re.subn(rf'(?m)^{key} = "[^"]*".*$', f'{key} = "{value}"', text)
+            if found != 1:
+                raise ConfigurationError(f"{site} has no one {key} to change")
+        site.write_text(text, "utf-8")
+        (folder / "pyproject.toml").write_text(project, "utf-8")
     except OSError as error:
         raise ConfigurationError(f"{folder} can't be made: {error}") from error
-    if found != 1:
-        raise ConfigurationError(f"{settings} has no one deadline to shorten")
-    return folder
 
 
 def _free() -> Path:

@@ -27,7 +27,7 @@ from everflow.store import OUTCOMES, RunRow, Status
 if TYPE_CHECKING:
     from everflow.cli.terminal import Board
 
-__all__ = ["DemoFailed", "Play", "play"]
+__all__ = ["DemoFailed", "Play", "play", "seconds_now", "words_of"]
 
 LOOK = 0.004  # seconds between looks at the ledger
 PATIENCE = 45.0  # seconds for the whole course
@@ -113,7 +113,7 @@ def _until(course: Play, editor: Editor, enough: Callable[[list[Line]], bool]) -
     pause = threading.Event()
     while not enough(begun(course.folder)):
         for answered in editor.look():
-            course.note(_words(answered))
+            course.note(words_of(answered))
         course.paint()
         if course.crew.ended is not None:
             raise DemoFailed(
@@ -127,7 +127,8 @@ def _until(course: Play, editor: Editor, enough: Callable[[list[Line]], bool]) -
         pause.wait(LOOK)
 
 
-def _words(answered: Answered) -> str:
+def words_of(answered: Answered) -> str:
+    """What the editor said, as a line."""
     answer = answered.answer
     if answer["approved"]:
         what = "approves"
@@ -151,7 +152,7 @@ def _kill(course: Play, editor: Editor) -> None:
         "bold red",
     )
     for answered in editor.look():
-        course.note(f"{_words(answered)}, while no worker is alive")
+        course.note(f"{words_of(answered)}, while no worker is alive")
     course.note(f"worker {crew.start()} starts, and every run goes on from where it was", "green")
     standing = [row.status for row in course.rows()]
     open_runs = [status for status in standing if status not in OUTCOMES]
