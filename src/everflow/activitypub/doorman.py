@@ -8,6 +8,7 @@ should, the actor is looked at once more, but not often: servers change keys.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,7 @@ class Doorman:
         """
         if origin_of(claim.key_id) != origin_of(actor):
             raise SignatureRefused("key", f"{claim.key_id:.200} is no key of {actor:.200}")
-        local = self._actors.by_id(actor)
+        local = await asyncio.to_thread(self._actors.by_id, actor)
         if local is not None:
             self._prove(message, {local.rsa_id: local.rsa, local.ed25519_id: local.ed25519}.get)
             return True

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from everflow.activitypub.actors import PREFIX, Actors, Local
 from everflow.activitypub.answers import document, nothing, problem, text_document
 from everflow.activitypub.circle import Circle
+from everflow.activitypub.counts import Counts
 from everflow.activitypub.documents import (
     NODE_INFO,
     actor_document,
@@ -53,6 +54,7 @@ class Desk:
     published: Published
     circle: Circle
     inbox: Inbox
+    counts: Counts
 
 
 Act = Callable[[Desk, Request], Awaitable[Response]]
@@ -227,7 +229,8 @@ async def _collection(
         return nothing()
     url = f"{actor.id}/{request.url.path.rpartition('/')[2]}"
     if "page" not in request.query_params:
-        return document(collection(url, await asyncio.to_thread(count, actor)))
+        total = await asyncio.to_thread(desk.counts, url, lambda: count(actor))
+        return document(collection(url, total))
     after = request.query_params.get("after", "")
     if len(after) > LONGEST_QUERY or "\0" in after:
         return problem(400, "bad_request", "no page begins there")

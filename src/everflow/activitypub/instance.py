@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from everflow.activitypub.actors import Actors, Keys
 from everflow.activitypub.circle import Circle, Followed
+from everflow.activitypub.counts import Counts
 from everflow.activitypub.delivery import outbox_of
 from everflow.activitypub.directory import REMOTE, SECONDS, Directory
 from everflow.activitypub.doorman import Doorman
@@ -103,7 +104,7 @@ class ActivityPub:
             inbox = Inbox(doorman, append, clock, self._limits)
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
-            self._desk = Desk(actors, Published(store), Circle(store), inbox)
+            self._desk = Desk(actors, Published(store), Circle(store), inbox, Counts(clock.boot))
             self._bonds = directory, Following(store, tell, clock.wall)
             self._stack = stack.pop_all()
         return self

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from everflow.triggers.activity import plain_type
+
 __all__ = [
     "ACTIVITY_JSON",
     "CONTEXT",
@@ -46,10 +48,10 @@ def id_of(value: Any) -> str:
 
 
 def types_of(value: Any) -> frozenset[str]:
-    """The types of an object."""
+    """The types of an object, without the namespace of ActivityStreams."""
     found = value.get("type") if type(value) is dict else None
     names = found if type(found) is list else [found]
-    return frozenset(name for name in names if type(name) is str)
+    return frozenset(plain_type(name) for name in names if type(name) is str)
 
 
 def is_public(value: Any) -> bool:
