@@ -134,3 +134,17 @@ def test_a_trigger_that_cannot_be_read_is_named(cli: Cli, told: Any) -> None:
     assert "trigger add --replace" in refused.stderr
     assert cli("trigger", "remove", "t").exit_code == 0
     assert "no triggers" in cli("trigger", "list").stderr
+
+
+def test_old_activities_are_forgotten(cli: Cli, told: Any) -> None:
+    """What triggers have decided about, once it is old enough; it says how much."""
+    cli("activity", "add", "note.json", "--as", "ines")
+    cli("worker", "blog.py", "--until-idle")
+    assert told("activity", "prune", "--before", "1d")["activities"] == 0
+    said = cli("activity", "prune", "--before", "2100-01-01", "--dry-run").stdout
+    assert said == "1 activity would be forgotten, with 1 decision and 1 firing\n"
+    assert told("activity", "prune", "--before", "2100-01-01") == {
+        "activities": 1, "decisions": 1, "firings": 1, "dry_run": False,
+    }  # fmt: skip
+    assert cli("activity", "add", "note.json", "--as", "ines").stdout == "1: known already\n"
+    assert cli("activity", "prune").exit_code == 2

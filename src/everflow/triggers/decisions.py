@@ -22,6 +22,7 @@ __all__ = [
     "DecisionQuery",
     "decision_lines",
     "decision_put",
+    "roll_of",
     "roll_put",
 ]
 
@@ -102,6 +103,11 @@ def decision_put(
     body = _Body(activity.no, activity.id, activity.actor, at, list(decisions), roll)
     key = f"{activity.no:016}/{part}"
     return Put(kind=KIND, key=key, body=msgspec.json.encode(body).decode())
+
+
+def roll_of(record: Record) -> int:
+    """The number of the roll that a record of decisions refers to; 0 for none."""
+    return msgspec.json.decode(record.body, type=_Body).roll
 
 
 def roll_put(roll: int, triggers: Sequence[tuple[str, int]]) -> Put:

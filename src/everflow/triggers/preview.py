@@ -10,7 +10,7 @@ from everflow.triggers.activity import Activity, activity_of
 from everflow.triggers.decisions import ALREADY, ASKED, FIRED, PAUSED, Decision
 from everflow.triggers.firing import firings
 from everflow.triggers.judge import Judge, Verdict
-from everflow.triggers.log import known_number
+from everflow.triggers.log import known_number, numbered
 from everflow.triggers.records import Body, read_triggers
 from everflow.triggers.writing import place_of
 
@@ -28,8 +28,9 @@ def preview(client: Client, given: object, actor: str) -> list[Decision]:
     found = read_triggers(client.store)
     no = known_number(client.store, activity)
     fired = firings(client.store, [place_of(name, no) for name in found]) if no else set()
+    forgotten = no > 0 and not numbered(client.store, [no])
     return [
-        _said(judge, name, body, activity, fired=place_of(name, no) in fired)
+        _said(judge, name, body, activity, fired=forgotten or place_of(name, no) in fired)
         for name, (body, _) in found.items()
     ]
 

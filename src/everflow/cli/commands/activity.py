@@ -8,17 +8,19 @@ from itertools import islice
 from pathlib import Path
 
 import click
+from msgspec.structs import asdict
 
 from everflow.cli.exits import Exit
 from everflow.cli.inputs import user_name
-from everflow.cli.options import Group, command, leave
+from everflow.cli.options import BY, Group, as_time, command, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
-from everflow.cli.words import local, pretty
+from everflow.cli.words import local, many, pretty
 from everflow.errors import CallerError, ConfigurationError
 from everflow.triggers import Activities, Arrival
 from everflow.triggers.canonical import LARGEST
+from everflow.triggers.pruning import prune_activities
 from everflow.triggers.views import activity_view
 
 __all__ = ["LOCAL", "activity", "given_activity"]
@@ -115,7 +117,36 @@ def show(here: Here, *, no: int) -> None:
     )
 
 
-for _command in (add, list_, show):
+@command(
+    "prune",
+    """
+    everflow activity prune --before 90d --dry-run
+    everflow activity prune --before 2026-01-01
+    """,
+    imports=False,
+)
+@click.option("--before", callback=as_time, metavar="TIME", required=True, help="Older than that.")
+@click.option("--dry-run", "dry", is_flag=True, help="Only say how much would go.")
+@BY
+def prune(here: Here, *, before: int, dry: bool, by: str | None) -> None:
+    """Forget old activities, with what was decided about them.
+
+    That they came stays known: none of them is ever new again. What a trigger has still to decide
+    about is kept, a paused one included. Runs that they started stay as they are.
+    """
+    who = user_name() if by is None else by
+    with connected(here) as flows:
+        gone = prune_activities(flows.client, before=before, dry=dry, by=who)
+    if here.json:
+        emit({**asdict(gone), "dry_run": dry})
+        return
+    would = "would be forgotten" if dry else "forgotten"
+    told = many(gone.activities, "activity", "activities")
+    decisions, firings = many(gone.decisions, "decision"), many(gone.firings, "firing")
+    screen().line(f"{told} {would}, with {decisions} and {firings}")
+
+
+for _command in (add, list_, show, prune):
     activity.add_command(_command)
 
 
