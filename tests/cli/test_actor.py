@@ -63,7 +63,7 @@ def test_the_address_is_that_of_the_identity(cli: Cli, told: Any) -> None:
 
 
 def test_a_server_answers_for_its_actors(told: Any, cli: Cli, spawn: Spawn) -> None:
-    """A real process: its document, WebFinger, and a Follow that it sends."""
+    """A real process: its document, WebFinger, and a Follow and a post that it sends."""
     place = ("--address", "http://127.0.0.1:1", "--inside", "127.0.0.1")
     made = told("actor", "create", "ines", *place)
     server = spawn("serve", FLOWS, "--port", "0", "--json")
@@ -83,6 +83,12 @@ def test_a_server_answers_for_its_actors(told: Any, cli: Cli, spawn: Spawn) -> N
         until(lambda: len(otto.received) == 2)
         assert otto.received[1]["type"] == "Undo"
         assert cli("actor", "leave", "ines", otto.id).exit_code == 2
+        words = ("actor", "post", "ines", "Hello, Otto", "--to", otto.id, "--key", "1")
+        said = told(*words)["id"]
+        assert cli(*words).stdout.strip() == said
+        until(lambda: len(otto.received) == 3)
+        assert otto.received[2]["object"]["content"] == "<p>Hello, Otto</p>"
+        assert ask(said.replace("http://127.0.0.1:1", address)).json == otto.received[2]
     server.send_signal(signal.SIGTERM)
     _, errors = server.communicate(timeout=20)
     assert server.returncode == 0, errors
@@ -99,3 +105,13 @@ def test_a_server_whose_keys_are_missing_does_not_begin(cli: Cli, told: Any, fol
     with connect("everflow.db") as flows:
         assert Actors(flows.store, lambda: 0).require("ines").name == "ines"
     assert json.loads(cli("actor", "list", "--json").stdout)["name"] == "ines"
+
+
+def test_what_cannot_be_posted_is_refused(told: Any, cli: Cli) -> None:
+    """With exit code 2, and nothing said."""
+    told(*INES)
+    for words in (("17",), ("Hi", "--to", "x", "--only", "y"), ("Hi", "--to", "x")):
+        assert cli("actor", "post", "ines", *words).exit_code == 2
+    assert cli("actor", "post", "nobody", "Hi").exit_code == 2
+    assert told("actor", "post", "ines", '{"type": "Article"}', "--only", "https://x.example/y")
+    assert told("actor", "show", "ines")["published"] == 0

@@ -24,9 +24,11 @@ from everflow.activitypub.instance import ActivityPub
 from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.published import Published, fresh_id, outbox_put, published_put
 from everflow.activitypub.sender import Sender
+from everflow.activitypub.words import PUBLIC
 
 __all__ = [
     "PREFIX",
+    "PUBLIC",
     "ActivityPub",
     "Actors",
     "Circle",

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from everflow.cli.inputs import read_value
 from everflow.cli.options import Group, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created, encryption, shown_command
@@ -17,7 +18,7 @@ from everflow.cli.settings import Here
 from everflow.cli.words import local
 from everflow.clock import SystemClock
 from everflow.engine.connect import Connection
-from everflow.errors import ConfigurationError
+from everflow.errors import CallerError, ConfigurationError
 from everflow.views.times import instant
 
 __all__ = ["actor", "delivering", "has_actors", "publishing"]
@@ -226,6 +227,39 @@ def leave(here: Here, *, name: str, who: str) -> None:
         screen().line(f"{name} doesn't follow {made.handle or made.id} any more")
 
 
+@command(
+    "post",
+    """
+    everflow actor post ines 'The swifts are back.'
+    everflow actor post ines @article.json --key article-17
+    everflow actor post ines 'Only for you.' --only https://birds.example/users/otto
+    """,
+    imports=False,
+)
+@NAME
+@click.argument("thing", metavar="TEXT|JSON|@FILE|-")
+@click.option("--to", metavar="ID", multiple=True, help="Tell this actor as well; repeatable.")
+@click.option("--only", metavar="ID", multiple=True, help="Tell this actor alone; repeatable.")
+@click.option("--key", metavar="TEXT", help="The same key again posts nothing new.")
+def post(here: Here, *, name: str, thing: str, key: str | None, **named: tuple[str, ...]) -> None:
+    """Publish a note, or an object of ActivityStreams, and deliver it to the actor's followers.
+
+    It is durable once this ends; a worker or a server delivers it: `everflow list --flow
+    activitypub-deliver` shows how far that is.
+    """
+    pub = publishing()
+    to, only = named["to"], named["only"]
+    if to and only:
+        raise CallerError("--to tells more than the followers, --only nobody else: not both")
+    value, _ = read_value(thing)
+    if not isinstance(value, (str, dict)):
+        raise CallerError("a post is a text, or a JSON object", hint=f"quote a text: '\"{thing}\"'")
+    told = {"to": only, "cc": ()} if only else {"to": (pub.PUBLIC, *to)}
+    with connected(here) as flows:
+        said = pub.outbox_of(flows.client).publish(name, value, key=key, **told)
+    emit({"id": said}) if here.json else screen().line(said)
+
+
 @command("remove", "everflow actor remove ines", imports=False)
 @NAME
 def remove(here: Here, *, name: str) -> None:
@@ -236,7 +270,7 @@ def remove(here: Here, *, name: str) -> None:
     emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
 
 
-for _command in (create, list_, show, followers, following, follow, leave, remove):
+for _command in (create, list_, show, followers, following, follow, leave, post, remove):
     actor.add_command(_command)
 
 
