@@ -25,6 +25,8 @@ from everflow.errors import EngineClosed, OutsideError, StoreError
 from everflow.federation.carrying.carrier import Carrier
 from everflow.federation.carrying.counter import Counter
 from everflow.federation.carrying.face import Handing
+from everflow.federation.carrying.leases import nobody
+from everflow.federation.carrying.lending import Lending
 from everflow.federation.carrying.parts import PART_KIND, STAGE
 from everflow.federation.carrying.policies import Policy as Replicated
 from everflow.federation.carrying.policies import declare
@@ -119,6 +121,7 @@ class Federation(Handing):
             declare(store, self._replicated, at=clock.wall())
             carrier = Carrier(engine, changes, peers, wire, clock, self._pace, self._random)
             self._carrier = await stack.enter_async_context(carrier)
+            stack.callback(self._lend(carrier))
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
             self._desk = Desk(
@@ -158,6 +161,20 @@ class Federation(Handing):
         if self._wire is None:
             raise EngineClosed("the federation isn't open", hint="async with Federation(engine)")
         return self._wire.own()
+
+    def _lend(self, carrier: Carrier) -> Callable[[], None]:
+        """Have the engine run what is leased; gives the function that ends it."""
+        engine, leases = self._engine, carrier.host.leases
+
+        def end() -> None:
+            leases.tell = nobody
+            with contextlib.suppress(EngineClosed):
+                engine.keep_leases(None)
+
+        leases.tell = engine.lease_changed
+        store = engine.client.store
+        engine.keep_leases(Lending(carrier.host, carrier.watch, store, self._clock))
+        return end
 
     @property
     def _carrying(self) -> Carrier:

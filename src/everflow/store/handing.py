@@ -79,7 +79,7 @@ class Hand(msgspec.Struct, kw_only=True):
     ``version``, ``seq`` and ``rev`` are what was seen of the tenure. ``body`` is the new standing,
     ``here`` whether the run may be run here from now on, ``holder`` who has it otherwise ("" where
     that isn't known), ``due`` when the tenure asks for a look. One that is here may be ``leased``:
-    it is taken from its owner when that begins or ends.
+    it is taken from its owner when that begins or ends; None leaves it as it is.
 
     What lies beyond ``keep`` (seq, rev) is set aside as the branch of that label first: entries
     from ``keep``'s seq on, and all that is beside, unless both fit whole. Then of ``add`` is added
@@ -97,7 +97,7 @@ class Hand(msgspec.Struct, kw_only=True):
     branch: str = ""
     add: Slice | None = None
     due: int | None = None
-    leased: bool = False
+    leased: bool | None = False
 
 
 class Branch(msgspec.Struct, kw_only=True):

@@ -91,9 +91,9 @@ def planned(
     if here is None and add is None:
         return move
     if here is not None and not here.is_copy and act.here and not cuts and add is None:
-        if here.whole.row.leased != act.leased:
+        if act.leased not in {None, here.whole.row.leased}:
             move.taken = True
-            move.row = replace(here.whole.row, owner=0, leased=act.leased)
+            move.row = replace(here.whole.row, owner=0, leased=bool(act.leased))
         return move
     row = None if here is None else here.whole.row
     side = None if here is None or cuts else here.side
@@ -162,7 +162,7 @@ def _settle(
     if act.here and side is not None:
         move.beside = unpack(side)
         move.row = _resumed(move.beside.row, row.no, row.key, keyed)
-        move.row.leased = act.leased
+        move.row.leased = bool(act.leased)
         side = None
     else:
         move.row = _as_copy(row, act.holder)

@@ -33,16 +33,21 @@ class Handing(ABC):
 
     # --- copies
 
-    async def replicate(self, flow: str, to: str, when: When = "commit") -> None:
-        """Have each run of a flow copied to a peer from when it starts, and those that go on."""
-        await asyncio.to_thread(self._carrying.office.replicate, flow, to, when)
-        self._carrying.watch.renew()
+    async def replicate(
+        self, flow: str, to: str, when: When = "commit", *, lease: float = 0.0
+    ) -> None:
+        """Have each run of a flow copied to a peer from when it starts, and those that go on.
+
+        With a ``lease`` of so many seconds they run only while it is granted: see ``lease_to``.
+        """
+        await asyncio.to_thread(self._carrying.office.replicate, flow, to, when, lease)
+        await asyncio.to_thread(self._carrying.watch.renew)
         self._carrying.stir()
 
     async def replicate_no_more(self, flow: str) -> bool:
         """Remove the policy of a flow; runs that follow it go on so. False where there is none."""
         gone = await asyncio.to_thread(self._carrying.office.replicate_no_more, flow)
-        self._carrying.watch.renew()
+        await asyncio.to_thread(self._carrying.watch.renew)
         return gone
 
     async def replicate_to(

@@ -29,6 +29,7 @@ from everflow.federation.carrying.kept import (
     rests,
     written,
 )
+from everflow.federation.carrying.leases import Leases
 from everflow.federation.carrying.letters import cut_of, slice_of, weight
 from everflow.federation.protocol.lineage import Extent, within
 from everflow.federation.protocol.messages import Message
@@ -37,6 +38,7 @@ from everflow.federation.protocol.standing import OWNING, Memory, Role, Settings
 from everflow.federation.protocol.time import Moment
 from everflow.federation.protocol.turns import (
     Begin,
+    EndLease,
     Event,
     Grew,
     Heard,
@@ -91,6 +93,7 @@ class Host:
         self._soonest: list[tuple[int, str]] = []
         self.seen: dict[str, Extent] = {}  # how much there was of the runs that are shipped
         self._newly: list[str] = []
+        self.leases = Leases(clock)
 
     # --- what it is told
 
@@ -264,6 +267,7 @@ class Host:
             self._memory[run] = (tenure.version, turn.session.memory)
         else:
             self._memory.pop(run, None)
+        self.leases.note(run, replace(turn.session, standing=standing), self._moment())
         self._wake(run, turn.wake)
         ships = standing.replication is not None and standing.replication.when != "manual"
         if standing.role in OWNING and ships:
@@ -292,6 +296,8 @@ class Host:
     def _write(self, tenure: Tenure, kept: Kept, act: Write, sender: str) -> Tenure | None:
         """Carry out a write; what stands then, or None where it wasn't done."""
         have, add = extent_of(tenure), None
+        if act.standing.lease is not None and act.standing.role in OWNING:
+            self.leases.expect(tenure.run)
         stays = have if act.keep is None else within(have, act.keep)
         after = replace(naming(kept, act.standing), settled=False)
         if stays != have:
@@ -328,6 +334,8 @@ class Host:
             here=here,
             holder="" if here else self._instance.named(holder),
             due=at if restless(kept) else None,
+            # A run that is leased from its start stays so until its lease is written.
+            leased=standing.lease is not None if tenure.version else None,
         )
 
     def _handed(self, hand: Hand) -> Tenure | None:
@@ -339,11 +347,13 @@ class Host:
 
     def _settle(self, tenure: Tenure, kept: Kept, turn: Turn) -> None:
         """A run that has ended and whose replica has it whole needs nobody any more."""
-        session = turn.session
+        session, lease = turn.session, turn.session.standing.lease
         acked = session.memory.acked
-        if tenure.status not in OUTCOMES or kept.settled or turn.wake is not None:
+        if tenure.status not in OUTCOMES or acked is None or not acked.covers(session.have):
             return
-        if acked is not None and acked.covers(session.have) and restless(kept):
+        if lease is not None and not lease.ending and session.standing.role in OWNING:
+            self._told(tenure, EndLease())
+        elif restless(kept) and turn.wake is None:
             self._handed(self._hand(tenure, replace(kept, settled=True)))
 
     def _awake(self, tenure: Tenure) -> None:

@@ -111,9 +111,9 @@ class Office:
             self._tell(run, ship=True)
         return wanted
 
-    def replicate(self, flow: str, peer: str, when: When) -> Policy:
+    def replicate(self, flow: str, peer: str, when: When, lease: float = 0.0) -> Policy:
         """Have the runs of a flow copied to a peer from when they start, and those that go on."""
-        policy = Policy(flow=flow, to=self.peer(peer).name, when=when)
+        policy = Policy(flow=flow, to=self.peer(peer).name, when=when, lease=lease)
         declare(self._store, [policy], at=self._client.clock.wall())
         return policy
 

@@ -23,12 +23,15 @@ When = Literal["manual", "suspension", "commit"]
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of ``flow`` are copied to a peer, by its name, id or address.
 
-    ``when``: at each commit, at each suspension and end, or when somebody says so.
+    ``when``: at each commit, at each suspension and end, or when somebody says so. With a ``lease``
+    of so many seconds they run, and are acknowledged, only while that peer grants it, who takes
+    them over when it ends; then each commit is copied.
     """
 
     flow: str
     to: str
     when: When = "commit"
+    lease: float = 0.0
 
 
 def policies(store: Store) -> dict[str, Policy]:

@@ -17,11 +17,12 @@ from everflow.clock import Clock
 from everflow.engine.runs import Changes
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import extent_of, read_kept
+from everflow.federation.carrying.leases import SECOND
 from everflow.federation.carrying.policies import Policy, policies
 from everflow.federation.peers import Peers
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.standing import OWNING, Replication
-from everflow.federation.protocol.turns import Begin, Replicate, Ship
+from everflow.federation.protocol.turns import Begin, LeaseTo, Replicate, Ship
 from everflow.store import OUTCOMES, Put, RunQuery, RunRow, Status, Store
 from everflow.store.handing import TENURE, Tenure
 
@@ -61,6 +62,7 @@ class Watch:
         self._passed: set[int] = set()
         self._names: dict[int, str] = {}
         self._policies: dict[str, Policy] = {}
+        self._leased: frozenset[str] = frozenset()
         self._version = -1
         self._mark = 0
         self._looked = 0  # by the boot clock
@@ -90,7 +92,19 @@ class Watch:
 
     def renew(self) -> None:
         """Policies were written by this process: look at them anew."""
+        self._leased = _leasing(policies(self._store))
         self._version = -1
+
+    def leases(self, flow: str) -> bool:
+        """Whether runs of a flow are leased from their start."""
+        return flow in self._leased
+
+    def follow(self, run: str) -> None:
+        """A run of this process was started just now: it follows its policy, if it has one."""
+        row = self._store.find(run)
+        policy = None if row is None else policies(self._store).get(row.flow)
+        if row is not None and policy is not None:
+            self._follow(row, policy)
 
     def look(self) -> None:
         """See what happened since."""
@@ -160,7 +174,7 @@ class Watch:
         for flow, policy in found.items():
             if self._policies.get(flow) != policy:
                 self._catch_up(RunQuery(flow=flow, status=_ACTIVE, limit=PAGE), policy)
-        self._policies = found
+        self._policies, self._leased = found, _leasing(found)
         self._passed.clear()
         since, self._mark = self._mark - LAG, max(self._mark, self._clock.wall())
         for flow, policy in found.items():
@@ -187,11 +201,13 @@ class Watch:
         (tenure,) = self._host.read([row.id])
         standing = read_kept(tenure).standing
         wanted = Replication(to=peer.id, when=policy.when)
-        if not tenure.version:
+        if not tenure.version and not policy.lease:
             self._host.order(row.id, Begin())
-        elif standing.role not in OWNING:
+        elif tenure.version and standing.role not in OWNING:
             return
-        if standing.replication != wanted and standing.lease is None:
+        if policy.lease and standing.lease is None:
+            self._host.order(row.id, LeaseTo(peer.id, round(policy.lease * SECOND)))
+        elif standing.replication != wanted and standing.lease is None:
             self._host.order(row.id, Replicate(wanted))
         self._names[row.no] = row.id
 
@@ -227,6 +243,10 @@ class Watch:
 
 def _moved(tenure: Tenure, seen: Mapping[str, Extent]) -> bool:
     return seen.get(tenure.run) != extent_of(tenure)
+
+
+def _leasing(found: Mapping[str, Policy]) -> frozenset[str]:
+    return frozenset(flow for flow, policy in found.items() if policy.lease)
 
 
 def _after(query: RunQuery, after: int) -> RunQuery:

@@ -1,0 +1,115 @@
+"""Runs that are leased from a peer, over real sockets: one owner, and nothing acknowledged is lost.
+
+B108.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from everflow import Run, suspend
+from everflow.errors import EverflowError, NotSafeYet
+from everflow.federation.protocol.standing import Role
+from tests.engine.support import PATIENT, plus_one, until
+from tests.federation.support import Instance, instances
+
+MEGABYTES = 64 * 1024 * 1024
+SPAN = 30.0
+
+
+@contextmanager
+def lending(body: Any) -> Iterator[tuple[Instance, Instance]]:
+    """West, whose runs of ``f`` are leased from east; a proxy stands before each."""
+    with instances("west", "east", between=True) as (west, east):
+        for one, other in ((west, east), (east, west)):
+            one.knows(other, keep=MEGABYTES, adopt=True)
+            one.settings["acknowledge_s"] = PATIENT
+            one.flow("f", body)
+            one.up()
+        west.loop.run(west.federation.replicate("f", "east", lease=SPAN))
+        yield west, east
+
+
+def tags(of: Instance) -> list[str]:
+    return [question.tag for question in of.engine.questions()]
+
+
+def cut(*ends: Instance) -> None:
+    """Nothing goes through to these any more."""
+    for end in ends:
+        end.proxy.always = "lose"
+
+
+def in_time(of: Instance, true: Callable[[], bool]) -> None:
+    """Let time pass until something holds: what was on its way may still renew a lease."""
+
+    def passes() -> bool:
+        of.clock.jump(SPAN / 10)
+        return true()
+
+    until(passes)
+
+
+def test_a_leased_run_is_run_and_its_end_is_told() -> None:
+    """Once the lessee has it; then the lease ends, too."""
+    with lending(suspend("one") >> plus_one) as (west, east):
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["one"])
+        west.engine.resume(run, 4)
+        assert run.result(PATIENT) == 5
+        copy = east.store.find(run.id)
+        assert copy is not None
+        assert copy.status == "handed_off"
+        until(lambda: not run.row().leased)
+
+
+def test_a_dead_owner_s_run_goes_on_at_the_lessee_by_itself() -> None:
+    """Nothing that was acknowledged is lost; the old one wakes up, and names the new owner."""
+    with lending(suspend("one") >> suspend("two") >> plus_one) as (west, east):
+        runs: list[Run[Any]] = [west.engine.start("f", 1, key=str(n)) for n in range(3)]
+        until(lambda: len(tags(west)) == len(runs))
+        acknowledged = [run.id for run in runs[:2] if west.engine.resume(run, 4, tag="one")]
+        cut(west, east)
+        west.down()
+        assert tags(east) == []
+        in_time(east, lambda: sorted(tags(east)) == ["one", "two", "two"])
+        asked = {question.run: question.tag for question in east.engine.questions()}
+        assert [asked[run] for run in acknowledged] == ["two", "two"]
+        for end in (west, east):
+            end.proxy.always = "pass"
+        west.up()
+        until(lambda: all(west.federation.holding(run.id).role is Role.HANDED_OFF for run in runs))
+        row = west.store.find(runs[0].id)
+        assert row is not None
+        assert "east" in row.until
+        with pytest.raises(EverflowError):
+            west.engine.resume(runs[0].id, 9, tag="two")
+        east.engine.resume(runs[0].id, 9, tag="two")
+        assert east.engine.run(runs[0].id).result(PATIENT) == 10
+
+
+def test_an_owner_that_is_cut_off_stops_itself_and_tells_nobody_more() -> None:
+    """What it took meanwhile is kept aside when it hears of the new owner."""
+    with lending(suspend("one") >> suspend("two") >> plus_one) as (west, east):
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["one"])
+        cut(west, east)
+        with ThreadPoolExecutor(1) as callers:
+            told = callers.submit(west.engine.resume, run, 4, tag="one", key="k")
+            until(lambda: tags(west) == ["two"])
+            assert not told.done()
+            west.clock.jump(SPAN + 1)
+            assert isinstance(told.exception(PATIENT), NotSafeYet)
+        in_time(east, lambda: tags(east) == ["one"])
+        for end in (west, east):
+            end.proxy.always = "pass"
+        until(lambda: west.federation.holding(run.id).role is Role.HANDED_OFF)
+        (branch,) = west.federation.branches(run.id)
+        assert branch.sides
+        east.engine.resume(run.id, 7, tag="one", key="k")
+        until(lambda: tags(east) == ["two"])
