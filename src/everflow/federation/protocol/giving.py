@@ -107,7 +107,12 @@ def accepted(session: Session, sender: str, message: Accept, _now: Moment) -> Tu
     fenced = replace(
         standing, role=Role.FENCED, to="", next=successor(standing, sender), recalling=False
     )
-    return wrote(session, fenced)
+    turn = wrote(session, fenced)
+    acked, copied = session.memory.acked, standing.replication
+    if acked is None or copied is None or copied.to != sender:
+        return turn
+    memory = replace(turn.session.memory, lacks=min(acked.seq, session.have.seq))
+    return replace(turn, session=replace(turn.session, memory=memory))
 
 
 def refusing(session: Session, sender: str, message: Refuse, _now: Moment) -> Turn:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from itertools import pairwise
 
-from everflow.federation.protocol.lineage import NEVER, Lineage
+from everflow.federation.protocol.lineage import Lineage
 from everflow.federation.protocol.messages import (
     Claim,
     Handover,
@@ -29,6 +29,7 @@ __all__ = ["Doubt", "circle", "doubt", "named", "question"]
 
 _HIGHEST = 1 << 53  # of any number in an epoch or extent: what JSON carries everywhere
 _LONGEST = 10_000  # epochs in a lineage
+_OF_OWNERS = Segment | Offer | Handover | Recall | Unlease
 
 
 class Doubt(StrEnum):
@@ -82,23 +83,17 @@ def question(session: Session) -> tuple[str, Claim] | None:
 
 
 def _true_to_itself(sender: str, message: Message) -> bool:
-    if isinstance(message, Segment | Offer | Handover | Recall | Unlease) and (
-        message.epoch.owner != sender
-    ):
+    epochs = [getattr(message, name) for name in ("epoch", "next") if hasattr(message, name)]
+    if any(epoch.number >= _HIGHEST for epoch in epochs):
         return False
-    if isinstance(message, Recall):
-        return message.epoch < message.next and message.next.number < _HIGHEST
+    if isinstance(message, _OF_OWNERS) and message.epoch.owner != sender:
+        return False
     if isinstance(message, Segment | Claim):
         return _ascends(message.lineage) and message.lineage[-1].epoch == message.epoch
     if isinstance(message, Handover):
         line = message.lineage
         return len(line) > 1 and _ascends(line) and line[-2].epoch == message.epoch
-    return message.next.number < _HIGHEST if hasattr(message, "next") else _small(message)
-
-
-def _small(message: Message) -> bool:
-    epoch = getattr(message, "epoch", NEVER)
-    return bool(epoch.number < _HIGHEST)
+    return not isinstance(message, Recall) or message.epoch < message.next
 
 
 def _ascends(lineage: Lineage) -> bool:

@@ -61,7 +61,7 @@ __all__ = ["RECORDS", "VALUED", "Sealing"]
 RECORDS = "records"  # the name under which their key is kept; no run's id
 VALUED = frozenset(  # kinds of records that hold users' values
     {"activity", "cache", "debounce", "decision", "errand", "heard", "published", "schedule"}
-    | {"followed", "follower", "remote-actor"}
+    | {"followed", "follower", "part", "remote-actor"}
 )
 
 
