@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from everflow import EverflowError, Run, suspend
+from everflow import EverflowError, Run, loop, suspend
 from everflow.errors import RemoteRefused
 from everflow.federation.protocol.standing import Role
 from tests.engine.support import PATIENT, plus_one, step, until
@@ -139,17 +139,19 @@ def test_each_letter_may_be_lost_or_doubled(act: str, at: int) -> None:
 
 
 def test_a_large_run_goes_over_in_parts() -> None:
-    """More than a request may bear: put together there before anybody hears of it."""
+    """5,000 entries, 10 MB: put together there before anybody hears of it."""
     with friends("west", "east", between=True) as (west, east):
-        body = step(lambda value: "x" * 3_000_000, name="much") >> suspend("approval")
-        everywhere(west, east, name="large", body=body)
-        run = started(west, "large")
+        grown = step(lambda value: {"n": value["n"] + 1, "pad": "x" * 4_000}, name="grown")
+        many = loop(grown, until=step(lambda value: value["n"] >= 2_500, name="many"))
+        everywhere(west, east, name="large", body=many >> suspend("approval"))
+        run: Run[Any] = west.engine.start("large", {"n": 0, "pad": ""})
         until(lambda: bool(west.engine.questions()))
         west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
+        assert entries(east, run.id) > 5_000
         until(lambda: bool(east.engine.questions()))
         east.engine.resume(run.id, 5)
         assert east.engine.run(run.id).result(PATIENT) == 5
-        assert sum(seen.startswith("PUT") for seen in east.proxy.seen) > 10
+        assert sum(seen.startswith("PUT") for seen in east.proxy.seen) > 9
         until(lambda: not (east.store.records("part") or east.store.records("stage")))
 
 

@@ -26,7 +26,6 @@ from everflow.federation.carrying.reception import Reception
 from everflow.federation.carrying.watch import Watch
 from everflow.federation.courier import Pace
 from everflow.federation.peers import Peers
-from everflow.federation.protocol.messages import Message
 from everflow.federation.wire import Wire
 
 __all__ = ["Carrier"]
@@ -52,8 +51,8 @@ class Carrier:
         self._pace = pace
         self._post = Post(peers, wire, pace, random)
         hosting = hosting_of(lambda: wire.own().id, peers, pace, life_of(random))
-        self.host = Host(client, clock, hosting, self._said)
-        self.reception = Reception(self.host, client.store, self._said, clock.boot)
+        self.host = Host(client, clock, hosting, self._post)
+        self.reception = Reception(self.host, client.store, self._post, clock.boot)
         self.watch = Watch(self.host, client.store, changes, peers, clock)
         self.office = Office(client, self.host, peers, self.stir)
         self._stirred = asyncio.Event()
@@ -101,9 +100,6 @@ class Carrier:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace.look):
                 await self._moved.wait()
-
-    def _said(self, peer: str, run: str, message: Message) -> None:
-        self._post.put(peer, run, message)
 
     async def _run(self) -> None:
         begun = False

@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -52,7 +53,7 @@ from everflow.federation.protocol.turns import (
 from everflow.store import OUTCOMES
 from everflow.store.handing import Hand, Tenure
 
-__all__ = ["Host", "Instance"]
+__all__ = ["Host", "Instance", "Saying"]
 
 _log = logging.getLogger("everflow.federation")
 TRIES = 50
@@ -69,10 +70,20 @@ class Instance:
     settings: Settings
 
 
+class Saying(Protocol):
+    """Who carries what is said, from any thread."""
+
+    def put(self, peer: str, run: str, message: Message) -> None:
+        """Tell a peer of a run."""
+
+    def carries(self, run: str) -> bool:
+        """Whether something large of a run is on its way already."""
+
+
 class Host:
     """Sessions of the runs of one store, for this process. Its calls may come from any thread.
 
-    ``say`` gets whom to tell what about which run.
+    ``saying`` gets whom to tell what about which run.
     """
 
     def __init__(
@@ -80,13 +91,13 @@ class Host:
         client: Client,
         clock: Clock,
         instance: Instance,
-        say: Callable[[str, str, Message], None],
+        saying: Saying,
     ) -> None:
         self._client = client
         self._store = client.store
         self._clock = clock
         self._instance = instance
-        self._say = say
+        self._saying = saying
         self._lock = threading.RLock()
         self._memory: dict[str, tuple[int, Memory]] = {}
         self._wakes: dict[str, int] = {}
@@ -252,9 +263,10 @@ class Host:
             tenure, kept = after, read_kept(after)
         self._remember(tenure, kept, turn)
         for to, message in turn.messages:
-            self._say(to, run, message)
+            self._saying.put(to, run, message)
         if isinstance(turn.act, Read):
-            self._ship(tenure, turn.act.after)
+            if not self._saying.carries(run):  # else it is dropped: why read it
+                self._ship(tenure, turn.act.after)
         elif isinstance(event, Heard):
             self._settle(tenure, kept, turn)
         if turn.wake is not None and turn.wake <= self._clock.boot() and isinstance(event, Grew):
@@ -291,7 +303,7 @@ class Host:
         turn = tell(self._session(read, read_kept(read), willing=True), cut, self._moment())
         self._remember(read, read_kept(read), turn)
         for to, message in turn.messages:
-            self._say(to, tenure.run, message)
+            self._saying.put(to, tenure.run, message)
 
     def _write(self, tenure: Tenure, kept: Kept, act: Write, sender: str) -> Tenure | None:
         """Carry out a write; what stands then, or None where it wasn't done."""

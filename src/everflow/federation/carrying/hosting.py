@@ -15,6 +15,7 @@ from everflow.federation.carrying.office import Office
 from everflow.federation.courier import Pace
 from everflow.federation.identity import described
 from everflow.federation.peers import Peers
+from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.standing import Settings
 
 __all__ = ["hosting_of", "life_of", "office_of"]
@@ -56,5 +57,15 @@ def office_of(client: Client, clock: Clock) -> Office:
         )
     peers = Peers(client.store, clock.wall)
     hosting = hosting_of(lambda: found.id, peers, Pace(), life_of(system_random))
-    host = Host(client, clock, hosting, lambda _peer, _run, _message: None)
-    return Office(client, host, peers)
+    return Office(client, Host(client, clock, hosting, _Silence()), peers)
+
+
+class _Silence:
+    """Nobody is told: whoever serves on the store says it."""
+
+    def put(self, peer: str, run: str, message: Message) -> None:
+        """Say nothing."""
+
+    def carries(self, run: str) -> bool:  # noqa: ARG002 - as whoever carries is asked
+        """Nothing is on its way."""
+        return False

@@ -33,7 +33,7 @@ from everflow.net.reading import Reply as Answered
 __all__ = ["PART", "Post"]
 
 _log = logging.getLogger("everflow.federation")
-PART = 256 * 1024  # bytes of an envelope, and of a part of what is larger
+PART = 1024 * 1024  # bytes of an envelope, and of a part of what is larger
 MOST_WAITING = 64 * 1024 * 1024  # bytes for one peer
 MOST_ANSWER = 1024 * 1024
 _OK, _BUSY, _TROUBLE = 200, 429, 500
@@ -47,6 +47,7 @@ class _Box:
 
     letters: dict[Place, bytes] = field(default_factory=dict)
     flying: dict[Place, bytes] = field(default_factory=dict)
+    large: list[Place] = field(default_factory=list)  # of those that fly
     carried: dict[Place, float] = field(default_factory=dict)  # large ones: when to carry again
     size: int = 0
     tries: int = 0
@@ -114,6 +115,15 @@ class Post:
         if self._boxes.get(peer) is not None:
             self._call(self._wake, peer)
 
+    def carries(self, run: str) -> bool:
+        """Whether a large letter about a run is on its way."""
+        with self._lock:
+            return any(
+                place[0] == run and self._is_carried(box, place)
+                for box in self._boxes.values()
+                for place in (*box.large, *box.carried)
+            )
+
     def _is_carried(self, box: _Box, place: Place) -> bool:
         """Whether such a letter is on its way, or went just now: it may be answered yet."""
         now = 0.0 if self._loop is None else self._loop.time()
@@ -135,7 +145,8 @@ class Post:
 
     def _wake(self, peer: str) -> None:
         box = self._boxes[peer]
-        box.carried.clear()
+        with self._lock:
+            box.carried.clear()
         box.heard.set()
 
     async def _carry(self, peer: str, box: _Box) -> None:
@@ -158,6 +169,7 @@ class Post:
             for place in taken:
                 box.size -= len(box.letters.pop(place))
             box.flying = taken
+            box.large = [place for place, letter in taken.items() if len(letter) > PART]
         return taken
 
     async def _try(self, peer: str, box: _Box, letters: dict[Place, bytes]) -> None:
@@ -174,10 +186,9 @@ class Post:
         else:
             box.tries = 0
             until = asyncio.get_running_loop().time() + self._pace.longest
-            large = [place for place, letter in letters.items() if len(letter) > PART]
             with self._lock:
-                box.flying = {}
-                box.carried.update(dict.fromkeys(large, until))
+                box.carried.update(dict.fromkeys(box.large, until))
+                box.flying, box.large = {}, []
             self._note(peer, letters, {one.run: one.why for one in reply.declined})
 
     def _note(self, peer: str, letters: dict[Place, bytes], why: dict[str, str]) -> None:
@@ -190,7 +201,7 @@ class Post:
     async def _wait(self, box: _Box, letters: dict[Place, bytes]) -> None:
         """Keep letters that nobody took, but where newer ones came, and let some time pass."""
         with self._lock:
-            box.flying = {}
+            box.flying, box.large = {}, []
             again = {place: one for place, one in letters.items() if place not in box.letters}
             box.letters = {**again, **box.letters}
             box.size += sum(map(len, again.values()))

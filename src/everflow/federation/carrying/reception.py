@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from everflow.errors import ValueMismatch
-from everflow.federation.carrying.host import Host
+from everflow.federation.carrying.host import Host, Saying
 from everflow.federation.carrying.kept import Kept, read_kept
 from everflow.federation.carrying.letters import Declined, Letter, weight
 from everflow.federation.carrying.parts import Parts
@@ -43,12 +43,12 @@ class Reception:
         self,
         host: Host,
         store: Store,
-        say: Callable[[str, str, Message], None],
+        saying: Saying,
         boot: Callable[[], int],
     ) -> None:
         self._host = host
         self._store = store
-        self._say = say
+        self._saying = saying
         self._boot = boot
         self._parts = Parts(store)
         self._lock = threading.Lock()
@@ -95,7 +95,7 @@ class Reception:
         if why is Doubt.STRANGER:
             asked = question(self._host.session(tenure))
             if asked is not None:
-                self._say(asked[0], tenure.run, asked[1])
+                self._saying.put(asked[0], tenure.run, asked[1])
         if why is not None:
             return _WHY[why]
         if isinstance(message, Segment):
