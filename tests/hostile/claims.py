@@ -30,7 +30,8 @@ from tests.hostile.forging import (
 )
 from tests.hostile.rows import HERE, Group, Sends, rows
 from tests.hostile.signed import DIGEST, INPUT, NO, SIGNATURE, Table
-from tests.hostile.site import Sender, Site
+from tests.hostile.site import Site
+from tests.hostile.strange import Sender
 
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the group of Ed25519 (RFC 8032)
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from everflow.federation import PREFIX
 from tests.hostile.rows import HERE, Sends
-from tests.hostile.site import Sender, Site
+from tests.hostile.site import Site
+from tests.hostile.strange import Sender
 
 CALL = "01kays0000" + "0" * 16
 COVERED = ('"@method"', '"@target-uri"', '"content-digest"')
@@ -52,7 +53,7 @@ class Asked:
 
     def __call__(self, site: Site) -> bytes:
         """The bytes of the request."""
-        sender = {"west": site.west, "east": site.east, "nobody": site.nobody}[self.by]
+        sender: Sender = getattr(site, self.by)
         address = self.base or f"http://{HERE}:{site.port}"
         said = digest(self.body) if self.digests is None else self.digests
         given = {

@@ -23,7 +23,7 @@ from tests.hostile.forging import (
     to,
 )
 from tests.hostile.rows import Group, Sends, rows
-from tests.hostile.site import Sender
+from tests.hostile.strange import Sender
 
 NO = "401 signature_refused"
 INPUT, SIGNATURE, DIGEST = "Signature-Input", "Signature", "Content-Digest"

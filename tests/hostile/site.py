@@ -10,21 +10,24 @@ import asyncio
 import contextlib
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import apsw
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import everflow.federation.http as peers_http
 from everflow import Config, Engine, Registry, RunQuery, ask, expose, flow, node
+from everflow.activitypub import PREFIX as PUB
+from everflow.activitypub import ActivityPub, Actors, Keys
+from everflow.activitypub import Limits as InboxLimits
 from everflow.federation import PREFIX, Federation, Peers, create_identity
+from everflow.net.client import Outside
 from everflow.net.keys import key_word, make_ed25519, thumbprint
 from everflow.net.message import Message
 from everflow.net.signatures import rfc9421
@@ -32,53 +35,14 @@ from everflow.server import Access, Limits, Part, Scope, Server, Tokens, bind, c
 from everflow.triggers import Triggers, trigger
 from tests.engine.support import QUICK, until
 from tests.hostile.rows import HERE, PATIENT
+from tests.hostile.strange import AP, INNER, STRANGE, Sender, Trap, strangers
+from tests.net import signing
+from tests.net.serving import names
 
 SHORT = 0.6  # seconds that a request's head and body have
 LARGEST = 600_000  # bytes of a value
 LIMITS = Limits(body=2 * LARGEST, head_s=SHORT, body_s=SHORT, rate=1e6, burst=10**6)
 UNWATCHED = {"worker", "sqlite_stat1"}  # a worker says that it lives
-INES = "https://one.example/users/ines"
-
-
-@dataclass
-class Sender:
-    """Somebody who signs: a peer that is known, or nobody."""
-
-    name: str
-    key: Ed25519PrivateKey = field(default_factory=make_ed25519)
-    known_as: str = ""  # an id other than the thumbprint of the key
-
-    @property
-    def id(self) -> str:
-        return self.known_as or thumbprint(self.key.public_key())
-
-    @property
-    def key_id(self) -> str:
-        return f"{self.id}#{thumbprint(self.key.public_key())}"
-
-
-class Trap:
-    """A port on each address of this machine, at which nobody may ever come by."""
-
-    def __init__(self) -> None:
-        self._listening = socket.socket(socket.AF_INET6)
-        self._listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self._listening.bind(("::", 0))
-        self._listening.listen(64)
-        self._listening.setblocking(False)
-        self.port = int(self._listening.getsockname()[1])
-
-    def visits(self) -> int:
-        """How many came by since it was looked."""
-        count = 0
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._listening.accept()[0].close()
-                count += 1
-        return count
-
-    def close(self) -> None:
-        self._listening.close()
 
 
 @dataclass
@@ -92,6 +56,7 @@ class Site:
     tokens: dict[str, str]
     west: Sender
     east: Sender
+    otto: Sender
     trap: Trap
 
     nobody: Sender = field(default_factory=lambda: Sender("nobody"))
@@ -166,10 +131,18 @@ class Site:
             status, said = self._ask(method, f"{PREFIX}{path}", body, dict(message.headers))
             assert status in {200, 204}, said
         head = self.triggers.activities.head()
-        note = {"id": f"{INES}/{head}", "type": "Create", "actor": INES}
-        assert self.triggers.activities.append(note, actor=INES).no == head + 1
+        status, said = self.delivered({"id": f"{self.otto.id}/{head}", "type": "Create"})
+        assert status == 202, said
         until(lambda: self.fired() == head + 1 == self.triggers.book.get("notes").at)
         assert self.engine.fault is None
+
+    def delivered(self, activity: dict[str, Any]) -> tuple[int, Any]:
+        """What is answered to an activity of otto's."""
+        body = json.dumps({"actor": self.otto.id, **activity}).encode()
+        path = f"{PUB}/actors/ines/inbox"
+        message = Message("POST", f"http://{HERE}:{self.port}{path}", (), body)
+        headers = dict(self.signed(message, self.otto).headers)
+        return self._ask("POST", path, body, {**headers, "Content-Type": AP})
 
     def uses(self) -> None:
         """Have west ask about a call that there isn't, with the nonce that is used from then on."""
@@ -238,20 +211,41 @@ def served(folder: Path) -> Iterator[Site]:
         west, east = Sender("west"), Sender("east")
         _introduce(client, port, west, east)
         federation = Federation(engine, key=_KEY)
-        part = Part(path=PREFIX, app=federation.app, lifespan=lambda: federation)
-        app = create_app(engine, access=Access(open=True), limits=LIMITS, parts=[part])
+        pub = _published(engine, triggers, port)
+        parts = [
+            Part(path=PREFIX, app=federation.app, lifespan=lambda: federation),
+            Part(path=PUB, app=pub.app, lifespan=lambda: pub),
+        ]
+        app = create_app(engine, access=Access(open=True), limits=LIMITS, parts=parts)
         server = Server(app, listening)
         with (
             patch.object(peers_http, "BODY_SECONDS", SHORT),
             _running(server),
             contextlib.closing(Trap()) as trap,
+            strangers(trap.port) as otto,
         ):
-            site = Site(engine, triggers, place, port, _tokens(client), west, east, trap)
+            site = Site(engine, triggers, place, port, _tokens(client), west, east, otto, trap)
             site.uses()
             yield site
 
 
 _KEY = make_ed25519()
+
+
+def _published(engine: Engine, triggers: Triggers, port: int) -> ActivityPub:
+    """Where ines is, who believes what is at one host though it isn't public."""
+    client = engine.client
+    keys = {"ines": Keys(signing.key("rsa", 100), signing.key("ed25519", 100))}  # type: ignore[arg-type]  # of these kinds
+    actors = Actors(client.store, client.clock.wall, keys)
+    actors.create("ines", address=f"http://{HERE}:{port}", inside=(STRANGE,))
+    return ActivityPub(
+        engine,
+        triggers,
+        keys=keys,
+        limits=InboxLimits(body=LARGEST, body_s=SHORT, rate=1e6, burst=1e6),
+        fetch_s=SHORT,
+        client=partial(Outside, resolver=names({STRANGE: [HERE], **INNER})),
+    )
 
 
 def _introduce(client: Any, port: int, west: Sender, east: Sender) -> None:
