@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from everflow import Run, flow, node
-from everflow.activitypub import Outbox
+from everflow import Run, RunQuery, connect, flow, node
+from everflow.activitypub import Outbox, outbox_of
+from everflow.activitypub.parcels import DELIVER, Page
 from everflow.activitypub.words import PUBLIC
 from everflow.core.signature import need
 from everflow.errors import NoSuchActor, WrongArgument
 from everflow.store import Put
 from tests.activitypub.delivering import Receiver, Sending, receiver, sending
 from tests.activitypub.support import ask, stranger
-from tests.engine.support import PATIENT, until
+from tests.engine.support import PATIENT, JumpClock, until
+from tests.federation.support import looping
 
 WHO = "https://ann.example/users/ann"
 
@@ -124,3 +126,26 @@ def test_nobody_says_nothing(blog: Sending) -> None:
     """An actor that there isn't is named in the refusal."""
     with pytest.raises(NoSuchActor, match="inez"):
         blog.outbox.publish("inez", "Hello")
+
+
+def test_followers_are_gone_through_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each inbox is begun once, over all pages, and again by nobody who repeats a page."""
+    monkeypatch.setattr("everflow.activitypub.outbox.PAGE", 2)
+    with looping() as idle:
+        blog = Sending(idle, JumpClock())
+    for name in "abcde":
+        shared = "https://two.example/inbox" if name in "bd" else ""
+        blog.follows(name, f"https://{name}.example/inbox", shared=shared)
+    with connect(blog.store) as flows:
+        outbox = outbox_of(flows.client)
+        page = Page(actor="ines", activity=f"{blog.address}/ap/activities/1", at=0)
+        pages = 0
+        while not page.done:
+            again, page = page, outbox.spread(page)
+            assert outbox.spread(again) == page
+            pages += 1
+        runs = blog.store.runs(RunQuery(flow=DELIVER))
+    blog.listener.held.close()
+    assert pages == 3
+    hosts = ["a.example", "c.example", "e.example", "two.example"]
+    assert sorted(run.labels["host"] for run in runs) == hosts

@@ -126,6 +126,7 @@ class Actors:
         self._store = store
         self._now = now
         self._given = dict(keys or {})
+        self._read_once: dict[tuple[str, ...], Keys] = {}
 
     def all(self) -> list[Local]:
         """All that are there, by name."""
@@ -249,10 +250,20 @@ class Actors:
         return self._loaded(name)
 
     def _loaded(self, name: str) -> Keys:
-        rsa, ed25519 = map(load_key, self._places(name))
+        """The keys of the files; read once while these aren't touched.
+
+        OpenSSL takes 50 ms to check an RSA key, and each request is signed.
+        """
+        places = self._places(name)
+        mark = tuple(map(_mark, places))
+        known = self._read_once.get(mark)
+        if known is not None:
+            return known
+        rsa, ed25519 = map(load_key, places)
         if not isinstance(rsa, RSAPrivateKey) or not isinstance(ed25519, Ed25519PrivateKey):
             raise ConfigurationError(f"the keys of the actor {name} are of the wrong kinds")
-        return Keys(rsa, ed25519)
+        keys = self._read_once[mark] = Keys(rsa, ed25519)
+        return keys
 
     def _write(self, actor: Local, version: int) -> bool:
         body = msgspec.json.encode(actor).decode()
@@ -267,6 +278,15 @@ class Actors:
             found += page
             if len(page) < PAGE:
                 return found
+
+
+def _mark(place: Path) -> str:
+    """What tells a file as it is now from any other."""
+    try:
+        about = place.stat()
+    except OSError:
+        return ""
+    return f"{place} {about.st_ino} {about.st_ctime_ns} {about.st_size}"
 
 
 def _read(record: Record) -> Local:
