@@ -104,16 +104,21 @@ def test_two_who_see_to_the_same_do_it_once(desk: Desk, monkeypatch: pytest.Monk
     assert not slow.look(desk.now)
 
 
-def test_what_has_no_effect_is_passed_at_once(desk: Desk) -> None:
-    """Many of them by one write, and those before the first actor by none."""
-    for number in range(5):
+def test_what_has_no_effect_is_passed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By no write at all, but for one now and then; those before the first actor are left out."""
+    monkeypatch.setattr("everflow.activitypub.effects.PAGE", 4)
+    [begun] = desk.store.records("actor-cursor")
+    for number in range(3):
         desk.came(number, "Like", "urn:x")
-    version = desk.store.records("actor-cursor")[0].version
-    assert desk.effects.look(desk.now)
-    [record] = desk.store.records("actor-cursor")
-    assert record.body == "5"
     assert not desk.effects.look(desk.now)
-    assert record.version != version
+    assert desk.store.records("actor-cursor") == [begun]
+    for number in range(3, 9):
+        desk.came(number, "Like", "urn:x")
+    assert desk.effects.look(desk.now)
+    assert not desk.effects.look(desk.now)
+    [record] = desk.store.records("actor-cursor")
+    assert record.body == "7"
+    assert desk.another().look(desk.now) is False
     desk.effects.begin(desk.now)
     assert desk.store.records("actor-cursor") == [record]
 
@@ -121,7 +126,7 @@ def test_what_has_no_effect_is_passed_at_once(desk: Desk) -> None:
 def test_who_is_forgotten_cannot_follow(desk: Desk) -> None:
     """It has no inbox to be answered at."""
     desk.came(1, "Follow", desk.ines.id, actor="https://x.example/eve")
-    assert desk.effects.look(desk.now)
+    assert not desk.effects.look(desk.now)
     assert (desk.followers(), desk.told) == ([], [])
 
 

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from everflow.activitypub import Circle, Directory, Following, named
 from everflow.errors import BadReply, CallerError, NoSuchActor
 from tests.activitypub.support import Site, Stranger, ask, deliver, stranger
-from tests.engine.support import until
 
 
 def followers(here: Site) -> list[str]:
@@ -21,8 +20,8 @@ def follow(here: Site, otto: Stranger, number: int = 1) -> dict[str, Any]:
 
 
 def settled(here: Site) -> None:
-    """Wait until all that arrived had its effect."""
-    until(lambda: here.store.records("actor-cursor")[0].body == str(len(here.log())))
+    """Have all that arrived have its effect."""
+    here.loop.run(here.pub.settle())
 
 
 def sent(here: Site, otto: Stranger) -> list[Any]:

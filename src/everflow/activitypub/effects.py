@@ -38,7 +38,7 @@ __all__ = ["Effects", "Tell"]
 
 _log = logging.getLogger("everflow.activitypub")
 CURSOR, ONLY = "actor-cursor", "log"  # the kind and the key of the cursor
-PAGE = 100
+PAGE = 500
 
 
 class Tell(Protocol):
@@ -68,6 +68,7 @@ class Effects:
         self._directory = directory
         self._circle = Circle(store)
         self._tell = tell
+        self._past = 0  # up to here nothing has an effect that isn't before the cursor
 
     def begin(self, now: int) -> None:
         """Put the cursor at the end of the log, where there is none yet."""
@@ -75,21 +76,25 @@ class Effects:
         self._store.write([put], at=now)
 
     def look(self, now: int) -> bool:
-        """See to some activities that nobody saw to; whether there were any."""
+        """See to some activities that nobody saw to; whether there may be more.
+
+        The cursor is moved by what has an effect, and past many that have none: those last ones are
+        looked at again by another process, which finds none either.
+        """
         found = self._store.records(CURSOR, keys=[ONLY])
         at, version = (int(found[0].body), found[0].version) if found else (0, 0)
-        page = activities_after(self._store, at, PAGE)
-        if not page:
-            return False
-        actors = self._actors.all()
+        page = activities_after(self._store, max(at, self._past), PAGE)
+        actors = self._actors.all() if page else []
         for activity in page:
-            # What has none costs nothing but its look; the cursor goes past all such at once.
             effect = self._of(activity, actors, now)
-            if effect.puts or activity is page[-1]:
-                cursor = Put(kind=CURSOR, key=ONLY, body=str(activity.no), expect=version)
-                self._write(effect, cursor, now)
-                break
-        return True
+            if effect.puts:
+                self._write(effect, _cursor(activity, version), now)
+                return True
+        if len(page) == PAGE:
+            self._store.write([_cursor(page[-1], version)], at=now)
+        elif page:
+            self._past = page[-1].no
+        return len(page) == PAGE
 
     def _write(self, effect: Effect, cursor: Put, now: int) -> None:
         if effect.answer is not None:
@@ -166,6 +171,11 @@ class Effects:
             return Remote(id=local.id, inbox=local.inbox, keys=(), name=local.name)
         known = self._directory.known(id)
         return None if known is None else known.actor
+
+
+def _cursor(activity: Activity, version: int) -> Put:
+    """What moves the cursor to an activity, on condition that nobody moved it since."""
+    return Put(kind=CURSOR, key=ONLY, body=str(activity.no), expect=version)
 
 
 _BONDS = (FOLLOWER, FOLLOWED)

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,6 +44,15 @@ _log = logging.getLogger("everflow.activitypub")
 SWEEP = 600.0  # seconds between looks for what needs to be remembered no more
 PAGE = 500
 IDLE = 5.0  # seconds between looks at what another process may have left undone
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """What ties actors here to those elsewhere."""
+
+    directory: Directory
+    following: Following
+    effects: Effects
 
 
 class ActivityPub:
@@ -80,7 +90,7 @@ class ActivityPub:
         self._client = client
         self._stack = AsyncExitStack()
         self._desk: Desk | None = None
-        self._bonds: tuple[Directory, Following] | None = None
+        self._bonds: Bonds | None = None
 
     async def __aenter__(self) -> Self:
         client = self._engine.client
@@ -105,7 +115,7 @@ class ActivityPub:
             sweeping = asyncio.create_task(self._sweep(store))
             stack.push_async_callback(_ended, sweeping)
             self._desk = Desk(actors, Published(store), Circle(store), inbox, Counts(clock.boot))
-            self._bonds = directory, Following(store, tell, clock.wall)
+            self._bonds = Bonds(directory, Following(store, tell, clock.wall), effects)
             self._stack = stack.pop_all()
         return self
 
@@ -135,18 +145,24 @@ class ActivityPub:
 
     async def follow(self, actor: str, word: str) -> Followed:
         """Ask an actor elsewhere, by handle or id, whether an actor here may follow it."""
-        directory, bonds = self._open_bonds()
+        bonds = self._open_bonds()
         asked = await asyncio.to_thread(self.actors.require, actor)
-        other = await named(directory, word, asked)
-        return await asyncio.to_thread(bonds.ask, asked, other)
+        other = await named(bonds.directory, word, asked)
+        return await asyncio.to_thread(bonds.following.ask, asked, other)
 
     async def leave(self, actor: str, word: str) -> Followed:
         """Follow somebody no more, and have them told."""
-        _, bonds = self._open_bonds()
+        bonds = self._open_bonds()
         asked = await asyncio.to_thread(self.actors.require, actor)
-        return await asyncio.to_thread(bonds.leave, asked, word)
+        return await asyncio.to_thread(bonds.following.leave, asked, word)
 
-    def _open_bonds(self) -> tuple[Directory, Following]:
+    async def settle(self) -> None:
+        """See to all that arrived until now, in place of a moment later."""
+        effects = self._open_bonds().effects
+        while await asyncio.to_thread(effects.look, self._clock.wall()):
+            pass
+
+    def _open_bonds(self) -> Bonds:
         if self._bonds is None:
             raise _closed()
         return self._bonds
