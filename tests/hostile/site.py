@@ -42,6 +42,7 @@ from tests.net.serving import names
 SHORT = 0.6  # seconds that a request's head and body have
 LARGEST = 600_000  # bytes of a value
 LIMITS = Limits(body=2 * LARGEST, head_s=SHORT, body_s=SHORT, rate=1e6, burst=10**6)
+KEPT = {"heard", "remote-actor"}  # what is known of proven senders, and of actors
 UNWATCHED = {"worker", "sqlite_stat1"}  # a worker says that it lives
 
 
@@ -110,7 +111,7 @@ class Site:
     def _seen(self, *, proven: bool) -> dict[str, list[Any]]:
         found = self.ledger()
         if proven:
-            found["record"] = [row for row in found["record"] if row[1] != "heard"]
+            found["record"] = [row for row in found["record"] if row[1] not in KEPT]
             found["sqlite_sequence"] = [s for s in found["sqlite_sequence"] if s[0] != "record"]
         return found
 

@@ -23,6 +23,8 @@ AP = "application/activity+json"
 
 # Names that lead inside, and may not.
 INNER = {
+    "localhost": [HERE],
+    "localhost.": [HERE],
     "inner.example": [HERE],
     "mixed.example": ["10.255.255.1", HERE],
     "six.example": ["::1"],
@@ -76,6 +78,7 @@ class Trap:
 
 # What is at the paths of the strange server: a status, headers and a body; PORT is the trap's.
 Shown = tuple[int, dict[str, str], bytes]
+NOTHING: Shown = (404, {}, b"")
 AWAY = {
     f"away{number}": (302, {"Location": url}, b"")
     for number, url in enumerate(
@@ -148,7 +151,7 @@ def strangers(port: int) -> Iterator[Sender]:
         """Shows what there is at a path."""
 
         def do_GET(self) -> None:
-            status, headers, body = asked[self.path.rpartition("/")[2]]
+            status, headers, body = asked.get(self.path.rpartition("/")[2], NOTHING)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value.replace("PORT", str(port)))

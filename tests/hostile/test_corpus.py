@@ -16,13 +16,26 @@ from tests.hostile.bodies import BODIES
 from tests.hostile.claims import CLAIMS
 from tests.hostile.doors import DOORS
 from tests.hostile.framing import FRAMING, HALVES
+from tests.hostile.inbox import INBOX, SLOW_INBOX
 from tests.hostile.known import KNOWN, SLOW_PEERS
 from tests.hostile.names import NAMES
 from tests.hostile.rows import Answer, Group, Line, Row, ended, opened
 from tests.hostile.signed import SIGNED
 from tests.hostile.site import Site, served
 
-GROUPS = [*DOORS, *FRAMING, HALVES, *BODIES, *NAMES, *SIGNED, *CLAIMS, *KNOWN, SLOW_PEERS]
+GROUPS = [
+    *DOORS,
+    *FRAMING,
+    HALVES,
+    *BODIES,
+    *NAMES,
+    *SIGNED,
+    *CLAIMS,
+    *KNOWN,
+    SLOW_PEERS,
+    *INBOX,
+    SLOW_INBOX,
+]
 
 
 @pytest.fixture(scope="module")
@@ -67,4 +80,4 @@ def test_the_corpus_is_as_large_as_is_said() -> None:
     """And each of its rows has a name of its own."""
     names = [f"{group.name} {row.name}" for group in GROUPS for row in group.rows]
     assert [name for name, times in Counter(names).items() if times > 1] == []
-    assert len(names) >= 300
+    assert len(names) >= 1_000
