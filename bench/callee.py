@@ -1,14 +1,16 @@
-"""The called side of ``remote``, in a process of its own: prints where it listens and its key.
+"""The other side of ``remote`` and ``replicated``: prints where it listens and its key.
 
 Beside the endpoints of peers it serves two plain ones through the same application and server:
-``/plain`` takes what a call says and answers what a call is answered, ``/proven`` verifies the
-signature before. Neither touches a store.
+``/plain/open`` takes what a call says and answers what a call is answered, ``/plain/proven``
+verifies the signature before. Neither touches a store. ``/plain/copies`` tells how many entries
+the copies have that are here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,10 +32,11 @@ from everflow.server import Access, Part, Server, bind, create_app
 __all__ = ["main", "plain_app"]
 
 HOST = "127.0.0.1"
+ROOM = 1 << 40  # bytes of copies
 OPEN = 1_000_000  # calls: no quota is to be measured
 
 
-def plain_app(address: str, word: str) -> Starlette:
+def plain_app(address: str, word: str, copied: Callable[[], int]) -> Starlette:
     """What does with a request's body what a call does, and no more."""
     key = public_key(word)
 
@@ -47,8 +50,12 @@ def plain_app(address: str, word: str) -> Starlette:
         rfc9421.verify(message, key, now=SystemClock().wall())
         return _echo(body)
 
+    async def copies(_request: Request) -> Response:
+        return Response(str(await asyncio.to_thread(copied)))
+
     return Starlette(
         routes=[
+            Route("/copies", copies),
             Route("/open/{call}", plain, methods=["PUT"]),
             Route("/proven/{call}", proven, methods=["PUT"]),
         ]
@@ -73,11 +80,15 @@ def main(folder: Path, caller: str, word: str) -> None:
         own = create_identity(store, address, at=clock.wall())
         peers = Peers(store, clock.wall)
         peers.add("caller", caller, word, inside=True)
-        peers.change("caller", allowed=("*",), calls=OPEN, per_minute=OPEN)
+        peers.change("caller", allowed=("*",), calls=OPEN, per_minute=OPEN, keep=ROOM)
         opened = Federation(engine)
+
+        def copied() -> int:
+            return sum(held.entries for held in opened.holdings() if held.whole)
+
         parts = [
             Part(path=PREFIX, app=opened.app, lifespan=lambda: opened),
-            Part(path="/plain", app=plain_app(address, word)),
+            Part(path="/plain", app=plain_app(address, word, copied)),
         ]
         server = Server(create_app(engine, access=Access(open=True), parts=parts), listening)
         print(msgspec.json.encode([address, own.word]).decode(), flush=True)

@@ -11,6 +11,7 @@ from bench.workloads import (
     queued,
     rates,
     remote,
+    replicated,
     schedules,
     triggers,
 )
@@ -31,5 +32,6 @@ WORKLOADS: dict[str, Workload] = {
         *changing.WORKLOADS,
         *triggers.WORKLOADS,
         *remote.WORKLOADS,
+        *replicated.WORKLOADS,
     )
 }
