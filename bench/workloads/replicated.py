@@ -51,20 +51,25 @@ def measure(scene: Scene) -> Figures:
         after = _load(both, "bench_alone", many)
         ones = [_one(both, copied + n) for n in range(scene.many(20, 2))]
     return {
-        "alone": NODES * many * 2 / (before + after),
-        "beside": NODES * many / beside,
+        "alone": NODES * many * 2 / (before[0] + after[0]),
+        "beside": NODES * many / beside[0],
+        "processor": 1e6 * (before[1] + after[1]) / 2 / (NODES * many),
+        "processor beside": 1e6 * beside[1] / (NODES * many),
         "shipped": copied * ENTRIES / behind,
         "behind": behind,
         "one": 1_000 * median(ones),
     }
 
 
-def _load(both: Sides, name: str, many: int) -> float:
+def _load(both: Sides, name: str, many: int) -> tuple[float, float]:
+    """Seconds of the clock, and of the processor in all threads of this process."""
+
     def work() -> None:
         both.engine.start_all(name, [1] * many)
         done(both.engine)
 
-    return clock(work)
+    begun = time.process_time()
+    return clock(work), time.process_time() - begun
 
 
 def _one(both: Sides, before: int) -> float:
@@ -93,6 +98,15 @@ WORKLOADS = [
         (
             Goal("nodes of 20,000 runs, nothing is copied", "alone", "1/s", None),
             Goal("the same while 1,000 others are copied", "beside", "1/s", 0.9, over="alone"),
+            Goal("processor time of each, nothing is copied", "processor", "µs", None),
+            Goal(
+                "the same while others are copied",
+                "processor beside",
+                "µs",
+                1.1,
+                over="processor",
+                at_most=True,
+            ),
             Goal("entries of those that are copied", "shipped", "1/s", None),
             Goal("the last of those copies", "behind", "s", None),
             Goal("a run by itself: its copy after its end", "one", "ms", None),
