@@ -1,7 +1,7 @@
 """Handing: what is here of a run that other instances have, too, and what becomes of it.
 
-The revision of what is beside a run's entries is a column that a trigger counts once it is above 0:
-so no other run pays for it. ``hand`` sets it last of all, since what it writes itself is no change.
+The revision of what is beside a run's entries is a column that all who write count, once it is
+above 0: so no other run pays for it. ``hand`` sets it last of all: what it writes is no change.
 """
 
 from __future__ import annotations

@@ -81,13 +81,12 @@ class Writing(Desk):
             as_json(batch.arrivals),
             as_json(batch.definitions),
             marks.marks,
-            as_json(lost),
         )
         statement = _APPEND
-        if batch.puts or batch.starts or batch.letters or batch.released:
+        if batch.puts or batch.starts or batch.letters or batch.released or lost:
             statement, starts = _APPEND_AND_MORE, [*enumerate(batch.starts, 1)]
             births = as_json([_birth(-i, run, queued=True) for i, run in starts])
-            values += (puts_as_json(batch.puts), births, _letters(batch.letters))
+            values += (as_json(lost), puts_as_json(batch.puts), births, _letters(batch.letters))
             values += (as_json(batch.released),)
         if side_rows:
             told = self._append_with(statement, values, side_rows)

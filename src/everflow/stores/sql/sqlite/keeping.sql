@@ -104,7 +104,7 @@ INSERT OR IGNORE INTO definition (hash, body)
 SELECT value ->> 0, value ->> 1 FROM json_each(:definitions)
 
 -- name: adopt
-UPDATE run SET status = 'queued', until = '', reason = '', deaths = 0
+UPDATE run SET status = 'queued', until = '', reason = '', deaths = 0, rev = rev + (rev > 0)
 WHERE no IN (SELECT value FROM json_each(:nos))
 
 -- name: aside

@@ -12,7 +12,7 @@ WHERE
 UPDATE run SET
     status = 'queued', until = '', reason = '', owner = 0, generation = generation + 1,
     base = given.value ->> 2, ended = NULL, due = NULL, outcome = NULL, deaths = 0,
-    admitted = NULL, updated = :at
+    admitted = NULL, updated = :at, rev = rev + (rev > 0)
 FROM json_each(:runs) AS given
 WHERE run.no = given.value ->> 0
 
@@ -31,5 +31,5 @@ ON CONFLICT (run, tag, occurrence) DO UPDATE SET
     prompt = excluded.prompt, schema = excluded.schema, state = 'open', key = NULL
 
 -- name: relabel
-UPDATE run SET labels = json_patch(labels, :labels)
+UPDATE run SET labels = json_patch(labels, :labels), rev = rev + (rev > 0)
 WHERE no IN (SELECT value FROM json_each(:nos)) AND status <> 'handed_off'

@@ -153,8 +153,8 @@ CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
 END;
 
 CREATE TEMP VIEW batch (
-    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions, marks, lost
-) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', 0, '' WHERE 0;
+    worker, epoch, number, at, entries, changes, opened, closed, arrivals, definitions, marks
+) AS SELECT 0, 0, 0, 0, '', '', '', '', '', '', 0 WHERE 0;
 
 -- everflow_tell collects numbers on the Python side; it is called for what is rare alone.
 CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
@@ -171,16 +171,12 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
     SELECT iif(everflow_tell(-1), NULL, RAISE(IGNORE))
     FROM main.worker WHERE id = NEW.worker AND number = NEW.number;
 
+    UPDATE worker SET number = NEW.number, at = max(at, NEW.at)
+    WHERE id = NEW.worker AND marks = NEW.marks;
     -- Runs were taken from the worker, or let go of: what the batch bears for them is to be looked
-    -- at once more. `lost` are the runs of which something was left out.
-    SELECT RAISE(ABORT, 'everflow:marked')
-    FROM main.worker WHERE id = NEW.worker AND marks <> NEW.marks;
-
-    UPDATE worker SET number = NEW.number, at = max(at, NEW.at) WHERE id = NEW.worker;
+    -- at once more.
+    SELECT RAISE(ABORT, 'everflow:marked') WHERE changes() = 0;
     DELETE FROM refusal WHERE worker = NEW.worker;
-
-    INSERT INTO refusal (worker, place, run)
-    SELECT NEW.worker, lost.key - 4294967296, lost.value FROM jsonb_each(NEW.lost) AS lost;
     INSERT INTO refusal (worker, place, run)
     SELECT NEW.worker, change.key, run.no
     FROM jsonb_each(NEW.changes) AS change CROSS JOIN main.run ON run.no = change.value ->> 0
@@ -200,7 +196,7 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
         reason = iif(change.value ->> 1 = 'paused' AND run.cancel, '', change.value ->> 3),
         due = change.value ->> 4, base = change.value ->> 5, ended = change.value ->> 6,
         outcome = change.value ->> 7, definition = change.value ->> 8,
-        deaths = change.value ->> 9, updated = NEW.at
+        deaths = change.value ->> 9, updated = NEW.at, rev = rev + (rev > 0)
     FROM jsonb_each(NEW.changes) AS change
     WHERE run.no = change.value ->> 0 AND NOT EXISTS (
         SELECT 1 FROM main.refusal
@@ -227,7 +223,9 @@ CREATE TEMP TRIGGER batch_written INSTEAD OF INSERT ON batch BEGIN
 
     UPDATE run SET rev = rev + 1
     WHERE
-        no IN (
+        (NEW.opened <> '[]' OR NEW.closed <> '[]')
+        AND EXISTS (SELECT 1 FROM main.run WHERE rev > 0)
+        AND no IN (
             SELECT value ->> 0 FROM jsonb_each(NEW.opened)
             UNION ALL SELECT value ->> 0 FROM jsonb_each(NEW.closed)
         )
@@ -265,10 +263,14 @@ CREATE TEMP TRIGGER batch_and_more_written INSTEAD OF INSERT ON batch_and_more B
     WHERE id = NEW.worker AND number = NEW.number AND epoch = NEW.epoch AND NOT gone
     AND NEW.number > 0;
 
+    SELECT everflow_tell(value) FROM jsonb_each(NEW.lost);
     INSERT INTO batch VALUES (
         NEW.worker, NEW.epoch, NEW.number, NEW.at, NEW.entries, NEW.changes, NEW.opened,
-        NEW.closed, NEW.arrivals, NEW.definitions, NEW.marks, NEW.lost
+        NEW.closed, NEW.arrivals, NEW.definitions, NEW.marks
     );
+    -- Runs of which something was left out, since they were taken from the worker.
+    INSERT INTO refusal (worker, place, run)
+    SELECT NEW.worker, lost.key - 4294967296, lost.value FROM jsonb_each(NEW.lost) AS lost;
     INSERT INTO puts (doc, at) SELECT NEW.puts, NEW.at WHERE NEW.puts <> '[]';
     INSERT INTO offspring (doc) SELECT NEW.starts WHERE NEW.starts <> '[]';
     INSERT INTO letters (doc, worker) SELECT NEW.letters, NEW.worker WHERE NEW.letters <> '[]';
@@ -371,7 +373,7 @@ CREATE TEMP TRIGGER writing_given INSTEAD OF INSERT ON writing BEGIN
     SELECT NEW.starts, NEW.many, NEW.unnumbered, NEW.queued, NEW.definitions
     WHERE NEW.many OR NEW.definitions <> '[]';
     INSERT INTO puts (doc, at) VALUES (NEW.puts, NEW.at);
-    UPDATE run SET admitted = NEW.at
+    UPDATE run SET admitted = NEW.at, rev = rev + (rev > 0)
     WHERE
         no IN (SELECT value FROM jsonb_each(NEW.admit))
         AND queue <> '' AND admitted IS NULL AND status = 'queued';
@@ -395,7 +397,8 @@ CREATE TEMP TRIGGER acceptance_given INSTEAD OF INSERT ON acceptance BEGIN
     );
 
     -- Pauses of runs that wait in a queue, and ends of these: (run, status before, status, reason).
-    UPDATE run SET status = given.value ->> 2, until = '', reason = given.value ->> 3
+    UPDATE run SET
+        status = given.value ->> 2, until = '', reason = given.value ->> 3, rev = rev + (rev > 0)
     FROM jsonb_each(NEW.aside) AS given
     WHERE
         no = given.value ->> 0 AND status = given.value ->> 1
