@@ -1,10 +1,13 @@
 """`status`, `list`, `show` and `graph`."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from everflow import connect
+from everflow.store import Hand
 from tests.cli.conftest import FLOWS, Cli
 
 
@@ -193,3 +196,27 @@ def test_what_a_run_called_is_told_in_both_directions(told: Any, cli: Cli) -> No
     shown = cli("show", caller["id"]).stdout
     assert "its run is done" in shown
     assert "call 'cli.approve'" in cli("graph", f"{FLOWS}:cli.calls").stdout
+
+
+def test_a_run_that_another_instance_has_says_so(
+    cli: Cli, told: Any, runs: list[str], folder: Path
+) -> None:
+    """In lists, where it is shown, and to whoever asks something of it (B107)."""
+    asks = runs[2]
+    with connect(folder / "everflow.db") as flows:
+        (seen,) = flows.store.tenures([asks])
+        act = Hand(
+            run=asks, version=0, seq=seen.seq, rev=seen.rev, body="{}", here=False, holder="east"
+        )
+        assert flows.store.hand(act, at=1)
+    assert ids(told("list", "--status", "handed_off")) == [asks]
+    assert "east has it" in cli("list").stdout
+    assert "until" not in cli("list", "--status", "handed_off").stdout
+    assert "handed_off to east" in cli("show", asks).stdout
+    shown = told("show", asks)
+    assert (shown["status"], shown["until"]) == ("handed_off", "east")
+    assert shown["entries"]
+    late = cli("cancel", asks)
+    assert (late.exit_code, "east has the run" in late.stderr) == (6, True)
+    assert cli("export", asks).exit_code == 6
+    assert told("export", "--all", "-o", "all.jsonl")["exported"] == 2

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from io import BytesIO
 from threading import Event
 from typing import Any
 
 import pytest
 
-from everflow import Engine, node, suspend
-from everflow.store import Hand, Status, Store
+from everflow import Engine, node, receive, suspend
+from everflow.core.status import OUTCOMES
+from everflow.errors import RunHandedOff
+from everflow.store import Hand, RunQuery, Status, Store
 from tests.engine.support import PATIENT, World, kinds, plus_one, settle, until
 
 
@@ -120,3 +124,42 @@ def test_a_paused_run_comes_back_paused(world: World) -> None:
         engine.unpause(run.id)
         engine.resume(run, 1)
         assert run.result(PATIENT) == 2
+
+
+CALLS: dict[str, Callable[[Engine, str, str], object]] = {
+    "answer": lambda engine, _, token: engine.answer(token, 1),
+    "resume": lambda engine, run, _: engine.resume(run, 1),
+    "resume by tag": lambda engine, run, _: engine.resume(run, 1, tag="ok", key="k"),
+    "cancel": lambda engine, run, _: engine.cancel(run),
+    "signal": lambda engine, run, _: engine.signal(run, "ok", 1),
+    "pause": lambda engine, run, _: engine.pause(run),
+    "unpause": lambda engine, run, _: engine.unpause(run),
+    "label": lambda engine, run, _: engine.label(run, {"x": "1"}),
+    "retry": lambda engine, run, _: engine.retry(run),
+    "fork": lambda engine, run, _: engine.fork(run, 0),
+    "acknowledge": lambda engine, run, _: engine.acknowledge(run),
+    "adopt": lambda engine, run, _: engine.adopt(run),
+    "export": lambda engine, run, _: engine.export([run], BytesIO()),
+    "result": lambda engine, run, _: engine.run(run).result(PATIENT),
+}
+
+
+def test_a_run_that_another_has_takes_nothing_and_names_it(memory: World) -> None:
+    """Whatever is asked of it, B107; a start with its key gives the run."""
+    asks = memory.flow("asks", receive("ok") >> suspend("ok") >> plus_one)
+    with memory.engine() as engine:
+        run = engine.start(asks, None, key="once")
+        engine.signal(run, "ok", 1)
+        until(lambda: run.status == "suspended")
+        (question,) = engine.questions(run)
+        hand(engine.client.store, run.id, here=False)
+        assert engine.start(asks, None, key="once").id == run.id
+        assert run.wait(PATIENT) in OUTCOMES
+        for name, call in CALLS.items():
+            with pytest.raises(RunHandedOff) as told:
+                call(engine, run.id, f"{run.id}.{question.tag}.{question.occurrence}")
+            assert (told.value.holder, told.value.run) == ("B", run.id), name
+        assert engine.prune(run.id) == 0
+        query = RunQuery(status=(Status.HANDED_OFF,))
+        (outcome,) = engine.cancel_all(query)
+        assert isinstance(outcome.error, RunHandedOff)

@@ -49,6 +49,7 @@ _BY_CODE = {
     "already_done": Exit.TOO_LATE,
     "cancelled": Exit.TOO_LATE,
     "failed": Exit.TOO_LATE,
+    "handed_off": Exit.TOO_LATE,
     "still_running": Exit.UNFINISHED,
     "blocked": Exit.UNFINISHED,
     "engine_closed": Exit.FAULT,

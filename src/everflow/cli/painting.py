@@ -27,6 +27,8 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
     """A run as fields under each other."""
     cancelling = ", a cancel was accepted" if row.cancel and row.ended is None else ""
     blocked = f" until {row.until}" if row.until else ""
+    if row.status is Status.HANDED_OFF:
+        blocked = f" to {row.until}" if row.until else ""
     screen.fields(
         (
             ("run", row.id),

@@ -16,7 +16,7 @@ from everflow.engine.audit import audit
 from everflow.engine.caching import prune_cache
 from everflow.engine.errands import erase_errands
 from everflow.errors import CallerError, ConfigurationError, KeyMissing, RunErased, StillRunning
-from everflow.store import OUTCOMES, Put, RunRow, Store
+from everflow.store import COPY, OUTCOMES, Put, RunRow, Status, Store, unpack
 from everflow.stores.aside import AsideStore
 from everflow.stores.layer import as_kept, keys_of, layers
 
@@ -59,6 +59,13 @@ def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
             flow=row.flow,
             hint=f"cancel it first: `everflow cancel {row.id}`",
         )
+    if row.status is Status.HANDED_OFF and _goes_on(store, row):
+        raise StillRunning(
+            f"{row.until or 'another instance'} has the run, and it goes on there",
+            run=row.id,
+            flow=row.flow,
+            hint="cancel it there, and erase it there and here",
+        )
     known = erasure_of(store, row.id)
     if known is None and not _is_sealed(store, row):
         raise CallerError(
@@ -77,6 +84,12 @@ def erase(store: Store, row: RunRow, *, at: int, by: str = "") -> bool:
     prune_cache(store, at=at, run=row.id)
     erase_errands(store, row.id, at=at)
     return went or known is None
+
+
+def _goes_on(store: Store, row: RunRow) -> bool:
+    """Whether a copy's run had no end, as far as this instance knows."""
+    copies = as_kept(store).records(COPY, keys=[row.id])
+    return bool(copies) and unpack(copies[0].body).row.status not in OUTCOMES
 
 
 def _is_sealed(store: Store, row: RunRow) -> bool:

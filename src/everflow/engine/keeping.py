@@ -23,8 +23,9 @@ from everflow.core.state import Done, live_seqs, state_of
 from everflow.engine.audit import audit
 from everflow.engine.debounce import put_off, to_come
 from everflow.engine.ids import Random
+from everflow.engine.replies import require_here
 from everflow.errors import NoSuchRun
-from everflow.store import NewRun, Put, QuestionQuery, QuestionRow, RunRow, Store
+from everflow.store import TENURE, NewRun, Put, QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.aside import Sweep, sweep
 from everflow.stores.layer import as_kept, innermost
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
@@ -103,6 +104,7 @@ class Keeper:
         It is queued for a worker. False for any other run, which is left as it is.
         """
         row = self.row(run)
+        require_here(row)
         (adopted,) = self.store.adopt([row.no])
         if adopted:
             self.record("adopt", row, by)
@@ -112,9 +114,13 @@ class Keeper:
     def export(self, runs: Sequence[str], file: BinaryIO) -> int:
         """Write runs with all that is their own as checked JSON Lines; give how many.
 
-        Runs of a sealed store stay sealed: who imports them needs their keys to read them.
+        Runs of a sealed store stay sealed: who imports them needs their keys to read them. A copy
+        of a run that another instance has is RunHandedOff: it is exported there.
         """
-        return export_runs(as_kept(self.store), [self.row(run).no for run in runs], file)
+        rows = [self.row(run) for run in runs]
+        for row in rows:
+            require_here(row)
+        return export_runs(as_kept(self.store), [row.no for row in rows], file)
 
     def import_runs(
         self, file: BinaryIO, *, replace: bool = False, adopt: bool = False
@@ -138,10 +144,10 @@ class Keeper:
         """Delete the entries that the run can't come to need; how many. With ``dry``, only count.
 
         They are gone from ``show`` and from exports. Everything since the run's latest base stays,
-        so that a run without one keeps all.
+        so that a run without one keeps all; so does one that other instances have, too.
         """
         row = self.row(run)
-        if row.base == 0:
+        if row.base == 0 or self.store.records(TENURE, keys=[row.id]):
             return 0
         keep = self._needed(row)
         if not dry:

@@ -34,6 +34,7 @@ from everflow.engine.loader import Definitions
 from everflow.engine.questions import opened
 from everflow.engine.queues import Queues
 from everflow.engine.replacing import replacement
+from everflow.engine.replies import require_here
 from everflow.engine.tenures import Leases, not_safe
 from everflow.errors import (
     AlreadyDone,
@@ -149,6 +150,7 @@ class Operator(Keeper):
 
     def _refuse_consumed(self, row: RunRow) -> None:
         """Raise unless the run failed and nobody acted on that."""
+        require_here(row)
         where = {"run": row.id, "flow": row.flow}
         if row.status is not Status.FAILED:
             raise NotRetryable(
@@ -174,6 +176,7 @@ class Operator(Keeper):
     def acknowledge(self, run: str, *, by: str = "") -> None:
         """Say that the outcome of an ended run was acted upon: it isn't retried in place then."""
         row = self.row(run)
+        require_here(row)
         if row.ended is None:
             raise WrongArgument(f"the run has no outcome yet: it is {row.status}", run=run)
         body = msgspec.json.encode({"by": by}).decode()
@@ -189,6 +192,7 @@ class Operator(Keeper):
         for a value that doesn't fit what the entry is for, RunErased for a run that was erased.
         """
         row = self.row(run)
+        require_here(row)
         require_unerased(self.store, row)
         now, history = self.clock.wall(), History(self.store, row)
         payload = None
@@ -226,6 +230,7 @@ class Operator(Keeper):
     def label(self, run: str, labels: Mapping[str, str | None], *, by: str = "") -> RunRow:
         """Give a run these labels, and take away those that are None."""
         row = self.row(run)
+        require_here(row)
         for name, text in labels.items():
             if not 0 < len(name) <= LONGEST_LABEL:
                 raise WrongArgument(f"a label's name has 1 to {LONGEST_LABEL} characters")
@@ -268,6 +273,7 @@ class Operator(Keeper):
         return verdict
 
     def _refuse_if_ended(self, row: RunRow, *, undoing: bool = False) -> None:
+        require_here(row)
         if row.status is Status.DONE:
             raise AlreadyDone("the run is done", run=row.id, flow=row.flow)
         if row.status is Status.CANCELLED or (row.cancel and not undoing):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from everflow.errors import NotWaiting
-from everflow.store import Verdict
+from everflow.errors import NotWaiting, RunHandedOff
+from everflow.store import RunRow, Status, Verdict
 
-__all__ = ["REPLIES", "Reply", "not_asked", "split_token"]
+__all__ = ["REPLIES", "Reply", "not_asked", "require_here", "split_token"]
 
 _TOKEN = re.compile(r"([^.]+)\.([^.]+)\.([0-9]{1,9})")
 
@@ -49,3 +49,16 @@ def not_asked(run: str, tag: str, occurrence: int) -> NotWaiting:
         run=run,
         hint="`everflow show RUN` lists the questions that are open",
     )
+
+
+def require_here(row: RunRow) -> None:
+    """RunHandedOff for a run that another instance has."""
+    if row.status is Status.HANDED_OFF:
+        holder = row.until or "another instance"
+        raise RunHandedOff(
+            f"{holder} has the run: here is a copy, which takes nothing",
+            holder=row.until,
+            run=row.id,
+            flow=row.flow,
+            hint="ask there; `everflow handoff list` shows how runs stand here",
+        )

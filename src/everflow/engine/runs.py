@@ -18,6 +18,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
+from everflow.engine.replies import require_here
 from everflow.engine.tenures import Leases, may_tell, told
 from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
 from everflow.store import OUTCOMES, Batch, QuestionQuery, QuestionRow, RunRow, Status, Store
@@ -139,6 +140,7 @@ def outcome_of(store: Store, row: RunRow, types: Types) -> Any:
     where = {"run": row.id, "flow": row.flow}
     if row.status is Status.BLOCKED:
         raise RunBlocked(f"the run is blocked until {row.until}: {row.reason}", **where)
+    require_here(row)
     if row.status not in OUTCOMES:
         raise StillRunning(
             f"the run is {row.status}",

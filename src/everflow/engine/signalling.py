@@ -21,6 +21,7 @@ from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import parse, untagged
+from everflow.engine.replies import require_here
 from everflow.engine.taken import bears_bodies
 from everflow.errors import (
     AlreadyDone,
@@ -72,6 +73,7 @@ class Signals:
                 flow=row.flow,
                 hint="send it again once its worker has taken some",
             )
+        require_here(self._store.find(row.id) or row)
         kind, why = _REFUSED.get(verdict, (AlreadyDone, "the run is done"))
         raise kind(why, run=row.id, flow=row.flow)
 

@@ -116,5 +116,7 @@ class Upgrader:
             if verdict is Verdict.ACCEPTED:
                 asked.append(found)
             else:
-                found.fit, found.reason = Fit.SAME, "it has ended meanwhile"
+                gone = verdict is Verdict.HANDED_OFF
+                why = "another instance has it" if gone else "it has ended meanwhile"
+                found.fit, found.reason = Fit.SAME, why
         return asked

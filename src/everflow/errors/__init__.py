@@ -36,6 +36,7 @@ from everflow.errors.caller import (
     RunCancelled,
     RunErased,
     RunFailed,
+    RunHandedOff,
     StillRunning,
     TooManySignals,
 )
@@ -204,6 +205,7 @@ __all__ = [
     "RunCancelled",
     "RunErased",
     "RunFailed",
+    "RunHandedOff",
     "ScopeTooSmall",
     "SignatureRefused",
     "StepFailed",

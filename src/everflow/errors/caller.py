@@ -30,6 +30,7 @@ __all__ = [
     "RunCancelled",
     "RunErased",
     "RunFailed",
+    "RunHandedOff",
     "StillRunning",
     "TooManySignals",
 ]
@@ -148,6 +149,18 @@ class RunFailed(CallerError):
     ) -> None:
         super().__init__(message, run=run, flow=flow)
         self.error = error
+
+
+class RunHandedOff(CallerError):
+    """Another instance has the run: here is a copy, which takes nothing; ``holder`` names it."""
+
+    code = "handed_off"
+
+    def __init__(
+        self, message: str, *, holder: str = "", run: str = "", flow: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, run=run, flow=flow, hint=hint)
+        self.holder = holder
 
 
 class RunBlocked(CallerError):

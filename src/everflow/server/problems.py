@@ -34,6 +34,7 @@ _BY_CODE = {
     "engine_closed": 503,
     "erased": 410,
     "failed": 409,
+    "handed_off": 409,
     "import_refused": 422,
     "method_not_allowed": 405,
     "no_such_actor": 404,

@@ -16,6 +16,7 @@ from everflow.cli.places import all_runs, connected, created
 from everflow.cli.settings import Here
 from everflow.cli.words import many
 from everflow.engine.connect import Connection
+from everflow.engine.replies import require_here
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
 from everflow.stores.layer import as_kept
@@ -60,7 +61,7 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
             "export takes either RUNs or filters", hint="name runs, or say --all, or --flow NAME"
         )
     with connected(here) as flows:
-        nos = [flows.client.row(run).no for run in runs] or _chosen(flows, filters)
+        nos = [_one(flows, run) for run in runs] or _chosen(flows, filters)
         if output is None:
             count = export_runs(as_kept(flows.store), nos, sys.stdout.buffer, version=version())
             sys.stdout.buffer.flush()
@@ -73,6 +74,12 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
         screen().line(f"{many(count, 'run')} in {output}")
 
 
+def _one(flows: Connection, run: str) -> int:
+    row = flows.client.row(run)
+    require_here(row)
+    return row.no
+
+
 def _chosen(flows: Connection, filters: dict[str, Any]) -> list[int]:
     query = RunQuery(
         status=tuple(Status(name) for name in filters["statuses"]),
@@ -80,7 +87,7 @@ def _chosen(flows: Connection, filters: dict[str, Any]) -> list[int]:
         labels=tuple(labels(filters["pairs"]).items()),
         before=filters["before"],
     )
-    return [row.no for row in all_runs(flows, query)]
+    return [row.no for row in all_runs(flows, query) if row.status is not Status.HANDED_OFF]
 
 
 def _new_file(path: Path) -> BinaryIO:

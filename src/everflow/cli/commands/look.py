@@ -150,7 +150,8 @@ def _query(flows: Connection, given: dict[str, Any]) -> RunQuery:
 
 def _about(row: RunRow, now: int) -> str:
     reason = why(row).split("\n", 1)[0]
-    words = [f"until {row.until}: {reason}" if row.until else reason]
+    blocked = row.until and row.status is not Status.HANDED_OFF
+    words = [f"until {row.until}: {reason}" if blocked else reason]
     words += [f"due {ago(row.due, now)}"] if row.due is not None else []
     words += [f"key {row.key}"] if row.key else []
     words += [f"{name}={value}" for name, value in row.labels.items()]
