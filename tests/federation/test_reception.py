@@ -1,0 +1,247 @@
+"""Who is heard of a run, and what a peer may leave: requests as a hostile peer may send them.
+
+B107, B108; reliability 20, 21.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from everflow import suspend
+from everflow.federation.carrying.letters import Beside, encode, envelope
+from everflow.federation.carrying.post import PART
+from everflow.federation.protocol.lineage import Epoch, Extent, Link
+from everflow.federation.protocol.messages import Claim, Cut, Handover, Message, Offer, Segment
+from everflow.federation.protocol.standing import Role
+from tests.engine.support import PATIENT, plus_one, until
+from tests.federation.asking import Said, request, send, signed
+from tests.federation.support import Instance
+from tests.federation.test_handing import entries, everywhere, friends, role, started
+
+
+def tell(to: Instance, by: Instance, run: str, message: Message) -> Said:
+    return post(to, by, envelope([encode(run, message)]))
+
+
+def post(to: Instance, by: Instance, body: bytes) -> Said:
+    return send(to, signed(request(to, "POST", "/runs", body), by))
+
+
+def why(said: Said) -> str:
+    assert said.status == 200, said.body
+    (declined,) = json.loads(said.body)["declined"]
+    return str(declined["why"])
+
+
+def cut_of(of: Instance, run: str) -> Cut:
+    """What an instance has of a run, as it ships it."""
+    read = of.store.slice(run, 0)
+    rows = tuple(read.whole.entries)
+    beside = Beside(msgspec.structs.replace(read.whole, entries=[]), read.definitions)
+    return Cut(after=0, entries=rows, side=beside, upto=Extent(read.seq, read.rev))
+
+
+def taken(by: Instance, run_of: Instance, number: int = 9) -> tuple[Epoch, tuple[Link, ...]]:
+    """An epoch that an instance makes up, on top of another one's."""
+    epoch = Epoch(number, by.identity.id)
+    return epoch, (Link(Epoch(1, run_of.identity.id)), Link(epoch, Extent(1, 1)))
+
+
+def test_nobody_takes_a_run_that_was_never_given_to_them() -> None:
+    """Neither one that never left, nor one that another has a copy of."""
+    with friends("west", "east", "north") as (west, east, north):
+        everywhere(west, east, north, name="ask", body=suspend("approval") >> plus_one)
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        epoch, lineage = taken(north, west)
+        cut = cut_of(west, run.id)
+        speeches = (
+            Claim(epoch=epoch, lineage=lineage),
+            Segment(epoch=epoch, lineage=lineage, cut=cut),
+            Offer(epoch=epoch),
+            Handover(
+                epoch=epoch,
+                lineage=(*lineage, Link(Epoch(10, west.identity.id), Extent(2, 2))),
+                cut=cut,
+            ),
+        )
+        for message in speeches:
+            assert "begun here" in why(tell(west, north, run.id, message))
+        west.loop.run(west.federation.replicate_to("east", wait=PATIENT))
+        for to in (west, east):
+            for message in speeches:
+                assert "never given" in why(tell(to, north, run.id, message))
+        assert (role(west, run.id), role(east, run.id)) == (Role.OWNER, Role.REPLICA)
+        west.engine.resume(run.id, 5)
+        assert run.result(PATIENT) == 6
+
+
+def test_who_has_a_copy_may_be_told_to_go_on_with_it() -> None:
+    """And a person may have one be heard whom nobody named."""
+    with friends("west", "east", "north") as (west, east, north):
+        everywhere(west, east, north, name="ask", body=suspend("approval"))
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        west.loop.run(west.federation.replicate_to("east", wait=PATIENT))
+        epoch, lineage = taken(north, west)
+        claim = Claim(epoch=epoch, lineage=lineage)
+        assert "never given" in why(tell(east, north, run.id, claim))
+        east.loop.run(east.federation.believe(run.id, "north"))
+        assert json.loads(tell(east, north, run.id, claim).body)["declined"] == []
+        assert east.federation.holding(run.id).owner == north.identity.id
+
+
+def test_nobody_speaks_as_another() -> None:
+    """An owner's words bear the owner's own epoch."""
+    with friends("west", "east") as (west, east):
+        everywhere(west, east, name="ask", body=suspend("approval"))
+        epoch = Epoch(1, "somebody")
+        segment = Segment(epoch=epoch, lineage=(Link(epoch),), cut=Cut(
+            after=0, entries=(), side=None, upto=Extent()))  # fmt: skip
+        said = tell(east, west, "01kays0000" + "0" * 16, segment)
+        assert said.status == 400
+        assert "speaks for another" in why(tell(east, west, "r", Offer(epoch=epoch)))
+
+
+def test_copies_stop_at_what_their_sender_may_leave() -> None:
+    """Bytes, of all its runs."""
+    with friends("west", "east") as (west, east):
+        everywhere(west, east, name="ask", body=suspend("approval"))
+        east.peers.change("west", keep=10)
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        mine = Epoch(1, west.identity.id)
+        cut = cut_of(west, run.id)
+        segment = Segment(epoch=mine, lineage=(Link(mine),), cut=cut)
+        assert "as much here as it may" in why(tell(east, west, run.id, segment))
+        east.peers.change("west", keep=0, adopt=False)
+        claim = Claim(epoch=mine, lineage=(Link(mine),))
+        assert "may keep nothing" in why(tell(east, west, run.id, claim))
+        assert east.store.find(run.id) is None
+
+
+def edited(cut: Cut, what: str) -> Cut:
+    beside = cut.side
+    assert isinstance(beside, Beside)
+    whole = beside.whole
+    first: Any = cut.entries[0]
+    replace = msgspec.structs.replace
+    if what == "checksum":
+        no, seq, body, checksum = first
+        return replace(cut, entries=((no, seq, body + " ", checksum), *cut.entries[1:]))
+    if what == "gap":
+        return replace(cut, entries=cut.entries[1:-1])
+    if what == "order":
+        return replace(cut, entries=cut.entries[::-1])
+    if what == "not one":
+        return replace(cut, entries=("x",))
+    if what == "negative":
+        return replace(cut, upto=Extent(-1, 1))
+    if what == "another":
+        changed = replace(whole, row=replace(whole.row, id="other"))
+    elif what == "questions":
+        changed = replace(whole, questions=[replace(whole.questions[0], run="other")])
+    elif what == "heard":
+        changed = replace(whole, heard=[("a", "b"), ("a", "b")])
+    elif what == "numbers":
+        changed = replace(whole, row=replace(whole.row, created=1 << 70))
+    else:
+        changed = replace(whole, row=replace(whole.row, status="handed_off"))
+    return replace(cut, side=replace(beside, whole=changed))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "checksum", "gap", "order", "not one", "negative", "another", "questions", "heard",
+        "numbers", "handed_off",
+    ],
+)  # fmt: skip
+def test_what_isn_t_a_run_is_refused_whole(what: str) -> None:
+    """Before any of it is heard."""
+    with friends("west", "east") as (west, east):
+        everywhere(west, east, name="ask", body=plus_one >> suspend("approval"))
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        mine = Epoch(1, west.identity.id)
+        segment = Segment(epoch=mine, lineage=(Link(mine),), cut=edited(cut_of(west, run.id), what))
+        said = tell(east, west, run.id, segment)
+        assert said.status == 400
+        assert east.store.find(run.id) is None
+
+
+def put_part(to: Instance, by: Instance, name: str, at: Any, of: Any, body: bytes) -> Said:
+    message = request(to, "PUT", f"/parts/{name}?at={at}&of={of}", body)
+    return send(to, signed(message, by))
+
+
+def have(said: Said) -> int:
+    assert said.status == 200, said.body
+    return int(json.loads(said.body)["have"])
+
+
+def test_parts_go_on_from_what_is_there() -> None:
+    """After a restart of the receiver, too; what comes again or out of its turn changes nothing."""
+    with friends("west", "east") as (west, east):
+        everywhere(west, east, name="ask", body=suspend("approval"))
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        mine = Epoch(1, west.identity.id)
+        segment = Segment(epoch=mine, lineage=(Link(mine),), cut=cut_of(west, run.id))
+        body = envelope([encode(run.id, segment)])
+        name, size = hashlib.sha256(body).hexdigest(), len(body)
+        assert have(put_part(east, west, name, 0, size, body[:100])) == 100
+        east.down()
+        east.up()
+        assert have(put_part(east, west, name, 0, size, body[:100])) == 100
+        assert have(put_part(east, west, name, 200, size, body[200:])) == 100
+        assert have(put_part(east, west, name, 100, size + 1, body[100:])) == 100
+        assert have(put_part(east, west, name, 100, size, body[100:])) == size
+        assert entries(east, run.id) == entries_in_store(west, run.id)
+        assert east.store.records("part") == east.store.records("stage") == []
+
+
+def entries_in_store(of: Instance, run: str) -> int:
+    (tenure,) = of.store.tenures([run])
+    return tenure.seq
+
+
+def test_parts_that_are_no_envelope_are_refused() -> None:
+    """By their name, by their number, by what they are put together."""
+    with friends("west", "east") as (west, east):
+        east.up()
+        body = b"nothing of that name"
+        name = hashlib.sha256(b"other").hexdigest()
+        assert put_part(east, west, name, 0, len(body), body).code == "bad_letter"
+        assert east.store.records("part") == []
+        assert put_part(east, west, "short", 0, 1, b"x").code == "bad_letter"
+        assert put_part(east, west, name, "x", 1, b"x").code == "bad_letter"
+        assert put_part(east, west, name, 0, 1 << 40, b"x").code == "bad_letter"
+        assert put_part(east, west, name, 0, PART * 9, b"x" * (PART + 5_000)).code == "too_large"
+
+
+def test_an_envelope_that_can_t_be_read_is_refused() -> None:
+    """Whole."""
+    with friends("west", "east") as (west, east):
+        east.up()
+        assert post(east, west, b'{"letters":[{}]}').code == "bad_request"
+        many = envelope([encode("r", Offer(epoch=Epoch(1, "x")))] * 10_001)
+        assert post(east, west, many).code == "bad_letter"
+        nobody = envelope([encode("", Offer(epoch=Epoch(1, "x")))])
+        assert post(east, west, nobody).code == "bad_letter"
+
+
+def test_who_sends_too_often_waits() -> None:
+    """By what a peer may in a minute."""
+    with friends("west", "east") as (west, east):
+        east.peers.change("west", per_minute=2)
+        east.up()
+        body = envelope([])
+        assert [post(east, west, body).status for _ in range(3)] == [200, 200, 429]
+        name = hashlib.sha256(body).hexdigest()
+        assert put_part(east, west, name, 0, len(body), body).status == 429
