@@ -147,6 +147,7 @@ class Federation(Handing):
     ) -> None:
         self._desk = None
         await self._stack.aclose()
+        self._carrier = None
 
     @property
     def peers(self) -> Peers:

@@ -331,7 +331,10 @@ class Host:
             old = kept.standing.epoch
             hand.keep = (stays.seq, stays.rev)
             hand.branch = f"{old.number}-{old.owner}-{stays.seq}"
-        return self._handed(hand)
+        written_now = self._handed(hand)
+        if hand.here and kept.standing.role not in OWNING:
+            self._client.nudge()  # it goes on here
+        return written_now
 
     def _hand(self, tenure: Tenure, kept: Kept) -> Hand:
         standing, at = kept.standing, self._client.clock.wall()
@@ -353,8 +356,6 @@ class Host:
     def _handed(self, hand: Hand) -> Tenure | None:
         if not self._store.hand(hand, at=self._client.clock.wall()):
             return None
-        if hand.here:
-            self._client.nudge()
         return self._read(hand.run)
 
     def _settle(self, tenure: Tenure, kept: Kept, turn: Turn) -> None:

@@ -33,6 +33,8 @@ SHIP = '"ship"'
 PAGE = 500
 LAG = 10_000_000  # microseconds that a run may be seen later than one that was created after it
 SELDOM = 60_000_000  # between two looks for what another process left
+_ANY_TIME = 1 << 62
+MOST_LEFT = 100_000  # runs that are looked after
 MOST_PASSED = 100_000  # runs without a policy that are known by their numbers
 _ACTIVE = tuple(status for status in Status if status not in OUTCOMES)
 
@@ -225,14 +227,8 @@ class Watch:
 
     def _load_left(self) -> None:
         """Load what asks for somebody, and wasn't seen by this process."""
-        after = ""
-        while True:
-            page = self._store.records(TENURE, after=after, limit=PAGE)
-            left = [one.key for one in page if one.due is not None]
-            self._host.grew([run for run in left if not self._host.holds(run)])
-            if len(page) < PAGE:
-                return
-            after = page[-1].key
+        left = self._store.due_records(TENURE, now=_ANY_TIME, limit=MOST_LEFT)
+        self._host.grew([one.key for one in left if not self._host.holds(one.key)])
 
     def _shipped_elsewhere(self) -> None:
         seen = self._host.seen
