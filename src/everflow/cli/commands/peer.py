@@ -193,7 +193,14 @@ def _allow(
     if functions or ("keep" not in quotas and "adopt" not in quotas):
         quotas["allowed"] = tuple(functions)
     made = _peers(federation, store).change(name, **quotas)
-    _done(here, made, f"{made.name} may call {_allowed(made)}")
+    copies = f"{made.keep:,} bytes" if made.keep else "none"
+    gives = "are taken" if made.adopt else "aren't taken"
+    _done(
+        here,
+        made,
+        f"{made.name} may call {_allowed(made)}; copies of its runs that are kept: {copies};"
+        f" runs that it gives away {gives}",
+    )
 
 
 def _rotate(
