@@ -147,6 +147,27 @@ def test_the_end_of_somebody_unknown_is_taken_quietly(here: Site, otto: Stranger
     assert (len(here.log()), len(otto.asked)) == (before, 1)
 
 
+def test_the_end_of_somebody_known_is_an_activity(here: Site, otto: Stranger) -> None:
+    """Proven by the key of then, though there is none any more; by another it isn't."""
+    assert deliver(here, otto, otto.note()).status == 202
+    here.clock.jump(FRESH / SECOND + 1)
+    otto.say = lambda _: shown({}, status_code=410)
+    end = otto.note("end", type="Delete", object=otto.id)
+    refused(here, deliver(here, otto, end, number=7))
+    assert deliver(here, otto, end).status == 202
+    assert here.log()[-1].types == ("Delete",)
+
+
+def test_nobody_here_is_asked_for_over_the_network(here: Site, otto: Stranger) -> None:
+    """An actor here is known; one that isn't can't be ended either."""
+    mine = {"id": f"{here.ines.id}/2", "type": "Delete", "actor": here.ines.id}
+    refused(here, deliver(here, otto, mine, key_id=here.ines.rsa_id))
+    nobody = f"{here.ines.id}x"
+    gone = {**mine, "actor": nobody, "object": nobody}
+    refused(here, deliver(here, otto, gone, key_id=f"{nobody}#main-key"))
+    assert here.loop.run(here.pub.follow("ines", here.ines.id)).id == here.ines.id
+
+
 def test_a_changed_key_is_noticed_soon(here: Site, otto: Stranger) -> None:
     """Once the last look was some minutes ago, one more is taken; not sooner, not more often."""
     assert deliver(here, otto, otto.note(1)).status == 202

@@ -24,7 +24,7 @@ import msgspec
 
 from everflow.activitypub.actors import Actors, Keys, Local
 from everflow.activitypub.rates import Buckets
-from everflow.activitypub.remote import LONGEST, Remote, remote_of
+from everflow.activitypub.remote import LONGEST, Remote, RemoteKey, remote_of
 from everflow.activitypub.words import ACTIVITY_JSON, is_activity_media, origin_of
 from everflow.clock import Clock
 from everflow.errors import ActivityRefused, BadReply, ConfigurationError, OutsideError, Unreachable
@@ -35,7 +35,7 @@ from everflow.net.signatures import cavage
 from everflow.store import Put, Store
 from everflow.triggers.canonical import read_json
 
-__all__ = ["REMOTE", "Directory", "key_of_actor"]
+__all__ = ["REMOTE", "Directory", "key_of_actor", "own_remote"]
 
 REMOTE = "remote-actor"  # the kind of their records, by the hash of their ids
 SECOND = 1_000_000
@@ -106,8 +106,11 @@ class Directory:
     async def find(self, url: str, by: Local) -> Remote | None:
         """The actor of that id; None where its server says that there is none any more.
 
-        OutsideError where that can't be told.
+        OutsideError where that can't be told. An actor here is known without asking.
         """
+        if origin_of(url) == origin_of(by.address):
+            local = await asyncio.to_thread(self._actors.by_id, url)
+            return None if local is None else own_remote(local)
         known = await asyncio.to_thread(self.known, url)
         if known is not None and self._clock.wall() - known.at < FRESH:
             return known.actor
@@ -116,8 +119,10 @@ class Directory:
     async def again(self, url: str, by: Local) -> Remote | None:
         """The same from its server, where the last look was some time ago: keys are changed.
 
-        None as well where it was just looked at.
+        None as well where it was just looked at, or is one here.
         """
+        if origin_of(url) == origin_of(by.address):
+            return None
         known = await asyncio.to_thread(self.known, url)
         if known is not None and abs(self._clock.wall() - known.at) < AGAIN:
             return None
@@ -223,6 +228,12 @@ class Directory:
             self._clients[by.inside] = client
             await self._stack.enter_async_context(client)
         return self._clients[by.inside]
+
+
+def own_remote(actor: Local) -> Remote:
+    """An actor here, as others see it."""
+    keys = RemoteKey(actor.rsa_id, actor.rsa), RemoteKey(actor.ed25519_id, actor.ed25519)
+    return Remote(id=actor.id, inbox=actor.inbox, keys=keys, name=actor.name)
 
 
 def key_of_actor(url: str) -> str:

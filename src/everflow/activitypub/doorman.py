@@ -9,11 +9,11 @@ should, the actor is looked at once more, but not often: servers change keys.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from everflow.activitypub.actors import Actors, Local
 from everflow.activitypub.directory import Directory
+from everflow.activitypub.remote import Remote
 from everflow.activitypub.words import id_of, origin_of, types_of
 from everflow.clock import Clock
 from everflow.errors import SignatureRefused
@@ -55,30 +55,34 @@ class Doorman:
         """
         if origin_of(claim.key_id) != origin_of(actor):
             raise SignatureRefused("key", f"{claim.key_id:.200} is no key of {actor:.200}")
-        local = await asyncio.to_thread(self._actors.by_id, actor)
-        if local is not None:
-            self._prove(message, {local.rsa_id: local.rsa, local.ed25519_id: local.ed25519}.get)
-            return True
-        if origin_of(actor) == origin_of(by.address):
-            raise SignatureRefused("key", f"there is no actor {actor:.200} here")
         found = await self._directory.find(actor, by)
-        if found is None:
-            if "Delete" in types_of(activity) and id_of(activity.get("object")) == actor:
+        ours = origin_of(actor) == origin_of(by.address)
+        if found is None and not ours and _is_end(activity, actor):
+            # Who was known once proves it by the key of then; of anybody else there is nothing.
+            old = await asyncio.to_thread(self._directory.known, actor)
+            if old is None:
                 return False
+            found = old.actor
+        if found is None:
             raise SignatureRefused("key", f"the actor {actor:.200} is gone")
         try:
-            self._prove(message, found.text_of)
+            self._prove(message, found)
         except SignatureRefused as error:
             if error.why not in _WORTH_A_LOOK:
                 raise
             again = await self._directory.again(actor, by)
             if again is None or again == found:
                 raise
-            self._prove(message, again.text_of)
+            self._prove(message, again)
         return True
 
-    def _prove(self, message: Message, key_of: Callable[[str], str | None]) -> None:
-        key = key_of(either.claim_of(message).key_id)
+    def _prove(self, message: Message, actor: Remote) -> None:
+        key = actor.text_of(either.claim_of(message).key_id)
         if key is None:
             raise SignatureRefused("key", "the actor has no key of that name")
         either.verify(message, public_key(key), now=self._clock.wall())
+
+
+def _is_end(activity: dict[str, Any], actor: str) -> bool:
+    """Whether it says that its actor is no more."""
+    return "Delete" in types_of(activity) and id_of(activity.get("object")) == actor

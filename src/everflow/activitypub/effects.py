@@ -26,7 +26,7 @@ from everflow.activitypub.circle import (
     follower_put,
     parted_put,
 )
-from everflow.activitypub.directory import Directory
+from everflow.activitypub.directory import Directory, own_remote
 from everflow.activitypub.published import id_for
 from everflow.activitypub.remote import Remote
 from everflow.activitypub.words import CONTEXT, id_of, origin_of, types_of
@@ -168,7 +168,7 @@ class Effects:
         """An actor who was verified, be it of this instance or of another."""
         local = self._actors.by_id(id)
         if local is not None:
-            return Remote(id=local.id, inbox=local.inbox, keys=(), name=local.name)
+            return own_remote(local)
         known = self._directory.known(id)
         return None if known is None else known.actor
 
