@@ -9,10 +9,11 @@ import pytest
 
 from everflow import Run, RunQuery, connect, flow, node
 from everflow.activitypub import Outbox, outbox_of
+from everflow.activitypub.delivery import plans
 from everflow.activitypub.parcels import DELIVER, Page
 from everflow.activitypub.words import PUBLIC
 from everflow.core.signature import need
-from everflow.errors import NoSuchActor, WrongArgument
+from everflow.errors import NoSuchActor, StoreUnavailable, WrongArgument
 from everflow.store import Put
 from tests.activitypub.delivering import Receiver, Sending, receiver, sending
 from tests.activitypub.support import ask, stranger
@@ -149,3 +150,39 @@ def test_followers_are_gone_through_by_pages(monkeypatch: pytest.MonkeyPatch) ->
     assert pages == 3
     hosts = ["a.example", "c.example", "e.example", "two.example"]
     assert sorted(run.labels["host"] for run in runs) == hosts
+
+
+class Faltering(Outbox):
+    """An outbox whose store is away for a moment."""
+
+    faltered = 0
+
+    def spread(self, page: Page) -> Page:
+        if self.faltered < 2:
+            self.faltered += 1
+            raise StoreUnavailable("away")
+        return super().spread(page)
+
+
+class Shaky(Sending):
+    """An instance with such an outbox."""
+
+    def provided(self) -> dict[type[Any], Any]:
+        faltering = Faltering(self.store, plans(), self.clock)
+        return {**super().provided(), Outbox: faltering}
+
+
+def test_followers_are_told_though_the_store_was_away() -> None:
+    """Going through them is tried again, as each delivery is."""
+    with looping() as loop, receiver(loop) as there:
+        blog = Shaky(loop, JumpClock())
+        blog.follows("ann", there.inbox("ann"))
+        with blog.working():
+            blog.outbox.publish("ines", "Hello")
+
+            def told() -> bool:
+                blog.clock.jump(1)
+                return bool(there.arrived)
+
+            until(told)
+        blog.listener.held.close()

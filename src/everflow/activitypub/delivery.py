@@ -77,7 +77,8 @@ def add_flows(registry: Registry) -> tuple[Flow[Any, Any], Flow[Any, Any]]:
     if DELIVER not in registry.flows:
         backoff = exponential(FIRST, factor=FACTOR, ceiling=LONGEST, jitter=0.3)
         flow(DELIVER, retry(TRIES, knock, backoff=backoff), queue=QUEUE, registry=registry)
-        flow(SPREAD, loop(spread, until=it["done"]), registry=registry)
+        again = retry(TRIES, spread, backoff=exponential(1.0, ceiling=LONGEST))
+        flow(SPREAD, loop(again, until=it["done"]), registry=registry)
     return registry.flows[DELIVER], registry.flows[SPREAD]
 
 
