@@ -42,17 +42,23 @@ class Lender:
 
 
 class Worker:
-    """One worker of a store. What is begun waits in ``begun``; ``before`` runs at each commit."""
+    """One worker of a store. What is begun waits in ``begun``.
 
-    def __init__(self, store: Store, registry: Registry, clock: JumpClock, lender: Lender) -> None:
+    ``before`` and ``after`` run around each commit.
+    """
+
+    def __init__(
+        self, store: Store, registry: Registry, clock: JumpClock, lender: Lender | None = None
+    ) -> None:
         self.store = store
         self.clock = clock
-        self.lender = lender
+        self.lender = lender or Lender()
         self.begun: list[Attempt] = []
         self.before: Callable[[], object] = lambda: None
+        self.after: Callable[[], object] = lambda: None
         config = Config()
         self.scheduler = scheduler = Scheduler(store, registry, config, clock)
-        scheduler.leases.tenures = lender
+        scheduler.leases.tenures = self.lender
         scheduler.pools.update(dict.fromkeys((Place.THREAD, Place.LOOP, Place.PROCESS), self))
         scheduler.committer = InlineCommitter(self, scheduler.committed, scheduler.commit_failed)
         scheduler.open({})
@@ -69,7 +75,9 @@ class Worker:
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
         self.before()
-        return self.scheduler.leases.append(batch, side_rows)
+        refused = self.scheduler.leases.append(batch, side_rows)
+        self.after()
+        return refused
 
     def begin(self, attempt: Attempt) -> None:
         self.begun.append(attempt)

@@ -22,6 +22,7 @@ from everflow.core.state import Done, Failed
 from everflow.engine.client import Client
 from everflow.engine.erasing import require_readable
 from everflow.engine.runs import payload_of
+from everflow.engine.tenures import may_tell
 from everflow.errors import (
     CallerError,
     NoSuchFlow,
@@ -246,7 +247,7 @@ class Promises:
         return self._stands(row)
 
     def _stands(self, row: RunRow) -> Answer:
-        if row.status not in OUTCOMES:
+        if row.status not in OUTCOMES or not may_tell(row, self._client.leases):
             return _said(Standing(state="going", run=row.id), no=row.no)
         return _said(self._ended(row))
 
