@@ -61,7 +61,7 @@ class Side:
         """A process of its own, on the store that is there."""
         self.worker = worker = Worker(self.store, self.registry, self.clock)
         instance = Instance(lambda: self.name, str, f"boot of {self.name}", SETTINGS)
-        self.host = host = Host(worker.client, self.clock, instance, self._say)
+        self.host = host = Host(worker.client, self.clock, instance, self)
         leasing = worker.scheduler.adoption.leasing
         host.leases.tell = lambda run: worker.scheduler.post(leasing.follow, run)
         lending = Lending(host, _NoPolicies(), self.store, self.clock)
@@ -69,8 +69,12 @@ class Side:
         worker.before, worker.after = self._about_to_write, self._wrote
         self._entries = 0
 
-    def _say(self, to: str, run: str, message: Message) -> None:
-        self.around.mail.append((self.name, to, run, message))
+    def put(self, peer: str, run: str, message: Message) -> None:
+        self.around.mail.append((self.name, peer, run, message))
+
+    def carries(self, run: str) -> bool:
+        del run
+        return False
 
     def _works(self, x: int) -> int:
         self.around.acts(self, "ran a node")

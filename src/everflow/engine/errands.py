@@ -18,7 +18,16 @@ from msgspec.structs import replace
 from everflow.core.ops import CallOp
 from everflow.store import Put, Record, Store
 
-__all__ = ["ERRAND", "STOP", "Errand", "erase_errands", "errand_put", "read_errand", "stop_put"]
+__all__ = [
+    "ERRAND",
+    "STOP",
+    "Errand",
+    "erase_errands",
+    "errand_put",
+    "errands_of",
+    "read_errand",
+    "stop_put",
+]
 
 PAGE = 500
 ERRAND, STOP = "errand", "errand-stop"  # kinds of records, both by the id of the run that is asked
@@ -81,7 +90,7 @@ def erase_errands(store: Store, run: str, *, at: int) -> None:
 
     What is left is what their carrier needs to tell the peers that they may forget them, too.
     """
-    for found in _errands_of(store, run):
+    for found in errands_of(store, run):
         record: Record | None = found
         while record is not None:
             errand = replace(read_errand(record.body), input=msgspec.Raw(b"null"), trouble="")
@@ -92,7 +101,8 @@ def erase_errands(store: Store, run: str, *, at: int) -> None:
             record = next(iter(store.records(ERRAND, keys=[record.key])), None)  # it was moved on
 
 
-def _errands_of(store: Store, run: str) -> Iterator[Record]:
+def errands_of(store: Store, run: str) -> Iterator[Record]:
+    """The errands of one run, found by looking at all."""
     after = ""
     while page := store.records(ERRAND, after=after, limit=PAGE):
         yield from (record for record in page if read_errand(record.body).run == run)

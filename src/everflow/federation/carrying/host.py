@@ -32,6 +32,7 @@ from everflow.federation.carrying.kept import (
 )
 from everflow.federation.carrying.leases import Leases
 from everflow.federation.carrying.letters import cut_of, slice_of, weight
+from everflow.federation.carrying.ties import let_loose, ties_of
 from everflow.federation.protocol.lineage import Extent, within
 from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.session import acknowledges, runs_until, tell
@@ -255,6 +256,8 @@ class Host:
         """One try; None where something else stands there by now."""
         kept, run = read_kept(tenure), tenure.run
         turn = tell(self._session(tenure, kept, willing=willing), event, self._moment())
+        if _fences(kept, turn) and ties_of(self._store, run):
+            return Turn(session=self._session(tenure, kept, willing=willing))
         if isinstance(turn.act, Write):
             sender = event.sender if isinstance(event, Heard) else ""
             after = self._write(tenure, kept, turn.act, sender)
@@ -331,9 +334,11 @@ class Host:
             old = kept.standing.epoch
             hand.keep = (stays.seq, stays.rev)
             hand.branch = f"{old.number}-{old.owner}-{stays.seq}"
-        written_now = self._handed(hand)
-        if hand.here and kept.standing.role not in OWNING:
+        written_now, before = self._handed(hand), kept.standing.role
+        if hand.here and before not in OWNING:
             self._client.nudge()  # it goes on here
+        if written_now is not None and before in OWNING and act.standing.role is Role.HANDED_OFF:
+            let_loose(self._client, tenure.run, hand.holder)
         return written_now
 
     def _hand(self, tenure: Tenure, kept: Kept) -> Hand:
@@ -379,3 +384,9 @@ class Host:
 
 
 _FOR_EVER = 1 << 62
+
+
+def _fences(kept: Kept, turn: Turn) -> bool:
+    """Whether the run is to be given away by that turn."""
+    fenced = isinstance(turn.act, Write) and turn.act.standing.role is Role.FENCED
+    return fenced and kept.standing.role is not Role.FENCED

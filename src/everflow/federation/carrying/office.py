@@ -13,6 +13,7 @@ from everflow.errors import HandoffRefused, NoSuchPeer, RemoteUnreachable
 from everflow.federation.carrying.holdings import Holding, holding_of, holdings
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.policies import Policy, When, declare, forget
+from everflow.federation.carrying.ties import ties_of
 from everflow.federation.carrying.watch import stir
 from everflow.federation.peers import Peer, Peers
 from everflow.federation.protocol.lineage import Extent
@@ -46,6 +47,7 @@ _WORDS = {
     Refusal.NOTHING_OFFERED: "the run is offered to nobody",
     Refusal.OWN_ADDRESS: "that is this instance itself",
 }
+_WAIT = "give it away once that has ended; cancel it, or end what it waits for"
 _HINT = "everflow handoff list shows where this instance stands with its runs"
 
 
@@ -75,7 +77,12 @@ class Office:
 
     def give(self, run: str, peer: str) -> Holding:
         """Offer a run to a peer, which goes on with it if it accepts."""
-        return self._order(run, HandOff(self.peer(peer).id))
+        found = self.peer(peer)
+        tied = ties_of(self._store, run)
+        if tied:
+            why = "; ".join(tied)
+            raise HandoffRefused(f"the run can't be given away now: {why}", run=run, hint=_WAIT)
+        return self._order(run, HandOff(found.id))
 
     def call_back(self, run: str) -> Holding:
         """Take back what was offered, or given and not adopted yet."""

@@ -1,0 +1,142 @@
+"""What goes along with a run that moves: the runs and peers that it waits for, and who waits for it.
+
+B107, B108.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from everflow import Run, call, remote_node, suspend
+from everflow.errors import HandoffRefused
+from everflow.federation.carrying import host as hosts
+from everflow.federation.protocol.standing import Role
+from everflow.store import RunRow
+from tests.engine.support import PATIENT, plus_one, until
+from tests.federation.support import Instance, instances
+
+MEGABYTES = 64 * 1024 * 1024
+
+
+@contextmanager
+def friends(*names: str) -> Iterator[list[Instance]]:
+    """Instances that know each other, call each other and take each other's runs."""
+    with instances(*names) as made:
+        for one in made:
+            for other in made:
+                if other is not one:
+                    one.knows(other, "*", keep=MEGABYTES, adopt=True)
+        yield made
+
+
+def tags(of: Instance) -> list[str]:
+    return sorted(question.tag for question in of.engine.questions())
+
+
+def child_of(of: Instance, run: str) -> RunRow:
+    (row,) = [row for row in of.engine.runs() if row.parent == run]
+    return row
+
+
+def calling(*made: Instance) -> None:
+    """A flow that calls another one, which asks."""
+    for one in made:
+        one.flow("child", suspend("inner") >> plus_one)
+        one.flow("f", call("child") >> suspend("outer"))
+        one.up()
+
+
+def test_a_run_that_waits_for_another_is_not_given_away() -> None:
+    """Nor one that another waits for; both are once that is over."""
+    with friends("west", "east") as (west, east):
+        calling(west, east)
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["inner"])
+        child = child_of(west, run.id)
+        with pytest.raises(HandoffRefused, match="it waits for child"):
+            west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
+        with pytest.raises(HandoffRefused, match=f"the run {run.id} called it"):
+            west.loop.run(west.federation.hand_off(child.id, "east", wait=PATIENT))
+        west.engine.resume(child.id, 5)
+        until(lambda: tags(west) == ["outer"])
+        west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
+        until(lambda: tags(east) == ["outer"])
+
+
+def test_a_run_that_comes_to_wait_while_it_is_offered_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is offered on, and goes once nothing is open."""
+    with friends("west", "east") as (west, east):
+        for one in (west, east):
+            one.flow("f", suspend("one"))
+            one.up()
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["one"])
+        tied = ["it waits"]
+        asked: list[str] = []
+
+        def ties_of(_store: object, run: str) -> list[str]:
+            asked.append(run)
+            return tied
+
+        monkeypatch.setattr(hosts, "ties_of", ties_of)
+        found = west.loop.run(west.federation.hand_off(run.id, "east", wait=0.0))
+        assert found.role is Role.OFFERING
+        until(lambda: len(asked) > 1)
+        assert west.federation.holding(run.id).role is Role.OFFERING
+        tied.clear()
+        until(lambda: tags(east) == ["one"])
+
+
+def test_the_runs_of_a_run_that_was_taken_over_are_begun_anew() -> None:
+    """Where it was they are cancelled, once that is known there (B108)."""
+    with friends("west", "east") as (west, east):
+        calling(west, east)
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["inner"])
+        child = child_of(west, run.id)
+        west.loop.run(west.federation.replicate_to("east", [run.id], wait=PATIENT))
+        east.loop.run(east.federation.take_over(run.id))
+        until(lambda: tags(east) == ["inner"])
+        assert child_of(east, run.id).id == child.id
+        until(lambda: west.engine.run(child.id).status == "cancelled")
+        east.engine.resume(child.id, 5)
+        until(lambda: tags(east) == ["outer"])
+        east.engine.resume(run.id, 7)
+        assert east.engine.run(run.id).result(PATIENT) == 7
+
+
+def test_a_call_of_a_peer_is_asked_for_again_and_executed_once() -> None:
+    """The peer was told who may go on with it; the old owner doesn't carry it any more (B102)."""
+    with friends("west", "east", "north") as (west, east, north):
+        north.expose("slow", suspend("there") >> plus_one)
+        for one in (west, east):
+            one.flow("f", remote_node("north", "slow"))
+        for one in (west, east, north):
+            one.up()
+        west.loop.run(west.federation.replicate("f", "east"))
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(north) == ["there"])
+        with pytest.raises(HandoffRefused, match="it waits for slow at the peer north"):
+            west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
+        (there,) = north.executed()
+        with pytest.raises(HandoffRefused, match="a peer called it"):
+            north.loop.run(north.federation.hand_off(there, "east", wait=PATIENT))
+        until(lambda: east.federation.holdings() != [])
+        until(lambda: west.federation.holding(run.id).lag == 0)
+        east.loop.run(east.federation.take_over(run.id))
+        until(lambda: west.store.records("errand") == [])
+        until(
+            lambda: (
+                [one.key.split("/")[0] for one in north.store.records("promise")]
+                == [east.identity.id]
+            )
+        )
+        north.engine.resume(there, 5)
+        assert east.engine.run(run.id).result(PATIENT) == 6
+        assert north.executed() == [there]
