@@ -10,7 +10,7 @@ from typing import Any
 
 from everflow import Registry, flow, suspend
 from everflow.core.entries import decode_body
-from everflow.errors import EverflowError
+from everflow.errors import EverflowError, RunHandedOff
 from everflow.federation.carrying.host import Host, Instance
 from everflow.federation.carrying.lending import Lending
 from everflow.federation.carrying.watch import Watch
@@ -172,7 +172,13 @@ class CutOff:
         """Tell those who wait for a word at west what may be told."""
         for value in sorted(self.waiting):
             tenures = self.west.worker.scheduler.leases.tenures
-            if tenures is not None and tenures.safe(self.run, 0):
+            assert tenures is not None
+            try:
+                known = tenures.safe(self.run, 0)
+            except RunHandedOff:
+                self.waiting.discard(value)
+                continue
+            if known:
                 self.told.add(value)
                 self.waiting.discard(value)
 

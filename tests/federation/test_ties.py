@@ -1,4 +1,4 @@
-"""What goes along with a run that moves: the runs and peers that it waits for, and who waits for it.
+"""What goes along with a run that moves: whom it waits for, and who waits for it.
 
 B107, B108.
 """

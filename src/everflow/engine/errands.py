@@ -40,8 +40,8 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     microseconds; ``depth`` counts the runs that wait for one another. The rest is for who carries
     it: ``carrier``, the worker of the process that has it in hand, or 0; how many ``tries`` there
     were since something was heard, ``accepted`` when the peer took it, ``told`` when the run was
-    told the end, ``trouble``, the last that went wrong, and ``since``, when a peer that had taken
-    it began to know nothing of it.
+    told the end, ``trouble``, the last that went wrong, ``since``, when a peer that had taken it
+    began to know nothing of it, and ``heirs``, who may go on with it, as the peer was told.
     """
 
     peer: str
@@ -58,6 +58,7 @@ class Errand(msgspec.Struct, kw_only=True, omit_defaults=True):
     told: int | None = None
     since: int | None = None
     trouble: str = ""
+    heirs: list[str] = []
 
 
 def errand_put(child: str, run: str, op: CallOp, payload: str, *, at: int, depth: int) -> Put:

@@ -28,11 +28,11 @@ from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
 from everflow.engine.facade import Engine
 from everflow.errors import EverflowError, RemoteUnreachable, StoreError
 from everflow.federation.left import Left, kept
+from everflow.federation.others import NONE, Others, ask_of, is_safe, others_of
 from everflow.federation.peers import Peer, Peers
 from everflow.federation.together import Reads, Threads, Together
 from everflow.federation.verdicts import Ended, Going, Trouble, Unknown, Verdict, verdict_of
 from everflow.federation.wire import Wire
-from everflow.federation.words import Ask
 from everflow.store import ChildEnded, Letter, Put, Record
 
 __all__ = ["Courier", "Pace"]
@@ -71,6 +71,7 @@ class _Taken(NamedTuple):
     errand: Errand
     peer: Peer | None
     stop: bool
+    others: Others
 
 
 class Courier:
@@ -211,8 +212,15 @@ class Courier:
             if record.due == until
         ]
         peers = {word: self._peers.find(word) for word in {errand.peer for _, errand in errands}}
+        others = others_of(self._store, {errand.run for _, errand in errands}, self._wire.own)
         return [
-            _Taken(record, errand, peers[errand.peer], record.key in stops)
+            _Taken(
+                record,
+                errand,
+                peers[errand.peer],
+                record.key in stops,
+                others.get(errand.run, NONE),
+            )
             for record, errand in errands
         ]
 
@@ -233,26 +241,29 @@ class Courier:
             _log.warning("an errand waits: %s", error.message)
 
     async def _heard(self, taken: _Taken) -> Verdict:
-        record, errand, peer, stop = taken
+        record, errand, peer, stop, others = taken
         if peer is not None:
-            return await self._ask(peer, record.key, errand, stop=stop)
+            return await self._ask(peer, record.key, errand, others, stop=stop)
         if errand.told is not None:
             return Unknown("")
         return Ended("error", _lost(errand, "there is no such peer here"), final=True)
 
-    async def _ask(self, peer: Peer, key: str, errand: Errand, *, stop: bool) -> Verdict:
+    async def _ask(
+        self, peer: Peer, key: str, errand: Errand, others: Others, *, stop: bool
+    ) -> Verdict:
         busy = len(self._carrying) * 2 > self._pace.at_once
         wait = self._pace.wait * (BRIEFLY if busy else 1)
         query = f"?wait={wait:g}" if wait else ""
         if errand.told is not None:
+            if others.heirs and not await self._threads(is_safe, self._client, errand.run):
+                return Trouble("its run's heir doesn't have the end yet")
             return await self._said(peer, errand, "DELETE", f"/calls/{key}")
         if stop:
             return await self._said(peer, errand, "POST", f"/calls/{key}/stop{query}")
-        if errand.accepted is not None:
+        if errand.accepted is not None and errand.heirs == others.heirs:
             return await self._said(peer, errand, "GET", f"/calls/{key}")
         expires = self._clock.wall() + errand.at + errand.patience - self._now()
-        ask = Ask(function=errand.function, input=errand.input, expires=expires, depth=errand.depth)
-        body = msgspec.json.encode(ask)
+        body = ask_of(errand, others, expires)
         return await self._said(peer, errand, "PUT", f"/calls/{key}{query}", body)
 
     async def _said(
@@ -273,7 +284,7 @@ class Courier:
 
     def _settle(self, taken: _Taken, verdict: Verdict) -> _Taken | None:
         """Write down what was heard, and tell the run where that is its end; what is left to do."""
-        now, (record, errand, _, stop) = self._now(), taken
+        now, (record, errand, _, stop, others) = self._now(), taken
         if errand.told is not None:
             self._seen_to(record, errand, verdict, now)
             return None
@@ -287,7 +298,9 @@ class Courier:
             accepted = errand.accepted or now
             pause = min(max((now - accepted) // 10, self._micros(self._pace.first)), self._seldom)
             self._write(
-                record, replace(errand, accepted=accepted, tries=0, since=None), now + pause
+                record,
+                replace(errand, accepted=accepted, tries=0, since=None, heirs=others.heirs),
+                now + pause,
             )
         else:
             since = errand.since if isinstance(verdict, Trouble) else errand.since or now
@@ -317,7 +330,7 @@ class Courier:
 
     def _tell(self, taken: _Taken, ended: Ended, now: int) -> _Taken | None:
         """Tell the run, and forget the errand, or have the peer forget it first."""
-        record, errand, peer, _ = taken
+        record, errand, peer, _, others = taken
         message = ChildEnded(no=0, op=errand.op, kind=ended.kind, payload=ended.payload, at=now)
         # Its input isn't needed any more; what is left is to let the peer forget.
         told = replace(errand, told=now, tries=0, input=msgspec.Raw(b"null"))
@@ -329,7 +342,7 @@ class Courier:
         # Another may have taken it meanwhile: then that one sees to the rest.
         if now_there is None or now_there.due != soon:
             return None
-        return _Taken(now_there, told, peer, stop=False)
+        return _Taken(now_there, told, peer, stop=False, others=others)
 
     def _seen_to(self, record: Record, errand: Errand, verdict: Verdict, now: int) -> None:
         """The peer heard that it may forget the call; or didn't, and is told again."""

@@ -10,8 +10,10 @@ nothing is begun: so whatever the network still holds of it can't start it again
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from everflow.clock import Clock
 from everflow.core.combine.call import DEEPEST, child_run
@@ -21,6 +23,7 @@ from everflow.core.journal import read_outcome
 from everflow.core.state import Done, Failed
 from everflow.engine.client import Client
 from everflow.engine.erasing import require_readable
+from everflow.engine.replies import require_here
 from everflow.engine.runs import payload_of
 from everflow.engine.tenures import may_tell
 from everflow.errors import (
@@ -46,7 +49,7 @@ from everflow.federation.words import (
     sent_error,
 )
 from everflow.net.freshness import WINDOW
-from everflow.store import OUTCOMES, NewRun, Put, RunRow
+from everflow.store import OUTCOMES, NewRun, Put, Record, RunRow
 
 __all__ = ["KEPT", "LABEL", "PROMISE", "Promise", "Promises"]
 
@@ -63,13 +66,17 @@ TRIES = 3
 
 
 class Promise(msgspec.Struct, kw_only=True):
-    """An open call. ``digest`` is of what was asked; ``run`` is the run's id."""
+    """An open call. ``digest`` is of what was asked; ``run`` is the run's id.
+
+    ``heirs``: the ids of instances that go on with it where the caller's run becomes theirs.
+    """
 
     function: str
     digest: str
     run: str
     expires: int
     at: int
+    heirs: list[str] = []
 
 
 class Promises:
@@ -92,11 +99,44 @@ class Promises:
         ``busy``: the peer has called too often within a short time.
         """
         key, digest = _key(peer, call), _digest(ask)
-        promise = self._promise(key)
-        if promise is None:
-            refusal = self._refusal(peer, key, ask, busy=busy)
-            return refusal or self._begin(peer, call, ask, digest)
-        return self._same(promise, digest)
+        record = self._records(PROMISE, key)
+        if record is not None:
+            return self._same(self._with_heirs(record, ask, digest), digest)
+        other = self._of_another(peer, call, ask.before)
+        if other is not None:
+            return self._handed_on(peer, key, ask, other)
+        refusal = self._refusal(peer, key, ask, busy=busy)
+        return refusal or self._begin(peer, call, ask, digest)
+
+    def _with_heirs(self, record: Record, ask: Ask, digest: str) -> Promise:
+        """A promise, with the heirs that its caller names by now."""
+        promise = _read(record.body)
+        if ask.heirs == promise.heirs or digest != promise.digest:
+            return promise
+        promise = replace(promise, heirs=ask.heirs)
+        body = msgspec.json.encode(promise).decode()
+        self._written([Put(kind=PROMISE, key=record.key, body=body, expect=record.version)])
+        return promise
+
+    def _of_another(self, peer: Peer, call: str, before: Sequence[str]) -> Record | None:
+        """The promise of a call that another instance made, whose run is this peer's now."""
+        for former in before:
+            record = self._records(PROMISE, f"{former}/{call}") if former != peer.id else None
+            if record is not None:
+                return record
+        return None
+
+    def _handed_on(self, peer: Peer, key: str, ask: Ask, other: Record) -> Answer:
+        """Let an heir go on with a call: it is its own from now on, and isn't begun again."""
+        promise = _read(other.body)
+        if peer.id not in promise.heirs or not peer.may_call(ask.function):
+            return problem(REFUSED, "another instance made that call, and named this one no heir")
+        puts = [
+            Put(kind=PROMISE, key=key, body=other.body, expect=0),
+            Put(kind=PROMISE, key=other.key, body=None, expect=other.version),
+        ]
+        self._written(puts)  # or it was written at the same time
+        return self._same(promise, _digest(ask))
 
     def _same(self, promise: Promise, digest: str) -> Answer:
         """How a call stands that was begun before, unless it asks for something else now."""
@@ -224,7 +264,12 @@ class Promises:
             client.queues.put_in(new, {}, queue)
         key = _key(peer, call)
         promise = Promise(
-            function=ask.function, digest=digest, run=run, expires=ask.expires, at=now
+            function=ask.function,
+            digest=digest,
+            run=run,
+            expires=ask.expires,
+            at=now,
+            heirs=ask.heirs,
         )
         puts = [
             Put(kind=PROMISE, key=key, body=msgspec.json.encode(promise).decode(), expect=0),
@@ -254,6 +299,7 @@ class Promises:
     def _ended(self, row: RunRow) -> Standing:
         # Trouble of the store is none of the run's: it goes outward, and the caller asks again.
         try:
+            require_here(row)
             require_readable(self._store, row)
             outcome = read_outcome(row.outcome) if row.outcome else None
             if isinstance(outcome, Done):

@@ -25,6 +25,7 @@ __all__ = [
     "LARGE",
     "LETTER",
     "LONGEST_TEXT",
+    "MOST_OTHERS",
     "NO_CALL",
     "NO_FUNCTION",
     "REFUSED",
@@ -55,6 +56,7 @@ _STATUS = {
     BUSY: 429,
 }
 _OURS_ALONE = tuple(f'"$":"{name}"' for name in (SEALED, ASIDE))
+MOST_OTHERS = 16  # instances that a call names
 MOST_CALLS = 1_000  # that one nudge names
 LONGEST_TEXT = 10_000  # characters of what an error says
 
@@ -62,13 +64,17 @@ LONGEST_TEXT = 10_000  # characters of what an error says
 class Ask(msgspec.Struct, kw_only=True):
     """A call: past ``expires`` (microseconds since the epoch) it isn't begun any more.
 
-    ``depth`` counts the runs that wait for one another, this one included.
+    ``depth`` counts the runs that wait for one another, this one included. Its run may come to be
+    another instance's: ``heirs`` are the ids of those who may go on with the call then, ``before``
+    those who had the run before.
     """
 
     function: str
     input: msgspec.Raw
     expires: int
     depth: Annotated[int, msgspec.Meta(ge=1)] = 1
+    heirs: Annotated[list[str], msgspec.Meta(max_length=MOST_OTHERS)] = []
+    before: Annotated[list[str], msgspec.Meta(max_length=MOST_OTHERS)] = []
 
 
 class Standing(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from everflow.clock import Clock
+from everflow.engine.replies import require_here
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import extent_of
 from everflow.federation.carrying.leases import SECOND
@@ -35,7 +36,10 @@ class Lending:
         return self._watch.leases(flow)
 
     def safe(self, run: str, seconds: float) -> bool:
-        """Wait until the lessee has all that is here of a run now; False in vain."""
+        """Wait until the lessee has all that is here of a run now; False in vain.
+
+        RunHandedOff for one that another instance has by now.
+        """
         end = self._clock.boot() + round(seconds * SECOND)
         leases = self._host.leases
         (here,) = self._host.read([run])
@@ -48,6 +52,9 @@ class Lending:
             (now,) = self._host.read([run])
             if acknowledges(self._host.session(now), extent_of(here)):
                 return True
+            row = self._store.find(run)
+            if row is not None:
+                require_here(row)
             if self._clock.boot() >= end:
                 return False
             leases.wait(seen, end)
