@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from everflow import Run, call, remote_node, suspend
 from everflow.errors import HandoffRefused
 from everflow.federation.carrying import host as hosts
+from everflow.federation.promises import Promises
 from everflow.federation.protocol.standing import Role
+from everflow.federation.words import REFUSED, Ask
 from everflow.store import RunRow
 from tests.engine.support import PATIENT, plus_one, until
 from tests.federation.support import Instance, instances
@@ -129,6 +133,7 @@ def test_a_call_of_a_peer_is_asked_for_again_and_executed_once() -> None:
             north.loop.run(north.federation.hand_off(there, "east", wait=PATIENT))
         until(lambda: east.federation.holdings() != [])
         until(lambda: west.federation.holding(run.id).lag == 0)
+        until(lambda: east.identity.id in north.store.records("promise")[0].body)
         east.loop.run(east.federation.take_over(run.id))
         until(lambda: west.store.records("errand") == [])
         until(
@@ -140,3 +145,23 @@ def test_a_call_of_a_peer_is_asked_for_again_and_executed_once() -> None:
         north.engine.resume(there, 5)
         assert east.engine.run(run.id).result(PATIENT) == 6
         assert north.executed() == [there]
+
+
+def test_a_call_is_nobody_else_s() -> None:
+    """Who wasn't named by the caller gets neither its answer nor another execution (B101, B102)."""
+    with friends("west", "east", "north") as (_, _, north):
+        north.expose("slow", suspend("there") >> plus_one)
+        north.up()
+        promises = Promises(north.engine.client, north.clock, 1_000)
+        one, other = north.peers.require("west"), north.peers.require("east")
+        made = Ask(function="slow", input=msgspec.Raw(b"1"), expires=north.clock.wall() + 10**9)
+        later = replace(made, before=[one.id])
+        call_id = "0" * 26
+        assert promises.take(one, call_id, made).status == 202
+        refused = promises.take(other, call_id, later)
+        assert (refused.status, refused.code) == (403, REFUSED)
+        assert promises.take(one, call_id, replace(made, heirs=[other.id])).status == 202
+        assert promises.take(other, call_id, replace(later, function="other")).status == 409
+        assert promises.take(other, call_id, later).status == 202
+        assert promises.look(one, call_id).status == 404
+        assert len(north.executed()) == 1

@@ -135,8 +135,10 @@ class Promises:
             Put(kind=PROMISE, key=key, body=other.body, expect=0),
             Put(kind=PROMISE, key=other.key, body=None, expect=other.version),
         ]
-        self._written(puts)  # or it was written at the same time
-        return self._same(promise, _digest(ask))
+        digest = _digest(ask)
+        if digest == promise.digest:
+            self._written(puts)  # or it was written at the same time
+        return self._same(promise, digest)
 
     def _same(self, promise: Promise, digest: str) -> Answer:
         """How a call stands that was begun before, unless it asks for something else now."""
