@@ -22,14 +22,17 @@ from unittest.mock import patch
 import apsw
 
 import everflow.federation.http as peers_http
-from everflow import Config, Engine, Registry, RunQuery, ask, expose, flow, node
+from everflow import Config, Engine, Registry, RunQuery, ask, expose, flow, node, suspend
 from everflow.activitypub import PREFIX as PUB
 from everflow.activitypub import ActivityPub, Actors, Keys
 from everflow.activitypub import Limits as InboxLimits
+from everflow.errors import EverflowError
 from everflow.federation import PREFIX, Federation, Peers, create_identity
 from everflow.net.client import Outside
 from everflow.net.keys import key_word, make_ed25519, thumbprint
 from everflow.net.message import Message
+from everflow.net.policy import Policy
+from everflow.net.reading import Reply
 from everflow.net.signatures import rfc9421
 from everflow.server import Access, Limits, Part, Scope, Server, Tokens, bind, create_app
 from everflow.triggers import Triggers, trigger
@@ -46,6 +49,27 @@ KEPT = {"heard", "remote-actor"}  # what is known of proven senders, and of acto
 UNWATCHED = {"worker", "sqlite_stat1"}  # a worker says that it lives
 
 
+RESOLVER = names({STRANGE: [HERE], **INNER})
+
+
+class Noted(Outside):
+    """A client that notes where it is sent, and why it doesn't go."""
+
+    def __init__(self, sent: list[tuple[str, str]], policy: Policy) -> None:
+        super().__init__(policy, resolver=RESOLVER)
+        self._sent = sent
+
+    async def send(self, message: Message, **more: Any) -> Reply:
+        """As any other."""
+        try:
+            reply = await super().send(message, **more)
+        except EverflowError as error:
+            self._sent.append((message.url, error.code))
+            raise
+        self._sent.append((message.url, str(reply.status)))
+        return reply
+
+
 @dataclass
 class Site:
     """A served instance. ``west`` is a peer that may call all, ``east`` one that may nothing."""
@@ -59,8 +83,10 @@ class Site:
     east: Sender
     otto: Sender
     trap: Trap
+    sent: list[tuple[str, str]]  # what was sent to peers: where, and what became of it
 
     nobody: Sender = field(default_factory=lambda: Sender("nobody"))
+    inner: Sender = field(default_factory=lambda: Sender("inner"))
     count: Iterator[int] = field(default_factory=lambda: iter(range(1 << 30)))
 
     @property
@@ -82,6 +108,11 @@ class Site:
             **other,
         }
         return message.having(rfc9421.sign(message, sender.key, **said))
+
+    def asking(self, function: str, value: Any) -> bytes:
+        """The body of a call that expires in a minute."""
+        said = {"function": function, "input": value, "expires": self.now + 60_000_000}
+        return json.dumps(said).encode()
 
     def ledger(self) -> dict[str, list[Any]]:
         """All rows of all tables."""
@@ -124,7 +155,7 @@ class Site:
         assert self._ask("GET", f"/api/v1/runs/{run}?wait=20", b"", bearer)[1]["result"] == "STILL"
         call = f"{next(self.count):026}"
         for method, path, body in (
-            ("PUT", f"/calls/{call}?wait=20", _ask_of(self.now)),
+            ("PUT", f"/calls/{call}?wait=20", self.asking("add", 1)),
             ("DELETE", f"/calls/{call}", b""),
         ):
             url = f"http://{HERE}:{self.port}{PREFIX}{path}"
@@ -169,10 +200,6 @@ class Site:
             connection.close()
 
 
-def _ask_of(now: int) -> bytes:
-    return json.dumps({"function": "add", "input": 1, "expires": now + 60_000_000}).encode()
-
-
 def shouted(text: str) -> str:
     """In capitals."""
     return text.upper()
@@ -196,6 +223,7 @@ def flows() -> Registry:
     flow("noted", node(kind_of), registry=registry)
     flow("hidden", node(one_more), registry=registry)
     expose(flow("add", node(one_more), registry=registry), registry=registry)
+    expose(flow("agreed", suspend("agreement"), registry=registry), registry=registry)
     return registry
 
 
@@ -211,7 +239,8 @@ def served(folder: Path) -> Iterator[Site]:
         client = engine.client
         west, east = Sender("west"), Sender("east")
         _introduce(client, port, west, east)
-        federation = Federation(engine, key=_KEY)
+        sent: list[tuple[str, str]] = []
+        federation = Federation(engine, key=_KEY, client=partial(Noted, sent))
         pub = _published(engine, triggers, port)
         parts = [
             Part(path=PREFIX, app=federation.app, lifespan=lambda: federation),
@@ -225,7 +254,8 @@ def served(folder: Path) -> Iterator[Site]:
             contextlib.closing(Trap()) as trap,
             strangers(trap.port) as otto,
         ):
-            site = Site(engine, triggers, place, port, _tokens(client), west, east, otto, trap)
+            tokens = _tokens(client)
+            site = Site(engine, triggers, place, port, tokens, west, east, otto, trap, sent)
             site.uses()
             yield site
 
@@ -245,7 +275,7 @@ def _published(engine: Engine, triggers: Triggers, port: int) -> ActivityPub:
         keys=keys,
         limits=InboxLimits(body=LARGEST, body_s=SHORT, rate=1e6, burst=1e6),
         fetch_s=SHORT,
-        client=partial(Outside, resolver=names({STRANGE: [HERE], **INNER})),
+        client=partial(Outside, resolver=RESOLVER),
     )
 
 

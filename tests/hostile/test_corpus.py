@@ -21,7 +21,7 @@ from tests.hostile.known import KNOWN, SLOW_PEERS
 from tests.hostile.names import NAMES
 from tests.hostile.rows import Answer, Group, Line, Row, ended, opened
 from tests.hostile.signed import SIGNED
-from tests.hostile.site import Site, served
+from tests.hostile.site import Site
 
 GROUPS = [
     *DOORS,
@@ -36,13 +36,6 @@ GROUPS = [
     *INBOX,
     SLOW_INBOX,
 ]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One instance for all of them."""
-    with served(tmp_path_factory.mktemp("hostile")) as made:
-        yield made
 
 
 def answers(site: Site, group: Group) -> Iterator[tuple[Row, Answer]]:
