@@ -13,11 +13,14 @@ import msgspec
 import pytest
 
 from everflow import suspend
-from everflow.federation.carrying.letters import Beside, encode, envelope
+from everflow.errors import ValueMismatch
+from everflow.federation.carrying.letters import Beside, encode, envelope, opened
+from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.post import PART
 from everflow.federation.protocol.lineage import Epoch, Extent, Link
 from everflow.federation.protocol.messages import Claim, Cut, Handover, Message, Offer, Segment
 from everflow.federation.protocol.standing import Role
+from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, plus_one, until
 from tests.federation.asking import Said, request, send, signed
 from tests.federation.support import Instance
@@ -105,7 +108,9 @@ def test_nobody_speaks_as_another() -> None:
             after=0, entries=(), side=None, upto=Extent()))  # fmt: skip
         said = tell(east, west, "01kays0000" + "0" * 16, segment)
         assert said.status == 400
-        assert "speaks for another" in why(tell(east, west, "r", Offer(epoch=epoch)))
+        assert "speaks for another" in why(
+            tell(east, west, "01kays0000" + "0" * 16, Offer(epoch=epoch))
+        )
 
 
 def test_copies_stop_at_what_their_sender_may_leave() -> None:
@@ -225,11 +230,31 @@ def test_parts_that_are_no_envelope_are_refused() -> None:
         assert put_part(east, west, name, 0, PART * 9, b"x" * (PART + 5_000)).code == "too_large"
 
 
+def test_a_peer_has_so_many_envelopes_on_their_way() -> None:
+    """None that is begun is passed over when it is counted what it may leave."""
+    store = MemoryStore()
+    parts = Parts(store)
+    names = [f"{number:064x}" for number in range(101)]
+    for name in names[:100]:
+        parts.take("west", name, b"x", at=0, of=1_000, now=1)
+    assert parts.promised("west", but=names[99]) == 99_000
+    with pytest.raises(ValueMismatch, match="100 large envelopes"):
+        parts.promised("west", but=names[100])
+    assert parts.promised("east", but=names[100]) == 0
+
+
+@pytest.mark.parametrize("run", ["", "r", "../../x", "01KAYS0000" + "0" * 16, "a\n" * 13])
+def test_what_is_no_id_of_a_run_names_none(run: str) -> None:
+    """RELIABILITY 22: it never gets into the store, whoever says it."""
+    with pytest.raises(ValueMismatch, match="names no run"):
+        opened(envelope([encode(run, Offer(epoch=Epoch(1, "x")))]))
+
+
 def test_an_envelope_that_can_t_be_read_is_refused() -> None:
     """Whole."""
     with friends("west", "east") as (west, east):
         east.up()
-        assert post(east, west, b'{"letters":[{}]}').code == "bad_request"
+        assert post(east, west, b'{"letters":[{}]}').code == "bad_letter"
         many = envelope([encode("r", Offer(epoch=Epoch(1, "x")))] * 10_001)
         assert post(east, west, many).code == "bad_letter"
         nobody = envelope([encode("", Offer(epoch=Epoch(1, "x")))])

@@ -1,4 +1,4 @@
-"""One served instance for all that is bad, in each process of the tests."""
+"""A served instance for the tests of a file: what they leave there is nobody else's."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.hostile.site import Site, served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An instance with all its faces."""
     with served(tmp_path_factory.mktemp("hostile")) as made:

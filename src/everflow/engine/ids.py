@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-__all__ = ["Random", "new_key", "new_run_id", "system_random"]
+__all__ = ["Random", "is_run_id", "new_key", "new_run_id", "system_random"]
 
 Random = Callable[[int], bytes]
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_DIGITS = frozenset(_ALPHABET)
+LENGTH = 26
 
 
 def system_random(size: int) -> bytes:
@@ -24,6 +26,11 @@ def new_run_id(now_us: int, random: Random) -> str:
     """A new run's id."""
     number = ((now_us // 1000) & (1 << 48) - 1) << 80 | int.from_bytes(random(10))
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text is such an id, be there a run or not."""
+    return len(text) == LENGTH and _DIGITS.issuperset(text)
 
 
 def new_key(random: Random) -> str:

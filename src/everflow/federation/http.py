@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from everflow.engine.ids import is_run_id
 from everflow.errors import BadKey, EngineClosed, SignatureRefused, StoreError
 from everflow.federation.carrying.counter import Counter
 from everflow.federation.carrying.post import PART
@@ -43,8 +44,7 @@ _log = logging.getLogger("everflow.federation")
 BODY_SECONDS = 10.0
 MORE = 4_096  # bytes of a body besides the value
 LONGEST_WAIT = 30.0  # seconds
-_ID = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
-ID_LENGTH = 26
+NO_ID = "0" * 26  # of paths that name no call
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ async def forget(desk: Desk, request: Request, known: Known, _body: bytes) -> An
 async def nudge(desk: Desk, _request: Request, known: Known, body: bytes) -> Answer:
     """Calls of ours have ended there."""
     said = _read(body, Nudge)
-    await desk.threads(desk.nudged, known.peer.id, [c for c in said.calls if _is_id(c)])
+    await desk.threads(desk.nudged, known.peer.id, [c for c in said.calls if is_run_id(c)])
     return Answer(204)
 
 
@@ -166,7 +166,7 @@ async def _serve(open_desk: Callable[[], Desk], acts: dict[str, Act], request: R
     act = acts.get(request.method)
     if act is None:  # a HEAD, which Starlette takes for a GET
         raise HTTPException(_NOT_DONE, headers={"allow": ", ".join(acts)})
-    if not _is_id(request.path_params.get("call", "0" * ID_LENGTH)):
+    if not is_run_id(request.path_params.get("call", NO_ID)):
         return _plain(404, *_NOWHERE)
     try:
         return await _known(open_desk(), act, request)
@@ -263,10 +263,6 @@ def _message(desk: Desk, request: Request, body: bytes) -> Message:
 
 def _call(request: Request) -> str:
     return str(request.path_params["call"])
-
-
-def _is_id(text: str) -> bool:
-    return len(text) == ID_LENGTH and _ID.issuperset(text)
 
 
 def _seconds(request: Request) -> float:

@@ -69,6 +69,8 @@ class Counter:
             found = opened(body)
         except ValueMismatch as error:
             return problem(LETTER, error.message)
+        except msgspec.DecodeError:
+            return problem(LETTER, "that isn't an envelope")
         declined = self._reception.hear(peer, found)
         self._heard(peer.id)
         return Answer(200, _SAID.encode(Reply(declined=declined, have=have)))

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from everflow.core.marks import ASIDE, SEALED
+from everflow.engine.ids import is_run_id
 from everflow.errors import ValueMismatch
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.messages import Cut, Handover, Message, Segment
@@ -110,14 +111,11 @@ def opened(body: bytes) -> list[Letter]:
 
 def _checked(letter: Letter) -> Letter:
     message = letter.message
-    if not 0 < len(letter.run) <= LONGEST_ID:
+    if not is_run_id(letter.run):
         raise ValueMismatch("a letter names no run")
     if not isinstance(message, Segment | Handover):
         return letter
     return replace(letter, message=replace(message, cut=_whole(letter.run, message.cut)))
-
-
-LONGEST_ID = 100
 
 
 def _whole(run: str, cut: Cut) -> Cut:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
-from everflow.store import Put, Store
+from everflow.errors import ValueMismatch
+from everflow.store import Put, Record, Store
 
 __all__ = ["PART_KIND", "STAGE", "Parts"]
 
 PART_KIND, STAGE = "part", "stage"  # kinds of records: the parts, and how far each envelope is
 KEPT_FOR = 3_600_000_000  # microseconds without another part
 PAGE = 16
+AT_ONCE = 100  # envelopes of one peer
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -36,8 +39,13 @@ class Parts:
         self._store = store
 
     def promised(self, peer: str, *, but: str = "") -> int:
-        """The bytes of all envelopes of a peer that aren't whole yet, but for one."""
-        found = self._store.records(STAGE, prefix=f"{peer}/")
+        """The bytes of all envelopes of a peer that aren't whole yet, but for one.
+
+        ValueMismatch where they are too many to begin another.
+        """
+        found = self._store.records(STAGE, prefix=f"{peer}/", limit=AT_ONCE + 1)
+        if len(found) > AT_ONCE or (len(found) == AT_ONCE and not _is_among(found, peer, but)):
+            raise ValueMismatch(f"{AT_ONCE} large envelopes are on their way already")
         return sum(_read(one.body).of for one in found if one.key != f"{peer}/{but}")
 
     def take(self, peer: str, name: str, part: bytes, *, at: int, of: int, now: int) -> int:
@@ -79,6 +87,10 @@ class Parts:
             parts = range(_read(found[0].body).parts)
             puts = [Put(kind=PART_KIND, key=_part(key, nth), body=None) for nth in parts]
             self._store.write([*puts, Put(kind=STAGE, key=key, body=None)], at=now)
+
+
+def _is_among(found: Sequence[Record], peer: str, name: str) -> bool:
+    return any(one.key == f"{peer}/{name}" for one in found)
 
 
 def _part(key: str, nth: int) -> str:
