@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from everflow import connect
+from everflow.store import Put
 from tests.cli.conftest import FLOWS, Cli
 
 SENT = """
@@ -25,6 +27,11 @@ def late(name: str) -> str:
 
 parcel = flow("parcel", receive("parcel", str))
 again = flow("again", retry(2, late, backoff=fixed(timedelta(milliseconds=80))))
+"""
+FAR = """
+from everflow import flow, remote_node
+
+greet = flow("greet", remote_node("east", "shout"))
 """
 
 
@@ -104,3 +111,18 @@ def test_no_interval_at_all_is_refused_as_an_interval(cli: Cli) -> None:
     result = cli("schedule", "next", "0s")
     assert result.exit_code == 2
     assert "fields" not in result.stderr
+
+
+def test_what_a_run_asks_of_a_peer_is_told(cli: Cli, told: Any, folder: Path) -> None:
+    """By `run`, which carries nothing itself, and by `status`, with what went wrong last."""
+    Path(folder, "far.py").write_text(FAR)
+    said = cli("run", "far.py:greet", '"x"')
+    assert "it asks shout of east: not yet heard of; a server on the store" in said.stderr
+    [run] = [each["id"] for each in [told("list")]]
+    [asked] = told("status", run)["asks"]
+    assert (asked["peer"], asked["function"], asked["accepted"]) == ("east", "shout", False)
+    with connect("everflow.db") as flows:
+        [record] = flows.store.records("errand")
+        body = record.body[:-1] + ',"trouble":"no connection"}'
+        flows.store.write([Put(kind="errand", key=record.key, body=body, due=record.due)], at=0)
+    assert "shout of east: no connection" in cli("status", run).stdout

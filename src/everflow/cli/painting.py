@@ -43,6 +43,7 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("called by", row.parent or ""),
             ("called", _children(view.get("children") or {}, row.id)),
             ("receives", ", ".join(_received(signal) for signal in view.get("receives", ()))),
+            ("asks", "\n".join(_asked(each) for each in view.get("asks", ()))),
             ("accepted", _accepted(view)),
             ("worker", "none is running: everflow worker FILE.py" * view.get("unattended", False)),
             ("key", row.key or ""),
@@ -57,6 +58,12 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
 def _received(signal: View) -> str:
     due = f" until {signal['due']}" if signal["due"] else ""
     return f"{signal['name']} at {signal['position']}{due}"
+
+
+def _asked(call: View) -> str:
+    """What is asked of a peer, and how that stands."""
+    stands = "which has begun it" if call["accepted"] else call["trouble"] or "not yet heard of"
+    return f"{call['function']} of {call['peer']}: {stands}"
 
 
 def _accepted(view: View) -> str:
@@ -100,6 +107,8 @@ def paint_outcome(screen: Screen, notes: Screen, view: View) -> None:
     notes.line(f"run {run} is {status}{until}" + (f": {about}" if about else ""))
     if status == "waiting" and view["children"]:
         notes.line(f"it called {_children(view['children'], run)}")
+    for call in view["asks"]:
+        notes.line(f"it asks {_asked(call)}; a server on the store carries that: everflow serve")
     if view["error"]:
         notes.lines(error_words(view["error"]), "red")
 

@@ -87,17 +87,29 @@ class Receives(Struct):
     due: str | None
 
 
+class Asks(Struct):
+    """What a run asks of a peer. ``accepted``: it began it; ``next``: when it is tried."""
+
+    call: str
+    peer: str
+    function: str
+    accepted: bool
+    trouble: str
+    next: str | None
+
+
 class RunNow(RunTold, kw_only=True):
     """A run as it stands: its outcome, what it waits for and what it asks.
 
-    ``accepted``: messages that no worker has applied. ``unattended``: no worker is alive to do what
-    there is to do. ``children``: how many runs it called, by status.
+    ``asks``: of peers. ``accepted``: messages that no worker has applied. ``unattended``: no worker
+    is alive to do what there is to do. ``children``: how many runs it called, by status.
     """
 
     result: Any
     error: ErrorTold | None
     erased: str | UnsetType | None = UNSET
     receives: list[Receives]
+    asks: list[Asks]
     accepted: int
     unattended: bool
     children: dict[str, int]

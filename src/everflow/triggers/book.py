@@ -137,7 +137,7 @@ class TriggerBook:
                 if not replaces and (there is not None or one.name in broken):
                     raise BadTrigger(
                         f"there is a trigger {one.name!r} already, which says something else",
-                        hint="remove it first, or say that it is to be replaced",
+                        hint="remove it first, or say that it is to be replaced (--replace)",
                     )
                 if there is None:
                     body = replace(body, order=mark * 10_000 + place)

@@ -49,7 +49,7 @@ def read_guard(text: str) -> It:
     except (SyntaxError, ValueError, RecursionError, MemoryError, WrongArgument) as error:
         if isinstance(error, BadTrigger):
             raise
-        raise _refused(text, str(error)) from None
+        raise _refused(text, error.msg if isinstance(error, SyntaxError) else str(error)) from None
     if not isinstance(found, It):
         raise _refused(text, "it says nothing of the activity")
     return found

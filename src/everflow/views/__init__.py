@@ -24,11 +24,12 @@ from everflow.views.rows import (
     trouble_view,
     why,
 )
-from everflow.views.standing import nobody_works, receives_of, waiting_view
+from everflow.views.standing import asks_of, nobody_works, receives_of, waiting_view
 from everflow.views.times import instant
 
 __all__ = [
     "View",
+    "asks_of",
     "children_view",
     "entry_view",
     "error_view",

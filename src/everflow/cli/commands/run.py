@@ -22,7 +22,14 @@ from everflow.engine.facade import Engine
 from everflow.engine.runs import payload_of
 from everflow.errors import EverflowError
 from everflow.store import RunRow, Store
-from everflow.views import children_view, outcome_view, plain_value, question_view, run_view
+from everflow.views import (
+    asks_of,
+    children_view,
+    outcome_view,
+    plain_value,
+    question_view,
+    run_view,
+)
 
 __all__ = ["run", "start"]
 
@@ -83,6 +90,7 @@ def run(
         row = flows.run(started.id).row()
         questions = flows.questions(row.id)
         view: dict[str, Any] = {**run_view(row), **outcome_view(flows.store, row)}
+        view["asks"] = asks_of(flows.store, row)
         view["children"] = children_view(flows.store, row)
         view["questions"] = [question_view(flows.store, question) for question in questions]
     _tell_of_key(key, other=other)

@@ -185,7 +185,7 @@ def test(here: Here, *, file: str, actor: str | None) -> None:
         emit({"trigger": one.trigger, "outcome": one.outcome, "detail": one.detail})
     if said and not here.json:
         rows = [(one.trigger, one.outcome, one.detail) for one in said]
-        screen().table(("TRIGGER", "WOULD BE", "SINCE"), rows)
+        screen().table(("TRIGGER", "WOULD BE", "WHY"), rows)
     elif not here.json:
         notes().line("no triggers", "dim")
 
