@@ -9,6 +9,7 @@ from starlette.responses import Response
 from everflow.activitypub import Circle, Directory, Following, named
 from everflow.errors import BadReply, CallerError, NoSuchActor
 from tests.activitypub.support import Site, Stranger, ask, deliver, stranger
+from tests.engine.support import until
 
 
 def followers(here: Site) -> list[str]:
@@ -177,3 +178,14 @@ def test_a_handle_that_leads_nowhere_is_told(here: Site, otto: Stranger) -> None
     otto.say = lambda _: Response("[]", media_type="application/json")
     with pytest.raises(BadReply):
         following(here, f"@otto@{host}")
+
+
+def test_effects_wait_for_what_is_in_trouble(here: Site, otto: Stranger) -> None:
+    """And come once it is over; what came after them, too."""
+    here.troubles = 1
+    deliver(here, otto, follow(here, otto))
+    until(lambda: not here.troubles)
+    settled(here)
+    assert followers(here) == [otto.id]
+    deliver(here, otto, otto.note(2, type="Delete", object=otto.id))
+    settled(here)

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from starlette.responses import RedirectResponse, Response
 
+from everflow.activitypub import Actors, Directory
 from everflow.activitypub.directory import AGAIN, FAILED, FRESH
+from everflow.activitypub.rates import Buckets
+from everflow.errors import OutsideError
 from everflow.net.keys import public_pem
 from tests.activitypub.support import (
     AP,
@@ -196,6 +199,38 @@ def test_who_was_away_is_asked_again_later(here: Site, otto: Stranger) -> None:
     refused(here, deliver(here, otto, otto.note()))
     here.clock.jump(FAILED / SECOND + 1)
     assert deliver(here, otto, otto.note()).status == 202
+
+
+def test_fetches_are_bounded_and_signed(here: Site, otto: Stranger) -> None:
+    """A host isn't asked too often, an endless address not at all, and nobody without keys."""
+
+    async def fetched(url: str, keys: Any) -> None:
+        actors = Actors(here.store, here.clock.wall, keys)
+        async with Directory(here.store, actors, here.clock) as directory:
+            directory._hosts = Buckets(here.clock.boot, 1e-6, 1.0)  # noqa: SLF001 - one fetch and no more
+            await directory.get(url, here.ines)
+            await directory.get(url, here.ines)
+
+    for url, keys, why in (
+        (otto.id, here.keys, "too often"),
+        (otto.id + "x" * 2_048, here.keys, "isn't a URL"),
+        (otto.id, {}, "nobody can be asked"),
+    ):
+        with pytest.raises(OutsideError, match=why):
+            here.loop.run(fetched(url, keys))
+    assert len(otto.asked) == 1
+
+
+def test_those_who_failed_are_forgotten_by_and_by(
+    here: Site, otto: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No flood of names is kept."""
+    monkeypatch.setattr("everflow.activitypub.directory.REMEMBERED", 1)
+    otto.say = lambda _: shown({}, status_code=500)
+    for name in ("a", "b", "a"):
+        actor = f"{otto.listener.address}/users/{name}"
+        refused(here, deliver(here, otto, otto.note(actor=actor), key_id=f"{actor}#k"))
+    assert len(otto.asked) == 3
 
 
 def test_keys_come_in_several_forms(here: Site, otto: Stranger) -> None:

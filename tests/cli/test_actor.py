@@ -2,13 +2,15 @@
 
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from everflow import connect
-from everflow.activitypub import Actors
+from everflow.activitypub import Actors, Follower
+from everflow.activitypub.circle import follower_put
 from tests.activitypub.support import ask, stranger
 from tests.cli.conftest import FLOWS, Cli
 from tests.cli.test_serve import Spawn, listening
@@ -93,6 +95,34 @@ def test_a_server_answers_for_its_actors(told: Any, cli: Cli, spawn: Spawn) -> N
     _, errors = server.communicate(timeout=20)
     assert server.returncode == 0, errors
     assert errors == ""
+
+
+def test_who_is_around_an_actor_is_listed(cli: Cli, told: Any) -> None:
+    """For machines and for people; where nobody is, that is said."""
+    assert "@ines@blog.example is https" in cli(*INES).stdout
+    with connect("everflow.db") as flows:
+        ines = Actors(flows.store, lambda: 0).require("ines")
+        otto = Follower(id="https://a.example/otto", inbox="https://a.example/i", follow="x", at=0)
+        flows.store.write([follower_put(ines, otto)], at=0)
+    assert told("actor", "followers", "ines")["inbox"] == "https://a.example/i"
+    assert "a.example/otto" in cli("actor", "followers", "ines").stdout
+    assert told("actor", "list")["followers"] == 1
+    assert cli("actor", "leave", "ines", "@").exit_code == 2
+    assert told("actor", "remove", "ines")["name"] == "ines"
+    assert "no actors" in cli("actor", "list").stderr
+
+
+def test_without_its_extra_it_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name."""
+    for name in [name for name in sys.modules if name.startswith("everflow.activitypub")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("everflow.activitypub", raising=False)
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.rsa", None)
+    refused = cli(*INES)
+    assert refused.exit_code == 2
+    assert "pip install 'everflow[federation]'" in refused.stderr
 
 
 def test_a_server_whose_keys_are_missing_does_not_begin(cli: Cli, told: Any, folder: Path) -> None:

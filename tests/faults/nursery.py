@@ -14,11 +14,11 @@ import warnings
 from contextlib import suppress
 from typing import NoReturn
 
-from everflow import federation, server
+from everflow import activitypub, federation, server
 from everflow.cli.root import everflow as command
 from tests.faults import peered
 
-IMPORTED = (federation, server, peered)
+IMPORTED = (activitypub, federation, server, peered)
 
 
 def begin(words: list[str]) -> int:

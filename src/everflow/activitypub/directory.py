@@ -199,7 +199,7 @@ class Directory:
 
     def _remember(self, url: str, failure: str | None) -> None:
         self._failed[url] = (self._clock.boot() + FAILED, failure)
-        if len(self._failed) > REMEMBERED:
+        while len(self._failed) > REMEMBERED:
             self._failed.popitem(last=False)
 
     async def _fetch(self, url: str, by: Local) -> Remote | None:

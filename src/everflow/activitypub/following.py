@@ -49,9 +49,9 @@ class Following:
 
     def leave(self, actor: Local, word: str) -> Followed:
         """Follow no more whom an actor follows, by id or handle; NoSuchActor for anybody else."""
-        handle = word.removeprefix("acct:").lstrip("@")
-        known = list(self._circle.following(actor))
-        found = next((each for each in known if word == each.id or handle == each.handle), None)
+        names = {word, word.removeprefix("acct:").lstrip("@")} - {""}
+        known = self._circle.following(actor)
+        found = next((each for each in known if names & {each.id, each.handle}), None)
         if found is None:
             raise NoSuchActor(
                 f"{actor.name} doesn't follow {word!r:.200}",
