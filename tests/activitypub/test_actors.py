@@ -10,12 +10,15 @@ import pytest
 from everflow import Engine, Registry, connect
 from everflow.activitypub import ActivityPub, Actors, Keys
 from everflow.activitypub.documents import actor_document
+from everflow.activitypub.keyfiles import KeyFiles
 from everflow.errors import BadKey, ConfigurationError, EngineClosed, NoSuchActor
 from everflow.net.keys import load_key, make_ed25519, public_pem, save_key
 from everflow.stores.memory import MemoryStore
 from tests.activitypub.support import KEYS, Site, Stranger, ask, local
+from tests.net.signing import key
 
 HOME = "https://blog.example"
+OTHER = Keys(key("rsa", 101), key("ed25519", 101))  # type: ignore[arg-type]  # of these kinds
 
 
 @pytest.fixture
@@ -57,6 +60,50 @@ def test_key_files_that_are_there_are_taken(actors: Actors, tmp_path: Path) -> N
     kept(tmp_path, "otto")
     otto = actors.create("otto")
     assert otto.rsa == public_pem(KEYS.rsa.public_key())
+
+
+def test_an_actor_is_given_new_keys(actors: Actors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others than before, by which it is known at once; its ids are what they were."""
+    monkeypatch.setattr(Keys, "make", lambda: OTHER)
+    before = actors.require("ines")
+    after = actors.rotate("ines")
+    assert actors.require("ines") == after
+    assert (after.rsa, after.ed25519) == OTHER.public
+    assert (after.id, after.rsa_id, after.at) == (before.id, before.rsa_id, before.at)
+    assert actors.keys(after).public == OTHER.public
+    with pytest.raises(ConfigurationError, match="aren't those"):
+        actors.keys(before)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_new_keys_survive_a_crash_on_their_way(
+    actors: Actors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    """However far it came: the actor is known by them, and none, one or both were put in place."""
+    monkeypatch.setattr(Keys, "make", lambda: OTHER)
+    places = [tmp_path / f"e.db.actor-ines.{kind}-key" for kind in ("rsa", "ed25519")]
+    old = [place.read_bytes() for place in places]
+    ines = actors.rotate("ines")
+    for place, text in list(zip(places, old, strict=True))[taken:]:
+        place.rename(f"{place}.next")
+        place.write_bytes(text)
+        place.chmod(0o600)
+    assert actors.keys(ines).public == OTHER.public
+    assert [place.name for place in tmp_path.iterdir() if place.name.endswith(".next")] == []
+
+
+def test_new_keys_that_nobody_is_known_by_are_left_alone(
+    actors: Actors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that broke off before the actor was known by them was none."""
+    monkeypatch.setattr(Keys, "make", lambda: OTHER)
+    ines = actors.require("ines")
+    with connect(tmp_path / "e.db") as flows:
+        KeyFiles(flows.store).make_next("ines")
+    assert actors.keys(ines).public == KEYS.public
+    assert actors.rotate("ines").rsa == OTHER.public[0]
+    assert actors.remove("ines").gone
+    assert [place.name for place in tmp_path.iterdir() if "-key" in place.name] == []
 
 
 def test_a_store_in_memory_is_given_its_keys() -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from everflow import flow, node
-from everflow.activitypub import Circle
+from everflow.activitypub import Actors, Circle, Keys, Sender
+from everflow.activitypub.parcels import Parcel
+from everflow.store import Put
 from everflow.triggers import trigger
 from tests.activitypub.delivering import Sending, redigested, sending
 from tests.activitypub.fediverse import INSTALLING, Fediverse, Side
-from tests.activitypub.support import ask
+from tests.activitypub.support import KEYS, ask
 from tests.engine.support import PATIENT, until
+from tests.federation.support import HOST
+from tests.net.signing import key
 
 pytestmark = pytest.mark.timeout(INSTALLING)
 numbers = count(1)
@@ -128,3 +135,26 @@ def test_its_new_keys_are_looked_up(blog: Sending, side: Side, ada: str) -> None
     assert len([each for each in blog.log() if each.actor == side.actor(ada)]) == 2
     assert ask(blog.ines.inbox, "POST", old.body, old.headers).status == 401
     blog.clock.set_wall(-150)
+
+
+def test_it_looks_up_our_new_keys(blog: Sending, side: Side, ada: str) -> None:
+    """An actor here changes keys; what it signs from then on is taken, too."""
+    name = f"otto_{ada}"
+    old, new = KEYS, Keys(key("rsa", 101), key("ed25519", 101))  # type: ignore[arg-type]  # of these kinds
+    actors = Actors(blog.store, blog.clock.wall, {name: old})
+    actor = actors.create(name, inside=(HOST,))
+    for keys in (old, new):
+        known = replace(actor, rsa=keys.public[0], ed25519=keys.public[1])
+        body = msgspec.json.encode(known).decode()
+        blog.store.write([Put(kind="actor", key=name, body=body)], at=0)
+        likes(blog, side, Parcel(actor=name, activity="", to=side.actor(ada)), keys)
+
+
+def likes(blog: Sending, side: Side, parcel: Parcel, keys: Keys) -> None:
+    """Something there is liked by the parcel's actor, who signs with these keys."""
+    like = {"type": "Like", "object": f"{side.address}/1", "to": [parcel.to]}
+    said = str(blog.outbox.send(parcel.actor, like))
+    with Sender(blog.store, keys={parcel.actor: keys}) as sender:
+        assert asyncio.run(sender.deliver(replace(parcel, activity=said))).how == "taken"
+    heard = side.hears(lambda value: value["id"] == said)
+    assert heard["signed"] == DIALECTS[side.name]

@@ -35,6 +35,10 @@ def test_an_actor_is_made_shown_and_removed(cli: Cli, told: Any, folder: Path) -
     assert "follows nobody" in cli("actor", "following", "ines").stderr
     for words in (INES, ("actor", "create", "x", "--address", "https://other.example")):
         assert cli(*words).exit_code == 2
+    before = [key.read_bytes() for key in keys]
+    assert "has new keys" in cli("actor", "rotate", "ines").stdout
+    assert not {key.read_bytes() for key in keys} & set(before)
+    assert told("actor", "show", "ines")["published"] == 1  # its followers are told
     assert "is gone" in cli("actor", "remove", "ines").stdout
     assert not any(key.exists() for key in keys)
     assert cli(*INES).exit_code == 2
@@ -143,5 +147,6 @@ def test_what_cannot_be_posted_is_refused(told: Any, cli: Cli) -> None:
     for words in (("17",), ("Hi", "--to", "x", "--only", "y"), ("Hi", "--to", "x")):
         assert cli("actor", "post", "ines", *words).exit_code == 2
     assert cli("actor", "post", "nobody", "Hi").exit_code == 2
+    assert cli("actor", "rotate", "nobody").exit_code == 2
     assert told("actor", "post", "ines", '{"type": "Article"}', "--only", "https://x.example/y")
     assert told("actor", "show", "ines")["published"] == 0

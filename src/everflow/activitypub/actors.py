@@ -11,27 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from msgspec.structs import replace
 
+from everflow.activitypub.keyfiles import KeyFiles, Keys
 from everflow.activitypub.words import origin_of
 from everflow.errors import ConfigurationError, NoSuchActor
 from everflow.federation.identity import check_address, described
-from everflow.net.keys import (
-    key_word,
-    load_key,
-    make_ed25519,
-    make_rsa,
-    public_pem,
-    save_key,
-)
 from everflow.net.policy import Policy
 from everflow.store import Put, Record, Store
 
@@ -104,19 +93,6 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return Policy(allow=self.inside)
 
 
-@dataclass(frozen=True)
-class Keys:
-    """What an actor signs with."""
-
-    rsa: RSAPrivateKey
-    ed25519: Ed25519PrivateKey
-
-    @classmethod
-    def make(cls) -> Keys:
-        """New ones."""
-        return cls(make_rsa(), make_ed25519())
-
-
 class Actors:
     """The actors of a store. ``keys``: those of actors whose keys aren't in files beside it."""
 
@@ -126,7 +102,7 @@ class Actors:
         self._store = store
         self._now = now
         self._given = dict(keys or {})
-        self._read_once: dict[tuple[str, ...], Keys] = {}
+        self._files = KeyFiles(store)
 
     def all(self) -> list[Local]:
         """All that are there, by name."""
@@ -174,12 +150,12 @@ class Actors:
             )
         address = self._address(address, known)
         Policy(allow=inside)
-        keys = self._given.get(name) or self._made(name)
+        keys = self._given.get(name) or self._files.made(name)
         actor = Local(
             name=name,
             address=address,
-            rsa=public_pem(keys.rsa.public_key()),
-            ed25519=key_word(keys.ed25519.public_key()),
+            rsa=keys.public[0],
+            ed25519=keys.public[1],
             at=self._now(),
             kind=kind,
             title=title,
@@ -196,15 +172,34 @@ class Actors:
         body = msgspec.json.encode(actor).decode()
         self._store.write([Put(kind=ACTOR, key=name, body=body)], at=actor.gone)
         if name not in self._given:
-            for place in self._places(name):
-                place.unlink(missing_ok=True)
+            self._files.remove(name)
+        return actor
+
+    def rotate(self, name: str) -> Local:
+        """Give an actor new keys, under the ids of the old ones; others look them up.
+
+        ConfigurationError where its keys aren't in files beside the store.
+        """
+        if name in self._given:
+            raise ConfigurationError(f"the keys of {name} aren't in files", hint="give it others")
+        self.require(name)
+        version = self._store.records(ACTOR, keys=[name])[0].version
+        actor = self.require(name)
+        self.keys(actor)  # an earlier change that was cut off is over then
+        rsa, ed25519 = self._files.make_next(name).public
+        actor = replace(actor, rsa=rsa, ed25519=ed25519)
+        if not self._write(actor, version):
+            raise ConfigurationError(f"somebody else changed {name} meanwhile", hint="try again")
+        self.keys(actor)
         return actor
 
     def keys(self, actor: Local) -> Keys:
         """The keys of an actor; ConfigurationError where they are missing, or another's."""
-        keys = self._given.get(actor.name) or self._loaded(actor.name)
-        mine = public_pem(keys.rsa.public_key()), key_word(keys.ed25519.public_key())
-        if mine != (actor.rsa, actor.ed25519):
+        public = actor.rsa, actor.ed25519
+        keys = self._given.get(actor.name) or self._files.read(actor.name)
+        if keys.public != public and actor.name not in self._given:
+            keys = self._files.take_next(actor.name, public)
+        if keys.public != public:
             raise ConfigurationError(
                 f"the keys of the actor {actor.name} aren't those that it is known by",
                 hint="put its files back",
@@ -232,39 +227,6 @@ class Actors:
             )
         return address
 
-    def _places(self, name: str) -> tuple[Path, Path]:
-        place = Path(self._store.info().place)
-        if not place.is_file():
-            raise ConfigurationError(
-                f"the store {place} has no folder to keep keys in", hint="give the keys yourself"
-            )
-        begin = f"{place.name}.actor-{name}"
-        return place.with_name(f"{begin}.rsa-key"), place.with_name(f"{begin}.ed25519-key")
-
-    def _made(self, name: str) -> Keys:
-        rsa, ed25519 = self._places(name)
-        if not rsa.exists():
-            save_key(rsa, make_rsa())
-        if not ed25519.exists():
-            save_key(ed25519, make_ed25519())
-        return self._loaded(name)
-
-    def _loaded(self, name: str) -> Keys:
-        """The keys of the files; read once while these aren't touched.
-
-        OpenSSL takes 50 ms to check an RSA key, and each request is signed.
-        """
-        places = self._places(name)
-        mark = tuple(map(_mark, places))
-        known = self._read_once.get(mark)
-        if known is not None:
-            return known
-        rsa, ed25519 = map(load_key, places)
-        if not isinstance(rsa, RSAPrivateKey) or not isinstance(ed25519, Ed25519PrivateKey):
-            raise ConfigurationError(f"the keys of the actor {name} are of the wrong kinds")
-        keys = self._read_once[mark] = Keys(rsa, ed25519)
-        return keys
-
     def _write(self, actor: Local, version: int) -> bool:
         body = msgspec.json.encode(actor).decode()
         put = Put(kind=ACTOR, key=actor.name, body=body, expect=version)
@@ -278,15 +240,6 @@ class Actors:
             found += page
             if len(page) < PAGE:
                 return found
-
-
-def _mark(place: Path) -> str:
-    """What tells a file as it is now from any other."""
-    try:
-        about = place.stat()
-    except OSError:
-        return ""
-    return f"{place} {about.st_ino} {about.st_ctime_ns} {about.st_size}"
 
 
 def _read(record: Record) -> Local:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from everflow.activitypub.actors import Actors, Local
 from everflow.activitypub.circle import Circle
+from everflow.activitypub.documents import actor_document
 from everflow.activitypub.parcels import Page, Parcel, Plans, delivery_run, spread_run
 from everflow.activitypub.published import fresh_id, outbox_put, published_put, text_of
 from everflow.activitypub.words import CONTEXT, PUBLIC, PUBLIC_NAMES, is_public, origin_of
@@ -107,6 +108,13 @@ class Outbox:
         who, now = self._actors.require(actor), self._now()
         id_ = self._ids(who, key, now)("activities")
         return self._say(who, activity, id_, now, puts=puts, inboxes=inboxes)
+
+    def renewed(self, actor: str) -> None:
+        """Tell an actor's followers that its document, such as its keys, has changed."""
+        who = self._actors.require(actor)
+        shown = {name: part for name, part in actor_document(who).items() if name != "@context"}
+        told = {"to": [PUBLIC], "cc": [who.followers]}
+        self.send(actor, {"type": "Update", **told, "object": shown})
 
     def spread(self, page: Page) -> Page:
         """Start the deliveries to the next of an actor's followers, each inbox once."""

@@ -260,6 +260,20 @@ def post(here: Here, *, name: str, thing: str, key: str | None, **named: tuple[s
     emit({"id": said}) if here.json else screen().line(said)
 
 
+@command("rotate", "everflow actor rotate ines", imports=False)
+@NAME
+def rotate(here: Here, *, name: str) -> None:
+    """Give an actor new keys, under the ids of the old ones, and tell its followers.
+
+    The old ones are gone. Workers and servers sign by the new ones from then on.
+    """
+    pub = publishing()
+    with connected(here) as flows:
+        made = _actors(pub, flows).rotate(name)
+        pub.outbox_of(flows.client).renewed(name)
+    emit(_view(made)) if here.json else screen().line(f"{made.handle} has new keys")
+
+
 @command("remove", "everflow actor remove ines", imports=False)
 @NAME
 def remove(here: Here, *, name: str) -> None:
@@ -270,7 +284,7 @@ def remove(here: Here, *, name: str) -> None:
     emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
 
 
-for _command in (create, list_, show, followers, following, follow, leave, post, remove):
+for _command in (create, list_, show, followers, following, follow, leave, post, rotate, remove):
     actor.add_command(_command)
 
 
