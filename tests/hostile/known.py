@@ -208,6 +208,11 @@ def cut(by: int) -> Sends:
 
 
 LATE: Table = [
+    (
+        "half of a forged call",
+        lambda site: replace(GOOD, sign=lambda *_: b"\0" * 64)(site)[:-9],
+        "401 signature_refused",
+    ),
     ("half a call", cut(9), "408 too_slow"),
     ("a call without its body", cut(len(GOOD.body)), "408 too_slow"),
     (

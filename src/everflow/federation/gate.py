@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,6 +24,7 @@ from everflow.net.freshness import known_until
 from everflow.net.keys import PublicKey, public_key, thumbprint
 from everflow.net.message import Message
 from everflow.net.signatures import rfc9421
+from everflow.net.signatures.claim import Claim
 from everflow.store import Put, Store
 
 __all__ = ["HEARD", "Gate", "Known"]
@@ -48,8 +49,8 @@ class Known:
     peer: Peer
     key: str
     nonce: str  # the key of its record
-    print: str
-    made: int
+    claim: Claim
+    print: str = ""  # of all of it, once it is whole
 
 
 class Gate:
@@ -61,33 +62,27 @@ class Gate:
         self._now = now
         self._written = Group(self._write)
 
-    def sender(self, message: Message) -> Peer:
-        """Whose request it says that it is; SignatureRefused where that is nobody known here.
+    def sender(self, message: Message) -> Known:
+        """Whose request it is, by its headers; SignatureRefused for any doubt.
 
-        Nothing is proven: it is for who has read the headers, and wonders whether to read on.
+        Its body needn't be there: ``whole`` says whether it is the one that was signed.
         """
         claim = rfc9421.claim_of(message)
         record = self._read(PEER, claim.key_id.partition("#")[0])
         if record is None:
             raise SignatureRefused("key", f"nobody here knows the key {claim.key_id!r:.200}")
-        return peer_of(record)
-
-    def judge(self, message: Message, peer: Peer | None = None) -> Known:
-        """The proven sender; SignatureRefused for any doubt. ``peer``: what ``sender`` gave."""
-        claim = rfc9421.claim_of(message)
-        peer = peer or self.sender(message)
+        peer = peer_of(record)
         word, key = _key_of(peer, claim.key_id.partition("#")[2])
-        claim = rfc9421.verify(message, key, now=self._now())
+        claim = rfc9421.verify_head(message, key, now=self._now())
         if not 0 < len(claim.nonce) <= LONGEST_NONCE:
             raise SignatureRefused("uncovered", "the signature has no nonce of a fair length")
+        return Known(peer, word, f"{peer.id}/{_print(claim.nonce.encode())}", claim)
+
+    def whole(self, message: Message, known: Known) -> Known:
+        """The same of the whole request; SignatureRefused where its body is another's."""
+        rfc9421.whole(message, known.claim)
         signature = "".join(message.values("signature")).encode()
-        return Known(
-            peer,
-            word,
-            f"{peer.id}/{_print(claim.nonce.encode())}",
-            _print(signature + b"\0" + message.body),
-            claim.made or 0,
-        )
+        return replace(known, print=_print(signature + b"\0" + message.body))
 
     def answered(self, known: Known) -> Answer | None:
         """The answer that this very request got; SignatureRefused for another with its nonce."""
@@ -104,7 +99,9 @@ class Gate:
         body = base64.b64encode(answer.body).decode()
         heard = Heard(print=known.print, status=answer.status, body=body, code=answer.code)
         text = msgspec.json.encode(heard).decode()
-        self._written(Put(kind=HEARD, key=known.nonce, body=text, due=known_until(known.made)))
+        self._written(
+            Put(kind=HEARD, key=known.nonce, body=text, due=known_until(known.claim.made or 0))
+        )
 
     def _write(self, puts: Sequence[Put]) -> list[bool]:
         self._store.write(puts, at=self._now())

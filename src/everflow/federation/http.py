@@ -1,9 +1,9 @@
 """The peers' endpoints, as an application of their own to be mounted under ``/peer/v1``.
 
 Three rules hold. Every route is in one table and passes one gate: there is none that an unsigned
-request gets anything from. Nothing is read of a body before its sender is one that is known here,
-and no more of it than a call may have. Whatever goes wrong is an answer with a code (RFC 9457), and
-a sender that isn't proven is told no more than that.
+request gets anything from. Nothing is read of a body before it is proven that a known peer signed
+its digest, and no more of it than a call may have. Whatever goes wrong is an answer with a code
+(RFC 9457), and a sender that isn't proven is told no more than that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from everflow.federation.carrying.post import PART
 from everflow.federation.ends import Ends
 from everflow.federation.gate import Gate, Known
 from everflow.federation.keyring import Keyring
-from everflow.federation.peers import Peer
 from everflow.federation.promises import Promises
 from everflow.federation.quota import Quota
 from everflow.federation.together import Threads
@@ -200,19 +199,19 @@ _TROUBLE: dict[type[Exception], tuple[int, str, str]] = {
 
 async def _known(desk: Desk, act: Act, request: Request) -> Response:
     message = _message(desk, request, b"")
-    peer = await desk.threads(desk.gate.sender, message)
+    sender = await desk.threads(desk.gate.sender, message)
     async with asyncio.timeout(BODY_SECONDS):
         body = await _body(request, _LONGEST.get(act, desk.limit) + MORE)
-    known, answer = await desk.threads(_judged, desk, replace(message, body=body), peer)
+    known, answer = await desk.threads(_judged, desk, replace(message, body=body), sender)
     if answer is None:
         answer = await act(desk, request, known, body)
         await desk.threads(desk.gate.remember, known, answer)
     return _sent(answer)
 
 
-def _judged(desk: Desk, message: Message, peer: Peer) -> tuple[Known, Answer | None]:
-    """Whose request it is, and what it was answered if it came before."""
-    known = desk.gate.judge(message, peer)
+def _judged(desk: Desk, message: Message, sender: Known) -> tuple[Known, Answer | None]:
+    """A request that is whole, and what it was answered if it came before."""
+    known = desk.gate.whole(message, sender)
     answer = desk.gate.answered(known)
     if answer is None:
         desk.keyring.used(known)

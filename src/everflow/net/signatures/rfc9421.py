@@ -34,7 +34,7 @@ from everflow.net.keys import PrivateKey, PublicKey
 from everflow.net.message import Message
 from everflow.net.signatures.claim import Claim, judge_times, must_cover, needs_digest
 
-__all__ = ["claim_of", "prove", "sign", "unproven", "verify"]
+__all__ = ["claim_of", "prove", "sign", "unproven", "verify", "verify_head", "whole"]
 
 _SECOND = 1_000_000
 _LONGEST = 8_192  # characters of the two headers: parsing is not to be a way to keep us busy
@@ -119,6 +119,30 @@ def verify(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) 
 
 def unproven(message: Message, *, now: int, window: int = WINDOW) -> Claim:
     """The same but for the proof: what can be refused without knowing the key is refused."""
+    claim = _claimed(message, now, window)
+    whole(message, claim)
+    return claim
+
+
+def verify_head(message: Message, key: PublicKey, *, now: int, window: int = WINDOW) -> Claim:
+    """What ``verify`` gives for a message of which the body wasn't read; ``whole`` says the rest.
+
+    The signature is over the body's digest, so it is known whose message it is before anybody
+    waits for a body or keeps it.
+    """
+    return _proven(message, _claimed(message, now, window), key)
+
+
+def whole(message: Message, claim: Claim) -> None:
+    """SignatureRefused unless the body is the one that the claim covers."""
+    if needs_digest(message):
+        must_cover(claim, ("content-digest",))
+    if "content-digest" in claim.covered:  # of a body that was taken away, too
+        _check_digest(message)
+
+
+def _claimed(message: Message, now: int, window: int) -> Claim:
+    """What is said by the headers alone, fresh and covering what it must."""
     claim = claim_of(message)
     judge_times(claim, now, window)
     query = ("@query",) if "?" in message.url else ()
@@ -131,8 +155,6 @@ def unproven(message: Message, *, now: int, window: int = WINDOW) -> Claim:
     )
     if needs_digest(message):
         must_cover(claim, ("content-digest",))
-    if "content-digest" in claim.covered:  # of a body that was taken away, too
-        _check_digest(message)
     return claim
 
 
