@@ -46,8 +46,8 @@ class Tenure(msgspec.Struct, kw_only=True):
     ``body`` is where this instance stands with it, opaque to the store, and ``version`` changes
     with it; "" and 0 where there is none. ``seq`` is one more than the last entry's (0: none).
     ``rev`` is the revision of what is beside the entries: row, questions, inbox, keys of signals,
-    labels (0: nothing of it). It grows with each change once the run has a tenure; before that it
-    is 1. ``status`` is that of the run's row, None where there is no row.
+    labels (0: nothing of it). It grows with each change once an act has met the run here; before
+    that it is 1. ``status`` is that of the run's row, None where there is no row.
     """
 
     run: str

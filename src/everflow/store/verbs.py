@@ -79,7 +79,10 @@ class Store(Protocol):
         """
 
     def taken_from(self, worker: int) -> list[int]:
-        """The runs that ``hand`` took from the worker, and that it hasn't ``released`` since."""
+        """The runs that ``hand`` took from the worker, and that it hasn't ``released`` since.
+
+        None for a worker that is gone, since it writes nothing anyway.
+        """
 
     # writing
 

@@ -27,7 +27,7 @@ class Reading(Tables):
         return [self._load(self._runs[no]) for no in nos if no in self._runs]
 
     def _load(self, run: RunRow) -> Loaded:
-        last = max(run.base, *self._entries[run.no])
+        last = max([run.base, *self._entries[run.no]])
         return Loaded(
             row=copied(run),
             entries=[self._entry(run.no, seq) for seq in range(run.base, last + 1)],

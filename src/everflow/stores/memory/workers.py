@@ -76,13 +76,13 @@ class Workers(Tables):
     @locked
     def workers(self) -> list[WorkerRow]:
         """All workers; none is ever forgotten."""
-        taken = {worker for worker, runs in self._taken.items() if runs}
+        taken = {worker for worker, runs in self._taken.items() if runs and self._lives(worker)}
         return [replace(worker, taken=worker.id in taken) for worker in self._workers.values()]
 
     @locked
     def taken_from(self, worker: int) -> list[int]:
         """The runs that were taken from the worker."""
-        return sorted(self._taken.get(worker, ()))
+        return sorted(self._taken.get(worker, ()) if self._lives(worker) else ())
 
     @locked
     def kill(self, worker: int) -> None:

@@ -74,7 +74,7 @@ class Writing(Records):
             raise Fenced(f"batch {batch.number} of worker {worker.id} came after {worker.number}")
         taken = self._taken.get(worker.id, {})
         kept, unwanted = left_out(batch, taken) if taken else (batch, [])
-        refused = sorted({*unwanted, *self._write(kept)}) if unwanted else self._write(kept)
+        refused = [*unwanted, *self._write(kept)]
         for released in batch.released:
             taken.pop(released.no, None)
         self.side.extend(copy.deepcopy(side_rows))

@@ -28,6 +28,7 @@ class Heaps(msgspec.Struct):
     lives: bool  # the worker that asks
     heaps: list[tuple[int, str, str]]  # owner, definition, whose code doesn't fit
     sleepers: list[int]
+    taken: list[int]  # runs that were taken from the worker, and that it hasn't let go of
 
 
 class Workers(Desk):
@@ -120,7 +121,7 @@ class Workers(Desk):
         found = self._ask("heaps", Heaps, {"worker": worker})
         if not found.lives:
             raise Fenced(f"worker {worker} was deposed", hint="enlist again")
-        limit = max(limit, 0)
+        most, limit = max(limit, 0), max(limit, 0) + len(found.taken)
         piles = [
             self._ask("heap", list[Place], {**heap, "limit": limit})
             for heap in self._fitting(found.heaps, worker, without, code)
@@ -136,7 +137,8 @@ class Workers(Desk):
         if leased:
             given = {**mine, "leased": as_json(leased), "now": now}
             piles.append(self._ask("leased", list[Place], given))
-        places = list(islice(heapq.merge(*piles), limit))
+        free = (place for place in heapq.merge(*piles) if place[1] not in found.taken)
+        places = list(islice(free, most))
         return self._take(worker, places) if places else []
 
     def _fitting(

@@ -28,8 +28,11 @@ from everflow.store import (
     Record,
     Released,
     RunChange,
+    RunQuery,
     RunRow,
     Signal,
+    Slice,
+    Status,
     Store,
     Unpause,
 )
@@ -51,6 +54,7 @@ class Names:
         self._numbers: dict[int, int] = {}  # of a worker's last batch
         self._batches: dict[int, Batch] = {}  # a worker's last batch
         self._exports: list[Imported] = []
+        self._slices: list[Slice] = []
 
     def _worker(self, index: int) -> int:
         """The latest has index 0, so that there is always a living one within reach."""
@@ -137,6 +141,12 @@ class Names:
 
     def _closed(self, run: str, **given: Any) -> QuestionClosed:
         return QuestionClosed(no=self._no(run), **given)
+
+    def _copies(self, worker: int) -> dict[int, str]:
+        """Copies that a worker never had as runs: it would write nothing of them."""
+        rows = self.store.runs(RunQuery(status=(Status.HANDED_OFF,), limit=1000))
+        had = set(self.store.taken_from(worker))
+        return {row.no: row.id for row in rows if row.no not in had}
 
     def _released(self, run: str, *, seen: bool, **given: Any) -> Released:
         """``seen``: all that is in the run's inbox now."""

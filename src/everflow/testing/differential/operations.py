@@ -14,17 +14,27 @@ import msgspec
 
 from everflow.core.queueing import Limits
 from everflow.store import Status
+from everflow.testing.differential.chance import RUNS
+from everflow.testing.differential.chance import at as _at
+from everflow.testing.differential.chance import chance as _chance
+from everflow.testing.differential.chance import maybe as _maybe
+from everflow.testing.differential.chance import nothing as _nothing
+from everflow.testing.differential.chance import of_run as _of_run
+from everflow.testing.differential.chance import of_runs as _of_runs
+from everflow.testing.differential.chance import of_worker as _of_worker
+from everflow.testing.differential.chance import run as _run
+from everflow.testing.differential.chance import some as _some
+from everflow.testing.differential.chance import worker as _worker
+from everflow.testing.differential.handed import HANDED
 
 KINDS = ("schedule", "queue")
 NAMES = ("a", "a/b", "a/c", "b", "\U0001f33f")
-START = 1_700_000_000_000_000
-RUNS = tuple(f"r{i}" for i in range(10))
 FLOWS = ("f", "g")
 KEYS = (None, None, "k1", "k2")
 TAGS = ("t", "u")
 DEFINITIONS = ("d1", "d2", "d3")
-WORKERS = 4
 STATES = ("answered", "expired", "cancelled")
+_WRITTEN = tuple(status for status in Status if status is not Status.HANDED_OFF)  # by workers
 _RESTING = (Status.SUSPENDED, Status.WAITING)
 UNTIL = ("operator", "code", "store")
 
@@ -49,47 +59,6 @@ def operations(seed: int, count: int) -> list[Operation]:
     start = [Operation("enlist"), Operation("enlist")]
     drawn = random.choices(verbs, weights, k=max(count - len(start), 0))
     return start[:count] + [Operation(verb, _DRAWN[verb][1](random)) for verb in drawn]
-
-
-def _run(random: Random) -> str:
-    return random.choice(RUNS)
-
-
-def _some(random: Random, most: int = 3) -> list[str]:
-    return [_run(random) for _ in range(random.randint(0, most))]
-
-
-def _worker(random: Random) -> int:
-    return random.randrange(WORKERS)
-
-
-def _at(random: Random) -> int:
-    return START + random.randrange(20)
-
-
-def _maybe(random: Random, value: Any, share: float = 0.5) -> Any:
-    return value if _chance(random, share) else None
-
-
-def _chance(random: Random, share: float) -> bool:
-    return random.random() < share
-
-
-def _nothing(random: Random) -> dict[str, Any]:
-    del random
-    return {}
-
-
-def _of_worker(random: Random) -> dict[str, Any]:
-    return {"worker": _worker(random)}
-
-
-def _of_run(random: Random) -> dict[str, Any]:
-    return {"run": _run(random)}
-
-
-def _of_runs(random: Random) -> dict[str, Any]:
-    return {"runs": _some(random)}
 
 
 def _depose(random: Random) -> dict[str, Any]:
@@ -136,7 +105,7 @@ def _start(random: Random) -> dict[str, Any]:
 
 
 def _change(random: Random) -> dict[str, Any]:
-    status = random.choice((*Status, *_RESTING * 3))
+    status = random.choice((*_WRITTEN, *_RESTING * 3))
     return {
         "run": _run(random),
         "status": status,
@@ -397,4 +366,5 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "prune": (2, _prune),
     "reopen": (3, _reopen),
     "restart": (1, _nothing),
+    **HANDED,
 }

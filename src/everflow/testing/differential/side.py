@@ -14,6 +14,8 @@ from msgspec import structs, to_builtins
 from everflow.errors import EverflowError
 from everflow.store import (
     Batch,
+    Hand,
+    Imported,
     LaneRow,
     Message,
     QuestionQuery,
@@ -23,10 +25,12 @@ from everflow.store import (
     RunQuery,
     RunRow,
     Status,
+    left_out,
 )
+from everflow.testing.differential.chance import RUNS, START
 from everflow.testing.differential.edits import EDITS, entry
 from everflow.testing.differential.names import NOBODY, Names
-from everflow.testing.differential.operations import KINDS, START, Operation
+from everflow.testing.differential.operations import KINDS, Operation
 
 SLOTS = 3
 
@@ -52,6 +56,9 @@ class Side(Names):
                 [self.apply(Operation("export", {"run": row.id})) for row in rows],
                 self.questions(open_only=False, limit=1000),
                 [self.records(kind=kind) for kind in KINDS],
+                self.tenures(RUNS),
+                [self.apply(Operation("slice", {"run": run, "after": 0})) for run in RUNS],
+                [self.branches(run) for run in RUNS],
             )
         )
 
@@ -165,6 +172,7 @@ class Side(Names):
             letters=[self._letter(**letter) for letter in parts["letters"]],
             released=[self._released(**given) for given in parts["released"]],
         )
+        batch, _ = left_out(batch, self._copies(id_))
         refused = self.store.append(batch)
         self._numbers[id_] = number
         self._batches[id_] = batch
@@ -255,11 +263,56 @@ class Side(Names):
     def definition(self, hash: str) -> str | None:  # noqa: A002 - the contract's word for it
         return self.store.definition(hash)
 
+    # runs that other instances have, too: versions and revisions are the store's own
+
+    def taken_from(self, worker: int) -> list[str]:
+        return sorted(self._name(no) for no in self.store.taken_from(self._worker(worker)))
+
+    def tenures(self, runs: Sequence[str]) -> list[Any]:
+        return [
+            (seen.run, seen.body, seen.version > 0, seen.seq, seen.rev > 0, seen.status)
+            for seen in self.store.tenures(runs)
+        ]
+
+    def slice(self, run: str, after: int) -> Any:
+        found = self.store.slice(run, after)
+        self._slices.append(found)
+        return found.after, found.seq, self._whole(found.whole), found.definitions
+
+    def branches(self, run: str) -> list[Any]:
+        found = self.store.branches(run)
+        return [(b.label, b.at, b.first, b.sides, self._whole(b.whole)) for b in found]
+
+    def hand(
+        self, run: str, stale: str | None, keep: int | None, nth: int | None, **given: Any
+    ) -> bool:
+        """``keep``: so many entries and nothing beside them; ``newer``: what is added has more."""
+        (seen,) = self.store.tenures([run])
+        known: dict[str, Any] = {"version": seen.version, "seq": seen.seq, "rev": seen.rev}
+        known |= {} if stale is None else {stale: NOBODY}
+        newer, at = given.pop("newer"), given.pop("at")
+        add = self._slices[-1 - nth] if nth is not None and nth < len(self._slices) else None
+        if add is not None:
+            add = structs.replace(add, rev=seen.rev + 1 if newer else 0)
+        act = Hand(
+            run=run,
+            body=f'"{at}"',
+            keep=None if keep is None else (keep, -1),
+            branch=f"{keep}",
+            add=add,
+            **known,
+            **given,
+        )
+        return self.store.hand(act, at=at)
+
     # keeping
 
     def export(self, run: str) -> Any:
         whole = self.store.export(self._no(run))
         self._exports.append(whole)
+        return self._whole(whole)
+
+    def _whole(self, whole: Imported) -> Any:
         return (
             self._row(whole.row),
             [entry[1:] for entry in whole.entries],
@@ -270,7 +323,7 @@ class Side(Names):
 
     def install(self, nth: int, edit: str, name: str, *, replace: bool) -> list[str] | None:
         """An export of before, edited or not."""
-        if nth >= len(self._exports):
+        if nth >= len(self._exports) or not self._exports[-1 - nth].entries:
             return None
         whole = EDITS[edit](self._exports[-1 - nth], name)
         return list(self.store.install([whole], [], replace=replace))

@@ -32,6 +32,7 @@ WRITES = frozenset(
         "reopen",
         "relabel",
         "install",
+        "hand",
         "adopt",
     }
 )

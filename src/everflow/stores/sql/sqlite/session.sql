@@ -149,7 +149,7 @@ CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
     FROM jsonb_each(NEW.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
-    WHERE run.base = 0;
+    WHERE run.base = 0 AND run.status <> 'handed_off';
 END;
 
 CREATE TEMP VIEW batch (
@@ -350,12 +350,12 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     CROSS JOIN jsonb_each(given.doc) AS new;
 
     -- Else a first entry is missing for those alone whose run came to be just now: where the base
-    -- is still 0 nothing was ever pruned.
+    -- is still 0 nothing was ever pruned, and of all runs only a copy may have no entry.
     INSERT OR IGNORE INTO entry (run, seq, body, sum)
     SELECT run.no, 0, new.value ->> 10, new.value ->> 11
     FROM (SELECT NEW.runs AS doc WHERE changes() = 0) AS given
     CROSS JOIN jsonb_each(given.doc) AS new CROSS JOIN main.run ON run.id = new.value ->> 1
-    WHERE run.base = 0;
+    WHERE run.base = 0 AND run.status <> 'handed_off';
 END;
 
 CREATE TEMP VIEW writing (

@@ -31,7 +31,10 @@ DELETE FROM taken WHERE NOT EXISTS (SELECT 1 FROM worker WHERE id = taken.worker
 -- name: taken_from
 SELECT json_object(
     'marks', coalesce((SELECT marks FROM worker WHERE id = :worker), 0),
-    'runs', json((SELECT json_group_object(run, id) FROM taken WHERE worker = :worker))
+    'runs', json((
+        SELECT json_group_object(run, id) FROM taken
+        WHERE worker = :worker AND EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone = 0)
+    ))
 )
 
 -- name: listed
@@ -41,7 +44,9 @@ SELECT json_group_array(id) FROM worker WHERE gone < 3
 SELECT coalesce(json_group_array(json_object(
     'id', id, 'epoch', epoch, 'number', number, 'beat', 0, 'host', host, 'pid', pid,
     'since', since, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false'),
-    'taken', json(iif(EXISTS (SELECT 1 FROM taken WHERE taken.worker = worker.id), 'true', 'false'))
+    'taken', json(iif(
+        gone = 0 AND EXISTS (SELECT 1 FROM taken WHERE taken.worker = worker.id), 'true', 'false'
+    ))
 ) ORDER BY id), '[]')
 FROM worker WHERE gone < 3
 
@@ -102,6 +107,7 @@ SELECT json_object(
     'lives', json(iif(EXISTS (
         SELECT 1 FROM worker WHERE id = :worker AND gone = 0
     ), 'true', 'false')),
+    'taken', json((SELECT json_group_array(run) FROM taken WHERE worker = :worker)),
     'heaps', json((
         SELECT json_group_array(json_array(owner, definition, barred)) FROM heap
     )),
