@@ -35,9 +35,9 @@ def _hand(random: Random) -> dict[str, Any]:
 
 
 HANDED: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
-    "taken_from": (1, of_worker),
+    "taken_from": (4, of_worker),
     "tenures": (2, _tenures),
     "slice": (3, _slice),
-    "hand": (8, _hand),
-    "branches": (1, of_run),
+    "hand": (6, _hand),
+    "branches": (3, of_run),
 }

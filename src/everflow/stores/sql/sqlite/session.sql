@@ -127,7 +127,7 @@ CREATE TEMP TRIGGER letters_given INSTEAD OF INSERT ON letters BEGIN
         SELECT called.no
         FROM jsonb_each(NEW.doc) AS letter
         CROSS JOIN main.run AS called ON called.id = letter.value ->> 0
-        WHERE letter.value ->> 1 = 'cancel' AND called.called > 0
+        WHERE letter.value ->> 1 = 'cancel' AND called.called > 0 AND NOT called.cancel
     );
 END;
 
