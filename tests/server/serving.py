@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from everflow import Config, Engine, Registry, ask, flow, node, receive
+from everflow import Config, Engine, NodeRun, Registry, ask, flow, node, receive
 from everflow.server import Access, Limits, Part, Scope, Server, Tokens, bind, create_app
 from everflow.stores.memory import MemoryStore
 
@@ -112,6 +112,17 @@ def fail(_: Any) -> str:
     raise ValueError("no such luck")
 
 
+GO_ON = threading.Event()  # what a flow `slow` waits for
+
+
+def slow(text: str, run: NodeRun) -> str:
+    """Says how far it is until it may go on."""
+    while not GO_ON.wait(0.01):
+        run.progress(0.25, "reading")
+        run.heartbeat()
+    return text
+
+
 def flows() -> Registry:
     """A few flows, in a registry of their own."""
     registry = Registry()
@@ -119,6 +130,7 @@ def flows() -> Registry:
     flow("failed", node(fail), registry=registry)
     flow("approved", node(shout) >> ask("approval", bool), registry=registry)
     flow("received", receive("parcel"), registry=registry)
+    flow("slow", node(slow), registry=registry)
     return registry
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from everflow.server import Limits, events
-from tests.server.serving import PATIENT, Served, serving, until
+from tests.server.serving import GO_ON, PATIENT, Served, serving, until
 
 
 class Event(NamedTuple):
@@ -100,6 +100,20 @@ def test_all_runs_are_followed(served: Served) -> None:
             if event.data["id"] == run and event.data["status"] == "suspended":
                 break
         assert event.kind == "run"
+
+
+@pytest.mark.parametrize("path", ["/runs/{run}/events", "/events"])
+def test_how_far_a_node_is_is_told(served: Served, path: str) -> None:
+    """As it says, and only that: neither its heartbeats nor each word of a quarter second."""
+    GO_ON.clear()
+    run = start(served, "slow")
+    try:
+        with stream(served, path.format(run=run)) as told:
+            far = next(event for event in told if event.kind == "progress")
+    finally:
+        GO_ON.set()
+    assert far.data == {"run": run, "position": ".", "fraction": 0.25, "message": "reading"}
+    assert far.id == ""
 
 
 def test_a_silent_stream_says_that_it_lives(

@@ -151,7 +151,7 @@ def test_a_run_is_exported(served: Served) -> None:
 def test_flows_are_told_with_what_they_take(served: Served) -> None:
     """By name, with the JSON Schemas of their input."""
     found = {flow["name"]: flow for flow in served.api("GET", "/flows").json["flows"]}
-    assert set(found) == {"shouted", "failed", "approved", "received"}
+    assert set(found) == {"shouted", "failed", "approved", "received", "slow"}
     assert found["shouted"]["inputs"] == [{"type": "string"}]
 
 

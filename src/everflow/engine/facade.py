@@ -77,13 +77,12 @@ class Engine(Upkeep, Operating[Run[Any]]):
     ) -> None:
         self.config = config or Config()
         self.registry = registry or default_registry()
-        self.changes = Changes()
+        self.changes = Changes(progress)
         self._where = store
         self._encryption = encryption
         self._provide = dict(provide or {})
         self._clock = clock or SystemClock()
         self._random = random
-        self._progress = progress
         self._guest = guest
         self._declared = tuple(schedules)
         self._stack = ExitStack()
@@ -155,7 +154,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             self.registry,
             self.config,
             self._clock,
-            progress=self._progress,
+            progress=self.changes.progressed,
             wrote=self.changes.wrote,
             host=socket.gethostname(),
             pid=os.getpid(),

@@ -18,6 +18,7 @@ from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
+from everflow.engine.noderun import Progress
 from everflow.engine.replies import require_here
 from everflow.engine.tenures import Leases, may_tell, told
 from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
@@ -42,14 +43,15 @@ _refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
 
 
 class Changes:
-    """Wakes those who wait for runs of this process."""
+    """Wakes those who wait for runs of this process. ``progress`` heeds what nodes say of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
         self._condition = threading.Condition()
         self._count = 0
         self._listeners: list[Callable[[], object]] = []
         self._followers: list[Follower] = []
         self._watchers: list[Follower] = []
+        self._heeding: list[Progress] = [] if progress is None else [progress]
 
     def tell(self, moved: Sequence[int] = ()) -> None:
         """Some run's standing changed: of the runs of these numbers, where that is known."""
@@ -84,6 +86,16 @@ class Changes:
         """The same as ``follow`` for one that is told of each commit that wrote entries of runs."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
+
+    def progressed(self, run: str, position: str, fraction: float, message: str) -> None:
+        """A node of this process says how far it is, from 0 to 1, or by -1 that it is alive."""
+        for heed in list(self._heeding):
+            heed(run, position, fraction, message)
+
+    def heed(self, progress: Progress) -> Callable[[], None]:
+        """Have a function called at each of these, on the node's thread; what ends it."""
+        self._heeding.append(progress)
+        return lambda: self._heeding.remove(progress)
 
     @property
     def count(self) -> int:

@@ -16,6 +16,7 @@ from everflow.engine.client import Client
 from everflow.engine.runs import Changes
 from everflow.server.limits import Limits
 from everflow.server.rules import Rules
+from everflow.views import View
 
 __all__ = ["Backing", "Served", "Watch"]
 
@@ -48,6 +49,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self._moved: set[int] = set()
+        self._far: dict[tuple[str, str], tuple[float, str]] = {}  # by run and position
 
     def heard(self, moved: Sequence[int] = ()) -> None:
         """Hear of a change; any thread may call."""
@@ -68,6 +70,19 @@ class Watch:
         """The numbers of the runs of this process that changed since; the first ``MOST``."""
         moved, self._moved = self._moved, set()
         return sorted(moved)[:MOST]
+
+    def heed(self, run: str, position: str, fraction: float, message: str) -> None:
+        """Hear how far a node is; any thread may call. The latest counts, and ends no wait."""
+        if fraction >= 0 and len(self._far) < MOST:
+            self._far[run, position] = (fraction, message)
+
+    def progress(self) -> list[View]:
+        """How far the nodes are that said so since."""
+        far, self._far = self._far, {}
+        return [
+            {"run": run, "position": position, "fraction": fraction, "message": message}
+            for (run, position), (fraction, message) in list(far.items())
+        ]
 
     def end(self) -> None:
         """Have a wait end, on the event loop."""
@@ -111,9 +126,11 @@ class Backing:
         """What tells of changes of runs."""
         watch = Watch()
         ignore = self.engine.changes.follow(watch.heard)
+        pass_by = self.engine.changes.heed(watch.heed)
         self._watches.add(watch)
         try:
             yield watch
         finally:
             self._watches.discard(watch)
             ignore()
+            pass_by()

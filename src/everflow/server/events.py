@@ -2,7 +2,8 @@
 
 The events of a run bear the seq of their entry as id: whoever comes back with Last-Event-ID misses
 nothing, whichever process executes the run. The stream ends with an event ``end`` once the run has
-ended. What is sent to those who watch all runs is how each stands now; it isn't kept.
+ended. What is sent to those who watch all runs is how each stands now; it isn't kept, and neither
+is how far nodes say they are.
 """
 
 from __future__ import annotations
@@ -75,6 +76,9 @@ async def _run_events(call: Call[Any, None], row: RunRow, seen: int) -> AsyncGen
             if standing != told:
                 told = standing
                 yield pulse.sent(standing)
+            for far in watch.progress():
+                if far["run"] == row.id:
+                    yield pulse.sent(event("progress", far))
             if now is None or now.ended is not None:
                 yield event("end", {"run": row.id})
                 return
@@ -113,6 +117,8 @@ async def _all_events(call: Call[Any, None]) -> AsyncGenerator[bytes]:
             moved = watch.take()
             for row in await backing.thread(call.client.store.rows, moved) if moved else ():
                 yield pulse.sent(event("run", run_view(row)))
+            for far in watch.progress():
+                yield pulse.sent(event("progress", far))
             if pulse.due():
                 yield pulse.sent(STILL)
             if not moved:
