@@ -150,11 +150,17 @@ class Host:
         with self._lock:
             for tenure in self.read(self._due()):
                 self._each(tenure, Tick())
+            return self.soonest
+
+    # --- what it is asked
+
+    @property
+    def soonest(self) -> int | None:
+        """When the time is to be told next, by the boot clock."""
+        with self._lock:
             while self._soonest and self._wakes.get(self._soonest[0][1]) != self._soonest[0][0]:
                 heapq.heappop(self._soonest)
             return self._soonest[0][0] if self._soonest else None
-
-    # --- what it is asked
 
     def read(self, runs: Sequence[str]) -> list[Tenure]:
         """What is here of these runs."""

@@ -108,12 +108,19 @@ class Reception:
             return "that peer may keep nothing here"
         size = sum(weight(message.cut))
         with self._lock:
-            if self._counted is None or self._boot() >= self._counted + RECOUNT:
+            # What is remembered is never too low, and too high where copies were replaced.
+            if self._counted is None or (self._over(peer, size) and self._is_stale()):
                 self._count()
-            if self._used.get(peer.id, 0) + size > peer.keep:
+            if self._over(peer, size):
                 return f"that peer keeps as much here as it may: {peer.keep:,} bytes"
             self._used[peer.id] = self._used.get(peer.id, 0) + size
         return ""
+
+    def _over(self, peer: Peer, size: int) -> bool:
+        return self._used.get(peer.id, 0) + size > peer.keep
+
+    def _is_stale(self) -> bool:
+        return self._counted is None or self._boot() >= self._counted + RECOUNT
 
     def _heard(self, peer: Peer, tenure: Tenure, message: Message) -> None:
         if isinstance(message, Segment):

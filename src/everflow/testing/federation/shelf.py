@@ -54,6 +54,18 @@ class Shelf:
         """Whether the run may be run here, as far as the store goes."""
         return self.standing.role in OWNING
 
+    def commit(self, entry: Entry, *, rests: bool) -> bool:
+        """The engine writes an entry; at a rest it writes beside it, too."""
+        self.entries.append(entry)
+        self.rev += rests or not self.rev
+        return True
+
+    def accept(self, message: int) -> bool:
+        """A message comes into the inbox."""
+        self.side = (*self.side, message)
+        self.rev += 1
+        return True
+
     def read(self, act: Read) -> Cut:
         """One reading of the run."""
         return Cut(

@@ -59,10 +59,14 @@ class Report:
 
 @dataclass
 class Simulation:
-    """How schedules are drawn: so many steps at most, that share of acts with a fault."""
+    """How schedules are drawn: so many steps at most, that share of acts with a fault.
+
+    ``world``: of what they are told; ``hosted.HostedWorld`` has real hosts and stores.
+    """
 
     length: int = 90
     faults: float = 0.12
+    world: type[World] = World
 
     def run(self, seed: int) -> Report:
         """One schedule: two instances or three, with or without an operator who forces."""
@@ -75,7 +79,7 @@ class Simulation:
         """The same world with that plan, which may be any part of its own."""
         dice = Random(seed)
         names = _NAMES[: 2 + dice.getrandbits(1)]
-        world = World(dice, names)
+        world = self.world(dice, names)
         report = Report(seed, plan, 0, 0, forced=False)
         try:
             first = world.instances[names[0]]

@@ -201,8 +201,8 @@ class World:
         self.last += 1
         epoch = one.shelf.standing.epoch
         entry = Entry(epoch, self.last)
-        one.shelf.entries.append(entry)
-        one.shelf.rev += rests or not one.shelf.rev
+        if not one.shelf.commit(entry, rests=rests):
+            return False
         self.ledger.committed(epoch, entry)
         one.unsaid.append((epoch, one.shelf.have, None))
         self.tell(one, Grew(rests=rests))
@@ -214,8 +214,8 @@ class World:
             return False
         self.last += 1
         epoch = one.shelf.standing.epoch
-        one.shelf.side = (*one.shelf.side, self.last)
-        one.shelf.rev += 1
+        if not one.shelf.accept(self.last):
+            return False
         self.ledger.accepted(epoch, self.last)
         one.unsaid.append((epoch, one.shelf.have, self.last))
         self.tell(one, Grew(rests=False))
