@@ -77,12 +77,12 @@ class StoredShelf(Shelf):
         return found
 
     @property
-    def standing(self) -> Standing:  # type: ignore[override]  # read only
+    def standing(self) -> Standing:  # type: ignore[override]  # a store is asked each time
         """What stands in its tenure."""
         return read_kept(self._tenure).standing
 
     @property
-    def named(self) -> frozenset[str]:  # type: ignore[override]  # read only
+    def named(self) -> frozenset[str]:  # type: ignore[override]  # a store is asked each time
         """Whom its standings ever named."""
         return frozenset(read_kept(self._tenure).named)
 
@@ -92,20 +92,20 @@ class StoredShelf(Shelf):
         return extent_of(self._tenure)
 
     @property
-    def entries(self) -> list[Entry]:  # type: ignore[override]  # read only
+    def entries(self) -> list[Entry]:  # type: ignore[override]  # a store is asked each time
         """All of them."""
         row = self._row
         return [] if row is None else [_entry(found) for found in self._store.journal(row.no)]
 
     @property
-    def side(self) -> tuple[int, ...]:  # type: ignore[override]  # read only
+    def side(self) -> tuple[int, ...]:  # type: ignore[override]  # a store is asked each time
         """The messages that were accepted."""
         if not self.have.rev:
             return ()
         return _messages(self._store.slice(RUN, self.have.seq).whole.arrivals)
 
     @property
-    def aside(self) -> list[Branch]:  # type: ignore[override]  # read only
+    def aside(self) -> list[Branch]:  # type: ignore[override]  # a store is asked each time
         """What was set aside."""
         return [
             Branch(
