@@ -51,7 +51,7 @@ from everflow.federation.protocol.turns import (
     Turn,
     Write,
 )
-from everflow.store import OUTCOMES
+from everflow.store import OUTCOMES, Store
 from everflow.store.handing import Hand, Tenure
 
 __all__ = ["Host", "Instance", "Saying"]
@@ -63,12 +63,16 @@ GROUP = 500  # tenures in one reading
 
 @dataclass(frozen=True)
 class Instance:
-    """Who hosts: its id, how others are called by people, its boot clock's life, its settings."""
+    """Who hosts: its id, how others are called by people, its boot clock's life, its settings.
+
+    ``tied`` says why a run can't be given away now, if it can't.
+    """
 
     me: Callable[[], str]
     named: Callable[[str], str]
     life: str
     settings: Settings
+    tied: Callable[[Store, str], Sequence[str]] = ties_of
 
 
 class Saying(Protocol):
@@ -262,7 +266,7 @@ class Host:
         """One try; None where something else stands there by now."""
         kept, run = read_kept(tenure), tenure.run
         turn = tell(self._session(tenure, kept, willing=willing), event, self._moment())
-        if _fences(kept, turn) and ties_of(self._store, run):
+        if _fences(kept, turn) and self._instance.tied(self._store, run):
             return Turn(session=self._session(tenure, kept, willing=willing))
         if isinstance(turn.act, Write):
             sender = event.sender if isinstance(event, Heard) else ""

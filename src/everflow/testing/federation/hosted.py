@@ -40,6 +40,11 @@ __all__ = ["HostedWorld"]
 _ROOM = 1 << 40
 
 
+def _untied(_store: object, _run: str) -> tuple[()]:
+    """The entries of the simulation are no journal: they tie the run to nobody."""
+    return ()
+
+
 class _Died(Exception):
     """The process is gone."""
 
@@ -94,7 +99,7 @@ class HostedWorld(World):
         store, time = self._stores[one.name], _Time(self, one)
         client = Client(store, Registry(), Config(), RunClock(time), Random(0).randbytes)
         settings = Settings(drift=DRIFT)
-        hosting = Hosting(lambda: one.name, str, self.moment(one).life, settings)
+        hosting = Hosting(lambda: one.name, str, self.moment(one).life, settings, _untied)
         saying = _Saying(self, one)
         self._hosts[one.name] = host = Host(client, time, hosting, saying)
         self._receptions[one.name] = Reception(host, store, saying, time.boot)
