@@ -12,9 +12,7 @@ from __future__ import annotations
 import heapq
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -32,11 +30,12 @@ from everflow.federation.carrying.kept import (
 )
 from everflow.federation.carrying.leases import Leases
 from everflow.federation.carrying.letters import cut_of, slice_of, weight
-from everflow.federation.carrying.ties import let_loose, ties_of
+from everflow.federation.carrying.setting import Instance, Saying
+from everflow.federation.carrying.ties import let_loose
 from everflow.federation.protocol.lineage import Extent, within
 from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.session import acknowledges, runs_until, tell
-from everflow.federation.protocol.standing import OWNING, Memory, Role, Settings
+from everflow.federation.protocol.standing import OWNING, Memory, Role
 from everflow.federation.protocol.time import Moment
 from everflow.federation.protocol.turns import (
     Begin,
@@ -51,38 +50,14 @@ from everflow.federation.protocol.turns import (
     Turn,
     Write,
 )
-from everflow.store import OUTCOMES, Store
+from everflow.store import OUTCOMES
 from everflow.store.handing import Hand, Tenure
 
-__all__ = ["Host", "Instance", "Saying"]
+__all__ = ["Host"]
 
 _log = logging.getLogger("everflow.federation")
 TRIES = 50
 GROUP = 500  # tenures in one reading
-
-
-@dataclass(frozen=True)
-class Instance:
-    """Who hosts: its id, how others are called by people, its boot clock's life, its settings.
-
-    ``tied`` says why a run can't be given away now, if it can't.
-    """
-
-    me: Callable[[], str]
-    named: Callable[[str], str]
-    life: str
-    settings: Settings
-    tied: Callable[[Store, str], Sequence[str]] = ties_of
-
-
-class Saying(Protocol):
-    """Who carries what is said, from any thread."""
-
-    def put(self, peer: str, run: str, message: Message) -> None:
-        """Tell a peer of a run."""
-
-    def carries(self, run: str) -> bool:
-        """Whether something large of a run is on its way already."""
 
 
 class Host:

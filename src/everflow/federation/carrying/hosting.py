@@ -10,8 +10,9 @@ from everflow.clock import Clock
 from everflow.engine.client import Client
 from everflow.engine.ids import Random, system_random
 from everflow.errors import ConfigurationError
-from everflow.federation.carrying.host import Host, Instance
+from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.office import Office
+from everflow.federation.carrying.setting import Instance
 from everflow.federation.courier import Pace
 from everflow.federation.identity import described
 from everflow.federation.peers import Peers

@@ -14,10 +14,11 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from everflow.errors import ValueMismatch
-from everflow.federation.carrying.host import Host, Saying
+from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import Kept, read_kept
 from everflow.federation.carrying.letters import Declined, Letter, weight
 from everflow.federation.carrying.parts import Parts
+from everflow.federation.carrying.setting import Saying
 from everflow.federation.peers import Peer
 from everflow.federation.protocol.messages import Claim, Message, Segment
 from everflow.federation.protocol.standing import Role

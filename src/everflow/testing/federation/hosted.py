@@ -15,9 +15,9 @@ from everflow.core.registry import Registry
 from everflow.engine.client import Client
 from everflow.errors import StoreUnavailable
 from everflow.federation.carrying.host import Host
-from everflow.federation.carrying.host import Instance as Hosting
 from everflow.federation.carrying.letters import encode, envelope, opened
 from everflow.federation.carrying.reception import Reception
+from everflow.federation.carrying.setting import Instance as Hosting
 from everflow.federation.peers import Peer
 from everflow.federation.protocol.messages import Cut, Held, Message
 from everflow.federation.protocol.standing import Settings, Standing
