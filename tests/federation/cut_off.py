@@ -11,8 +11,9 @@ from typing import Any
 from everflow import Registry, flow, suspend
 from everflow.core.entries import decode_body
 from everflow.errors import EverflowError, RunHandedOff
-from everflow.federation.carrying.host import Host, Instance
+from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.lending import Lending
+from everflow.federation.carrying.setting import Instance
 from everflow.federation.carrying.watch import Watch
 from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.standing import Role, Settings
