@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from everflow import Engine, Registry, connect
-from everflow.activitypub import ActivityPub, Actors, Keys
+from everflow.activitypub import ActivityPub, Actors, Keys, Local
 from everflow.activitypub.documents import actor_document
 from everflow.activitypub.keyfiles import KeyFiles
-from everflow.errors import BadKey, ConfigurationError, EngineClosed, NoSuchActor
+from everflow.errors import BadKey, ConfigurationError, EngineClosed, NoSuchActor, StoreError
 from everflow.net.keys import load_key, make_ed25519, public_pem, save_key
 from everflow.stores.memory import MemoryStore
 from tests.activitypub.support import KEYS, Site, Stranger, ask, local
@@ -126,6 +126,24 @@ def test_names_are_given_once(actors: Actors, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(actors, "_write", lambda *_: False)
     with pytest.raises(ConfigurationError, match="meanwhile"):
         actors.create("otto")
+
+
+def test_a_change_that_others_were_before_is_made_anew(
+    actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On what they made of it; not for ever."""
+    write, others = actors._write, [True]  # noqa: SLF001 - so that others are first
+
+    def late(actor: Local, version: int) -> bool:
+        if others and others.pop():
+            actors.change("ines", title="theirs")
+        return write(actor, version)
+
+    monkeypatch.setattr(actors, "_write", late)
+    assert actors.change("ines", summary="mine").title == "theirs"
+    monkeypatch.setattr(actors, "_write", lambda *_: False)
+    with pytest.raises(StoreError):
+        actors.change("ines", summary="mine")
 
 
 def test_who_is_not_there_is_told_with_who_may_be_meant(actors: Actors) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import connect
-from everflow.activitypub import Actors, Follower
+from everflow.activitypub import Actors, Follower, Published
 from everflow.activitypub.circle import follower_put
 from tests.activitypub.support import ask, stranger
 from tests.cli.conftest import FLOWS, Cli
@@ -114,6 +114,24 @@ def test_who_is_around_an_actor_is_listed(cli: Cli, told: Any) -> None:
     assert cli("actor", "leave", "ines", "@").exit_code == 2
     assert told("actor", "remove", "ines")["name"] == "ines"
     assert "no actors" in cli("actor", "list").stderr
+
+
+def test_what_an_actor_says_of_itself_is_changed(cli: Cli, told: Any) -> None:
+    """Its followers are told of that, and not of what its requests may reach."""
+    made = told(*INES, "--summary", "About birds.")
+    changed = told("actor", "change", "ines", "--title", "Ines")
+    assert (changed["title"], changed["summary"]) == ("Ines", "About birds.")
+    assert changed["id"] == made["id"]
+    with connect("everflow.db") as flows:
+        ines = Actors(flows.store, lambda: 0).require("ines")
+        [said], _ = Published(flows.store).outbox(ines, "", 10)
+    assert (said["type"], said["object"]["name"]) == ("Update", "Ines")
+    assert "is changed" in cli("actor", "change", "ines", "--inside", "10.0.0.0/8").stdout
+    assert told("actor", "show", "ines")["inside"] == ["10.0.0.0/8"]
+    assert told("actor", "show", "ines")["published"] == 1
+    for words in ((), ("--inside", "10.0.0.1/8"), ("--title", "x" * 300)):
+        assert cli("actor", "change", "ines", *words).exit_code == 2
+    assert cli("actor", "change", "otto", "--title", "x").exit_code == 2
 
 
 def test_without_its_extra_it_says_what_to_install(

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from everflow.activitypub.keyfiles import KeyFiles, Keys
 from everflow.activitypub.words import origin_of
-from everflow.errors import ConfigurationError, NoSuchActor
+from everflow.errors import ConfigurationError, NoSuchActor, StoreError
 from everflow.federation.identity import check_address, described
 from everflow.net.policy import Policy
 from everflow.store import Put, Record, Store
@@ -31,6 +31,7 @@ PREFIX = "/ap"  # below which everything of theirs has its address
 KINDS = ("Application", "Group", "Organization", "Person", "Service")
 LONGEST_TITLE, LONGEST_SUMMARY = 200, 5_000
 PAGE = 1_000
+TRIES = 100
 _NAME = re.compile(r"[a-z0-9_]{1,60}")
 
 
@@ -165,6 +166,27 @@ class Actors:
         if not self._write(actor, 0):
             raise ConfigurationError(f"somebody else made an actor {name} meanwhile")
         return actor
+
+    def change(
+        self,
+        name: str,
+        *,
+        title: str | None = None,
+        summary: str | None = None,
+        inside: tuple[str, ...] | None = None,
+    ) -> Local:
+        """Change what an actor says of itself, or where its requests may go; None leaves it."""
+        given = {"title": title, "summary": summary, "inside": inside}
+        changes = {key: value for key, value in given.items() if value is not None}
+        Policy(allow=inside or ())
+        for _ in range(TRIES):
+            self.require(name)
+            record = self._store.records(ACTOR, keys=[name])[0]
+            actor = replace(_read(record), **changes)
+            _check(name, actor.kind, actor.title, actor.summary)
+            if self._write(actor, record.version):
+                return actor
+        raise StoreError(f"the actor {name} was changed by others at each try")
 
     def remove(self, name: str) -> Local:
         """Have an actor be gone, and its keys with it; others are told so when they ask."""

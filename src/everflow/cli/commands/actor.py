@@ -274,6 +274,35 @@ def rotate(here: Here, *, name: str) -> None:
     emit(_view(made)) if here.json else screen().line(f"{made.handle} has new keys")
 
 
+@command(
+    "change",
+    """
+    everflow actor change ines --title 'Ines writes' --summary 'About <b>birds</b>.'
+    everflow actor change ines --inside 10.1.0.0/16
+    """,
+    imports=False,
+)
+@NAME
+@click.option("--title", metavar="TEXT", help="The name that people read.")
+@click.option("--summary", metavar="TEXT", help="What is said of it, as HTML.")
+@click.option(
+    "--inside", metavar="NETWORK", multiple=True, help="As for create, in the place of all others."
+)
+def change(
+    here: Here, *, name: str, title: str | None, summary: str | None, inside: tuple[str, ...]
+) -> None:
+    """Change what an actor says of itself, and tell its followers; or what it may reach."""
+    if title is None and summary is None and not inside:
+        raise CallerError("nothing is to be changed", hint="--title, --summary or --inside")
+    pub = publishing()
+    with connected(here) as flows:
+        actors = _actors(pub, flows)
+        made = actors.change(name, title=title, summary=summary, inside=inside or None)
+        if title is not None or summary is not None:
+            pub.outbox_of(flows.client).renewed(name)
+    emit(_view(made)) if here.json else screen().line(f"{made.handle} is changed")
+
+
 @command("remove", "everflow actor remove ines", imports=False)
 @NAME
 def remove(here: Here, *, name: str) -> None:
@@ -284,7 +313,8 @@ def remove(here: Here, *, name: str) -> None:
     emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
 
 
-for _command in (create, list_, show, followers, following, follow, leave, post, rotate, remove):
+_COMMANDS = (create, list_, show, followers, following, follow, leave, post, change, rotate, remove)
+for _command in _COMMANDS:
     actor.add_command(_command)
 
 
