@@ -1,6 +1,7 @@
 """Requests that mean ill: bodies, headers, ids, slowness. Each gets a problem, and all goes on."""
 
 import json
+import select
 import socket
 from collections.abc import Iterator
 
@@ -21,7 +22,14 @@ TWICE = (
 def strict() -> Iterator[Served]:
     """A server with little patience and room."""
     limits = Limits(
-        body=4096, headers=20, header_bytes=2048, head_s=0.3, body_s=0.3, rate=1e6, burst=10**6
+        body=4096,
+        headers=20,
+        header_bytes=2048,
+        head_s=0.3,
+        body_s=0.3,
+        read_s=0.3,
+        rate=1e6,
+        burst=10**6,
     )
     with serving(limits=limits) as made:
         yield made
@@ -246,6 +254,20 @@ def test_the_rest_of_a_body_that_nobody_reads_has_its_time(strict: Served, dripp
         while part := made.recv(65536):
             parts.append(part)
     assert b"HTTP/1.1" not in b"".join(parts)
+
+
+def test_who_does_not_read_an_answer_is_hung_up_on(strict: Served) -> None:
+    """RELIABILITY 15: once more is there than the connection holds; what was begun ends."""
+    run = strict.engine.start("received", "x" * 15_000_000).id
+    head = b"GET /api/v1/runs/%b/export HTTP/1.1\r\nHost: localhost\r\n\r\n" % run.encode()
+    with socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        made.connect(("127.0.0.1", strict.server.port))
+        made.sendall(head)
+        hung_up = select.poll()
+        hung_up.register(made, select.POLLHUP | select.POLLERR)
+        assert hung_up.poll(PATIENT * 1000)
+    assert strict.api("GET", "/health").status == 200
 
 
 def test_a_request_whose_length_is_said_twice_is_not_read(strict: Served) -> None:

@@ -22,11 +22,12 @@ class Limits:
 
     body: bytes of a request's body. headers: how many a request may have, and header_bytes of them
     with the path. head_s: seconds for them to arrive, and body_s for the body. answer_s: seconds
-    that an answer may take, but for streams and what waits for a run. wait_s: seconds that somebody
-    may wait for a run in one request. rate: requests a second of one requester, and burst so many
-    at once. at_once: requests that are being answered. streams: open streams. waits: requests for
-    where a run stands, which may wait for it; neither holds a thread. threads: calls of the engine
-    at a time.
+    that an answer may take, but for streams and what waits for a run. read_s: seconds that
+    somebody may take to read on, once more is there than a connection holds. wait_s: seconds that
+    somebody may wait for a run in one request. rate: requests a second of one requester, and burst
+    so many at once. at_once: requests that are being answered. streams: open streams. waits:
+    requests for where a run stands, which may wait for it; neither holds a thread. threads: calls
+    of the engine at a time.
     """
 
     body: int = 17 * 1024 * 1024  # a value of the engine's largest size, and what is around it
@@ -35,6 +36,7 @@ class Limits:
     head_s: float = 10.0
     body_s: float = 60.0
     answer_s: float = 30.0
+    read_s: float = 60.0
     wait_s: float = 60.0
     rate: float = 200.0
     burst: int = 400

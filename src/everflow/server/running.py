@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -69,7 +70,7 @@ class Server:
         self._socket = listening
         config = uvicorn.Config(
             app,
-            http=type("Impatient", (Impatient,), {"head_s": backing.limits.head_s}),
+            http=_impatient(backing.limits),
             ws="none",
             lifespan="on",
             loop="asyncio",
@@ -123,10 +124,11 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Impatient(H11Protocol):
-    """A connection, with a time for each request's head."""
+    """A connection, with a time for each request's head, and for whoever doesn't read answers."""
 
-    head_s = Limits.head_s
+    limits = Limits()
     _patience: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
 
     def __init__(self, config: uvicorn.Config, *more: Any, **others: Any) -> None:
         super().__init__(config, *more, **others)
@@ -151,6 +153,7 @@ class Impatient(H11Protocol):
         """Wait no more."""
         super().connection_lost(exc)
         self._stop_waiting()
+        self._stop_reading()
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong as everything else here does, unless an answer has begun."""
@@ -164,17 +167,42 @@ class Impatient(H11Protocol):
             self.transport.write(self.conn.send(event))
         self.transport.close()
 
+    def pause_writing(self) -> None:
+        """Wait until what was sent is read, but not for ever."""
+        super().pause_writing()
+        self._reading = self.loop.call_later(self.limits.read_s, self._give_up)
+
+    def resume_writing(self) -> None:
+        """It was read."""
+        self._stop_reading()
+        super().resume_writing()
+
     def _wait_for_head(self) -> None:
         """One time for the whole head, and for what is left of the request before."""
         if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
             self._stop_waiting()
         elif self._patience is None:
-            self._patience = self.loop.call_later(self.head_s, self.transport.close)
+            self._patience = self.loop.call_later(self.limits.head_s, self.transport.close)
+
+    def _give_up(self) -> None:
+        """Drop what isn't read: else the kernel would keep it, and try on."""
+        connection: socket.socket = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _stop_waiting(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+
+def _impatient(limits: Limits) -> type[Impatient]:
+    return type("Impatient", (Impatient,), {"limits": limits})
 
 
 class Plain(h11.Connection):
