@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from everflow import connect
+from everflow.store import Hand
 from tests.cli.conftest import FLOWS, Cli
 
 SECRET = "12 Mill Lane, in a text of more than sixty-four characters, so that it is no small one"
@@ -132,3 +133,18 @@ def test_a_key_store_is_named_by_a_path(cli: Cli, folder: Path, name: str) -> No
     """A slip in the table is told."""
     (folder / "pyproject.toml").write_text(f"[tool.everflow]\n{name} = 3\n")
     assert f"{name} is the path of a file" in cli("list").stderr
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_copy_is_erased_once_its_run_has_ended(cli: Cli, told: Any, folder: Path) -> None:
+    """One that goes on elsewhere, or is on its way there, isn't: it is ended there first."""
+    going = told("run", f"{FLOWS}:approve", SECRET, code=3)["id"]
+    ended = told("run", f"{FLOWS}:greet", SECRET)["id"]
+    with connect(folder / "everflow.db") as flows:
+        for run in (going, ended):
+            (seen,) = flows.store.tenures([run])
+            wish = Hand(run=run, version=0, seq=seen.seq, rev=seen.rev, body="{}", here=False)
+            assert flows.store.hand(wish, at=1)
+    assert "goes on there" in cli("erase", going).stderr
+    assert told("erase", ended) == {"erased": {ended: True}}
+    assert "Mill Lane" not in cli("show", ended, "--full").output

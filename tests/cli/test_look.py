@@ -220,3 +220,21 @@ def test_a_run_that_another_instance_has_says_so(
     assert (late.exit_code, "east has the run" in late.stderr) == (6, True)
     assert cli("export", asks).exit_code == 6
     assert told("export", "--all", "-o", "all.jsonl")["exported"] == 2
+
+
+def test_a_copy_with_nothing_in_it_is_shown(cli: Cli, told: Any, folder: Path) -> None:
+    """All that was here was another branch; what its owner has is still to come."""
+    run = str(told("run", f"{FLOWS}:approve", "c", code=3)["id"])
+    with connect(folder / "everflow.db") as flows:
+        (seen,) = flows.store.tenures([run])
+        act = Hand(
+            run=run, version=0, seq=seen.seq, rev=seen.rev, body="{}", here=False, keep=(0, 0)
+        )
+        assert flows.store.hand(act, at=1)
+    assert told("show", run)["entries"] == []
+    assert "another instance has it" in cli("show", run).stdout
+    for shows in ("status", "show", "graph"):
+        assert run in cli(shows, run).output
+    for refuses in (["fork", run, "--at", "0"], ["upgrade", run], ["label", run, "x=1"]):
+        assert cli(*refuses).exit_code == 6
+    assert told("prune", run)["pruned"] == {run: 0}

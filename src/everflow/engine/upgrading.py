@@ -15,6 +15,7 @@ from everflow.core.matching import Fit
 from everflow.engine.audit import audit
 from everflow.engine.checking import Checked, Checker
 from everflow.engine.client import Client
+from everflow.engine.replies import require_here
 from everflow.errors import NoSuchFlow, UnresolvedName
 from everflow.store import UpgradeTo, Verdict
 
@@ -55,7 +56,10 @@ class Upgrader:
         if runs is None:
             pages = checker.open_runs(flow or (target.program.name if target else None))
         else:
-            pages = iter([checker.runs([self._client.row(run) for run in runs])])
+            rows = [self._client.row(run) for run in runs]
+            for row in rows:
+                require_here(row)
+            pages = iter([checker.runs(rows)])
         for page in pages:
             if not dry:
                 asked = self._ask([found for found in page if found.fit in MOVABLE], checker, by)

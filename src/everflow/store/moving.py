@@ -88,8 +88,6 @@ def planned(
     cuts = kept != (seen.seq, seen.rev)
     _check(act, kept, add, here)
     move.rev = kept[1]
-    if here is None and add is None:
-        return move
     if here is not None and not here.is_copy and act.here and not cuts and add is None:
         if act.leased not in {None, here.whole.row.leased}:
             move.taken = True
@@ -103,9 +101,8 @@ def planned(
         row = _cut(move, act, here, kept[0], seen.version, at)
     if add is not None:
         row, side = _grown(move, add, kept, here, side)
-    if row is None:
-        raise StoreError("nothing of the run is here", run=act.run)
-    _settle(move, act, row, side, here, keyed)
+    if row is not None:
+        _settle(move, act, row, side, here, keyed)
     return move
 
 
