@@ -43,6 +43,7 @@ LIFE = {
         "lease_changed",
         "open",
         "schedules",
+        "worker",
     },
     AsyncEngine: set(),
     Connection: {"close"},

@@ -19,7 +19,7 @@ from typing import Any
 from everflow.activitypub import Actors, Local
 from everflow.cli.demo.crew import STORE, Crew
 from everflow.cli.demo.federated.tally import Seen
-from everflow.cli.demo.folder import DEADLINE, PROJECT, copy_example
+from everflow.cli.demo.folder import PROJECT, copy_example
 from everflow.cli.demo.play import DemoFailed
 from everflow.clock import SystemClock
 from everflow.engine.connect import Connection, connect
@@ -29,6 +29,7 @@ __all__ = ["Side", "introduce", "made"]
 
 HOST = "127.0.0.1"
 ACTOR = "editors"
+DEADLINE = "PT5S"  # enough for a takeover amid the questions
 COPIES = 100_000_000  # bytes
 PATIENCE = 20  # seconds for a command
 

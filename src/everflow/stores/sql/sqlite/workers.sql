@@ -213,10 +213,9 @@ WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 
 -- name: next_due
 SELECT json_array((
-    SELECT min(due) FROM (
-        SELECT min(due) AS due FROM run WHERE timed = 1 AND owner = :worker
-        UNION ALL
-        SELECT min(due) FROM run WHERE timed = 2 AND owner = :worker
+    SELECT min(column1) FROM (VALUES
+        ((SELECT min(due) FROM run WHERE timed = 1 AND owner = :worker)),
+        ((SELECT min(due) FROM run WHERE timed = 2 AND owner = :worker))
     )
     WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 ))
