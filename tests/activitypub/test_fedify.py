@@ -73,6 +73,8 @@ def test_it_follows_and_is_told_and_gets_what_is_published(
     assert post["inbox"] == "/inbox"
     assert post["signed"] == DIALECTS[side.name]
     assert post["value"]["object"]["content"] == f"<p>Hello, {ada}</p>"
+    gone = blog.outbox.withdraw("ines", said)
+    assert side.hears(lambda value: value["id"] == gone)["value"]["type"] == "Delete"
     side.send("Undo", blog.ines.id, by=ada, object=follow)
     circle = Circle(blog.store)
     until(lambda: circle.follower(blog.ines, side.actor(ada)) is None)

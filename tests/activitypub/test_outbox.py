@@ -9,6 +9,7 @@ import pytest
 
 from everflow import Run, RunQuery, connect, flow, node
 from everflow.activitypub import Outbox, outbox_of
+from everflow.activitypub.circle import FOLLOWER, parted_put
 from everflow.activitypub.delivery import plans
 from everflow.activitypub.parcels import DELIVER, Page
 from everflow.activitypub.words import PUBLIC
@@ -61,6 +62,28 @@ def test_what_is_published_is_found_at_its_ids(blog: Sending) -> None:
     assert made["cc"] == activity["cc"] == [blog.ines.followers]
     outbox = shown(f"{blog.ines.id}/outbox?page=true")
     assert outbox["orderedItems"][0]["id"] == said
+
+
+def test_what_is_withdrawn_is_found_no_more(blog: Sending, there: Receiver) -> None:
+    """Its id says that it was there; those who got it are told, and nobody else gets it."""
+    wim = blog.follows("wim", there.inbox("wim"))
+    said = blog.outbox.publish("ines", "Too soon")
+    until(lambda: bool(there.arrived))
+    made = there.arrived[0].value["object"]["id"]
+    gone = blog.outbox.withdraw("ines", said)
+    until(lambda: len(there.arrived) == 2)
+    delete = there.arrived[1].value
+    assert (delete["id"], delete["type"], delete["object"]["id"]) == (gone, "Delete", made)
+    assert shown(said) == 404
+    assert shown(made) == 410
+    assert said not in [
+        one["id"] for one in shown(f"{blog.ines.id}/outbox?page=true")["orderedItems"]
+    ]
+    assert blog.outbox.withdraw("ines", said) == gone
+    for other in (gone, f"{blog.address}/ap/activities/none", made):
+        with pytest.raises(WrongArgument, match="nothing by"):
+            blog.outbox.withdraw("ines", other)
+    blog.store.write([parted_put(FOLLOWER, blog.ines, wim)], at=0)
 
 
 def test_a_key_says_it_once(blog: Sending) -> None:

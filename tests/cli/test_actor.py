@@ -166,5 +166,8 @@ def test_what_cannot_be_posted_is_refused(told: Any, cli: Cli) -> None:
         assert cli("actor", "post", "ines", *words).exit_code == 2
     assert cli("actor", "post", "nobody", "Hi").exit_code == 2
     assert cli("actor", "rotate", "nobody").exit_code == 2
-    assert told("actor", "post", "ines", '{"type": "Article"}', "--only", "https://x.example/y")
+    only = ("--only", "https://x.example/y")
+    said = told("actor", "post", "ines", '{"type": "Article"}', *only)["id"]
+    assert cli("actor", "withdraw", "ines", said).stdout.strip() != said
+    assert cli("actor", "withdraw", "ines", f"{said}x").exit_code == 2
     assert told("actor", "show", "ines")["published"] == 0

@@ -33,7 +33,7 @@ from everflow.activitypub.documents import (
     webfinger,
 )
 from everflow.activitypub.inbox import Inbox
-from everflow.activitypub.published import Published
+from everflow.activitypub.published import Published, is_tombstone
 from everflow.activitypub.words import ACTIVITY_JSON
 from everflow.errors import EngineClosed, StoreError
 from everflow.views.version import version
@@ -108,7 +108,9 @@ async def show_published(desk: Desk, request: Request) -> Response:
     sort = request.url.path.rsplit("/", 2)[-2]
     path = f"{sort}/{request.path_params['id']}"
     text = await asyncio.to_thread(desk.published.get, path)
-    return nothing() if text is None else text_document(text)
+    if text is None:
+        return nothing()
+    return text_document(text, status=410 if is_tombstone(text) else 200)
 
 
 async def node(desk: Desk, _request: Request) -> Response:

@@ -20,7 +20,14 @@ from everflow.activitypub.actors import Actors, Local
 from everflow.activitypub.circle import Circle
 from everflow.activitypub.documents import actor_document
 from everflow.activitypub.parcels import Page, Parcel, Plans, delivery_run, spread_run
-from everflow.activitypub.published import fresh_id, outbox_put, published_put, text_of
+from everflow.activitypub.published import (
+    TOMBSTONE,
+    fresh_id,
+    outbox_put,
+    published_put,
+    text_of,
+    withdrawn_puts,
+)
 from everflow.activitypub.words import CONTEXT, PUBLIC, PUBLIC_NAMES, is_public, origin_of
 from everflow.clock import Clock
 from everflow.engine.ids import Random, system_random
@@ -108,6 +115,31 @@ class Outbox:
         who, now = self._actors.require(actor), self._now()
         id_ = self._ids(who, key, now)("activities")
         return self._say(who, activity, id_, now, puts=puts, inboxes=inboxes)
+
+    def withdraw(self, actor: str, activity: str) -> str:
+        """Take back what was published by that activity, and have all told who got it.
+
+        What isn't delivered yet won't be. Others are asked to delete it; nobody can make them. The
+        id of the Delete, which is the same if it is asked for again. WrongArgument where the actor
+        published nothing by that activity.
+        """
+        who, now = self._actors.require(actor), self._now()
+        id_ = self._ids(who, f"withdraw {activity}", now)("activities")
+        if text_of(self._store, who, id_) is not None:
+            return id_
+        text = text_of(self._store, who, activity)
+        said = msgspec.json.decode(text) if text is not None else {}
+        made = said.get("object")
+        if said.get("type") != "Create" or type(made) is not dict:
+            raise WrongArgument(
+                f"{who.name} published nothing by {activity!r:.200}",
+                hint="give the id that publishing gave",
+            )
+        told = {"to": said["to"], "cc": said["cc"]}
+        end = {"id": made["id"], "formerType": made["type"], "deleted": _time(now), **told}
+        tells = {"type": "Delete", **told, "object": {"id": made["id"], "type": TOMBSTONE}}
+        self._say(who, tells, id_, now, puts=withdrawn_puts(who, activity, end))
+        return id_
 
     def renewed(self, actor: str) -> None:
         """Tell an actor's followers that its document, such as its keys, has changed."""

@@ -1,8 +1,8 @@
 """What actors here published: each activity and object, by its id, and each actor's outbox.
 
-Laws: what is published is found at its id for as long as the store lives; what isn't for everybody
-is found by nobody but its receivers, who got it. An outbox lists what is for everybody, the newest
-first: its keys fall as time goes on.
+Laws: what is published is found at its id until it is withdrawn, and then that it was; what isn't
+for everybody is found by nobody but its receivers, who got it. An outbox lists what is for
+everybody, the newest first: its keys fall as time goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from everflow.activitypub.actors import PREFIX, Local
-from everflow.activitypub.words import is_public
+from everflow.activitypub.words import CONTEXT, is_public
 from everflow.engine.ids import Random, new_run_id
 from everflow.store import Put, Store
 
@@ -24,13 +24,16 @@ __all__ = [
     "Published",
     "fresh_id",
     "id_for",
+    "is_tombstone",
     "outbox_put",
     "published_put",
     "text_of",
+    "withdrawn_puts",
 ]
 
 PUBLISHED = "published"  # the kind of what is found by its id; the key is the path below /ap/
 OUTBOX = "outbox"  # the kind of an outbox's lines, by actor and falling time; the body is an id
+TOMBSTONE = "Tombstone"
 _LAST = 10**17 - 1  # microseconds since the epoch: in the year 5138
 
 
@@ -71,6 +74,19 @@ def text_of(store: Store, actor: Local, id: str) -> str | None:  # noqa: A002 - 
     found = store.records(PUBLISHED, keys=[id.removeprefix(f"{actor.address}{PREFIX}/")])
     shown = msgspec.json.decode(found[0].body, type=Shown) if found else None
     return shown.text if shown is not None and shown.actor == actor.name else None
+
+
+def withdrawn_puts(actor: Local, activity: str, made: Mapping[str, Any]) -> list[Put]:
+    """What takes back an object and the activity by which it was published: all but its id."""
+    end = {name: made[name] for name in ("id", "formerType", "deleted", "to", "cc")}
+    path = activity.removeprefix(f"{actor.address}{PREFIX}/")
+    gone = {"@context": CONTEXT[0], "type": TOMBSTONE, **end}
+    return [published_put(actor, gone), Put(kind=PUBLISHED, key=path, body=None)]
+
+
+def is_tombstone(text: str) -> bool:
+    """Whether the JSON of something published says that it was taken back."""
+    return bool(msgspec.json.decode(text).get("type") == TOMBSTONE)
 
 
 class Published:

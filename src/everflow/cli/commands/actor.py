@@ -260,6 +260,24 @@ def post(here: Here, *, name: str, thing: str, key: str | None, **named: tuple[s
     emit({"id": said}) if here.json else screen().line(said)
 
 
+@command(
+    "withdraw",
+    "everflow actor withdraw ines https://blog.example/ap/activities/01jd2k4v9b7gq4m0c8yz3w5h6n",
+    imports=False,
+)
+@NAME
+@click.argument("activity", metavar="ID")
+def withdraw(here: Here, *, name: str, activity: str) -> None:
+    """Take back what was posted, by the id that posting gave, and have all told who got it.
+
+    What isn't delivered yet won't be; other servers are asked to delete it.
+    """
+    pub = publishing()
+    with connected(here) as flows:
+        said = pub.outbox_of(flows.client).withdraw(name, activity)
+    emit({"id": said}) if here.json else screen().line(said)
+
+
 @command("rotate", "everflow actor rotate ines", imports=False)
 @NAME
 def rotate(here: Here, *, name: str) -> None:
@@ -313,8 +331,9 @@ def remove(here: Here, *, name: str) -> None:
     emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
 
 
-_COMMANDS = (create, list_, show, followers, following, follow, leave, post, change, rotate, remove)
-for _command in _COMMANDS:
+_LOOKING = (list_, show, followers, following)
+_DOING = (create, follow, leave, post, withdraw, change, rotate, remove)
+for _command in (*_LOOKING, *_DOING):
     actor.add_command(_command)
 
 
