@@ -156,8 +156,8 @@ def test_a_large_run_goes_over_in_parts() -> None:
         until(lambda: not (east.store.records("part") or east.store.records("stage")))
 
 
-def test_nobody_leaves_anything_who_isn_t_allowed() -> None:
-    """Nothing by default: neither copies nor runs."""
+def test_nobody_leaves_anything_who_isn_t_allowed(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing by default: neither copies nor runs; the owner's log says so."""
     with friends("west", "east") as (west, east):
         everywhere(west, east, name="ask", body=suspend("approval"))
         east.peers.change("west", keep=0, adopt=False)
@@ -169,3 +169,5 @@ def test_nobody_leaves_anything_who_isn_t_allowed() -> None:
             west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
         assert role(west, run.id) is Role.OWNER
         assert east.executed() == []
+        assert f"takes no word of the run {run.id}: " in caplog.text
+        assert f"doesn't take the run {run.id}" in caplog.text

@@ -33,7 +33,7 @@ from everflow.federation.carrying.letters import cut_of, slice_of, weight
 from everflow.federation.carrying.setting import Instance, Saying
 from everflow.federation.carrying.ties import let_loose
 from everflow.federation.protocol.lineage import Extent, within
-from everflow.federation.protocol.messages import Message
+from everflow.federation.protocol.messages import Message, Refuse
 from everflow.federation.protocol.session import acknowledges, runs_until, tell
 from everflow.federation.protocol.standing import OWNING, Memory, Role
 from everflow.federation.protocol.time import Moment
@@ -114,6 +114,8 @@ class Host:
 
     def heard(self, tenure: Tenure, sender: str, message: Message, *, willing: bool) -> Turn:
         """A message that counts, about a run of which this was read just now."""
+        if isinstance(message, Refuse):
+            _log.warning("%s doesn't take the run %s", self._instance.named(sender), tenure.run)
         with self._lock:
             return self._told(tenure, Heard(sender, message), willing=willing)
 

@@ -33,6 +33,7 @@ from everflow.net.reading import Reply as Answered
 __all__ = ["PART", "Post"]
 
 _log = logging.getLogger("everflow.federation")
+MOST_LOGGED = 1_000  # refusals, each of which is logged once
 PART = 1024 * 1024  # bytes of an envelope, and of a part of what is larger
 MOST_WAITING = 64 * 1024 * 1024  # bytes for one peer
 MOST_ANSWER = 1024 * 1024
@@ -77,6 +78,7 @@ class Post:
         self._boxes: dict[str, _Box] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._logged: set[tuple[str, str]] = set()
         self.refused: dict[Place, str] = {}  # by peer and run: why a letter wasn't heard
 
     async def __aenter__(self) -> Self:
@@ -194,7 +196,11 @@ class Post:
     def _note(self, peer: str, letters: dict[Place, bytes], why: dict[str, str]) -> None:
         for run, _ in letters:
             if run in why:
-                self.refused[peer, run] = why[run][:LONGEST_TEXT]
+                said = why[run][:LONGEST_TEXT]
+                self.refused[peer, run] = said
+                if (peer, said) not in self._logged and len(self._logged) < MOST_LOGGED:
+                    self._logged.add((peer, said))
+                    _log.warning("%s takes no word of the run %s: %s", peer, run, said)
             else:
                 self.refused.pop((peer, run), None)
 
