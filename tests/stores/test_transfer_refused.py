@@ -293,3 +293,15 @@ def test_a_bomb_inside_a_bomb_is_only_data() -> None:
     """What is unpacked isn't unpacked again."""
     inner = gzip.compress(good()) + b"\n"  # what is compressed has an end of a line by chance only
     assert "this isn't an export" in refused(gzip.compress(inner))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../../a", "a/b", "a\nb", "a\n", "\x1b[2J", "a b", "\u202ea", "x" * 101, "%00"]
+)
+def test_what_can_be_no_id_is_none(name: str) -> None:
+    """RELIABILITY 22: a run's name never reaches beyond itself."""
+
+    def rename(lines: Lines) -> None:
+        of(lines, "run")["row"]["id"] = name
+
+    assert "no id that a run could have" in edited(rename)

@@ -6,6 +6,7 @@ so that nothing may be written before.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -35,6 +36,7 @@ from everflow.stores.transfer.stream import CUT, EDITED, RAISE, refuse
 L = TypeVar("L", bound=Line)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _LARGEST = (1 << 63) - 1
+_ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")  # ids stand in paths, records' keys and logs
 
 
 class Reader:
@@ -157,6 +159,8 @@ class Reader:
         )
 
     def _check_row(self, row: RunRow) -> None:
+        if not _ID.fullmatch(row.id):
+            self._refuse(f"{row.id!r:.80} is no id that a run could have", EDITED)
         if row.id in self._ids:
             self._refuse(f"the run {row.id} comes twice", EDITED)
         self._hold(row.id)
