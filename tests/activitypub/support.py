@@ -110,7 +110,7 @@ def ask(
 
 
 class Site:
-    """An instance with one actor, ines, and its server."""
+    """An instance with one actor, ines, and its server; ``public``: what others call it."""
 
     listens: type[Listener] = Listener
 
@@ -121,6 +121,7 @@ class Site:
         *,
         fetch_s: float = PATIENT,
         limits: Limits | None = None,
+        public: str = "",
     ) -> None:
         self.loop, self.clock = loop, clock
         self.registry = Registry()
@@ -130,7 +131,7 @@ class Site:
         self.troubles = 0  # deliveries that can't be begun
         self.told: list[tuple[str, Any, list[str]]] = []
         self.listener = self.listens(loop, None)
-        self.address = self.listener.address
+        self.address = public or self.listener.address
         self.keys: dict[str, Keys] = {"ines": KEYS}
         self.actors = Actors(self.store, clock.wall, self.keys)
         self.ines = self.actors.create("ines", address=self.address, inside=INSIDE)

@@ -8,7 +8,7 @@ import pytest
 
 from everflow import flow, node
 from everflow.triggers import trigger
-from tests.activitypub.support import AP, Site, Stranger, ask, deliver, site
+from tests.activitypub.support import AP, Site, Stranger, ask, deliver, site, stranger
 from tests.engine.support import PATIENT, until
 
 
@@ -69,3 +69,20 @@ def test_what_is_not_signed_costs_nothing(here: Site, otto: Stranger) -> None:
     assert (said.status, said.code) == (401, "signature_refused")
     assert "signature" not in said.json["detail"].replace("isn't signed", "")
     assert (otto.asked, len(here.log())) == ([], before)
+
+
+@pytest.mark.parametrize("way", ["cavage", "rfc9421"])
+def test_behind_a_proxy_what_others_call_it_counts(way: str) -> None:
+    """It is asked over TLS by its name; how the proxy reaches it is nobody's business."""
+    public = "https://blog.example"
+    with site(public=public) as made, stranger(made.loop) as by:
+        here, inside = made.up(), made.listener.address
+        url = f"{here.ines.inbox}?x=%7e"
+        body = json.dumps(by.note()).encode()
+        headers = by.signed_by(url, body, now=here.clock.wall(), way=way)
+        sent = {**headers, "host": "blog.example"}
+        assert ask(url.replace(public, inside), "POST", body, sent).status == 202
+        plain = by.signed_by(url.replace(public, inside), body, now=here.clock.wall(), way=way)
+        assert ask(url.replace(public, inside), "POST", body, plain).status == 401
+        found = ask(f"{inside}/.well-known/webfinger?resource=acct:ines@blog.example").json
+        assert found["aliases"] == [f"{public}/ap/actors/ines"]
