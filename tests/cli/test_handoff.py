@@ -40,7 +40,9 @@ def test_runs_are_copied_by_word_and_by_policy(cli: Cli, told: Any, run: str, fo
         assert [one.key for one in flows.store.records("stirred")] == [run]
     assert told("handoff", "list")["when"] == "manual"
     said = told("handoff", "replicate", "cli.greet", "east", "--when", "suspension")
-    assert said == {"flow": "cli.greet", "to": "east", "when": "suspension"}
+    assert said == {"flow": "cli.greet", "to": "east", "when": "suspension", "lease": 0.0}
+    said = cli("handoff", "replicate", "cli.greet", "east", "--lease", "20s").stdout
+    assert "run while it grants 20 s" in said
     assert "aren't copied" in cli("handoff", "replicate", "cli.greet", "--stop").stdout
     assert "anyway" in cli("handoff", "replicate", "cli.greet", "--stop").stdout
     assert "remote_unreachable" in cli("handoff", "copy", "north", "--json").stderr

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from everflow import Run, suspend
+from everflow import Config, Run, suspend
+from everflow.engine.connect import Connection
 from everflow.errors import EverflowError, NotSafeYet
 from everflow.federation.protocol.standing import Role
 from tests.engine.support import PATIENT, plus_one, until
@@ -113,3 +114,29 @@ def test_an_owner_that_is_cut_off_stops_itself_and_tells_nobody_more() -> None:
         assert branch.sides
         east.engine.resume(run.id, 7, tag="one", key="k")
         until(lambda: tags(east) == ["two"])
+
+
+def test_other_processes_wait_for_the_one_that_keeps_the_lease() -> None:
+    """What they start is leased, and what they ask for is told once the lessee has it."""
+    with lending(suspend("one") >> plus_one) as (west, east):
+        other = Connection(west.store, registry=west.registry, clock=west.clock)
+        run: Run[Any] = other.start("f", 1)
+        assert run.row().leased
+        assert east.store.find(run.id) is not None
+        until(lambda: tags(west) == ["one"])
+        other.resume(run.id, 4)
+        assert run.result(PATIENT) == 5
+        assert west.store.records("awaited") == []
+        assert not other.client.is_leased("g")
+
+
+def test_other_processes_are_told_in_time_that_nobody_keeps_the_lease() -> None:
+    """And nothing is left of their waiting."""
+    with lending(suspend("one") >> plus_one) as (west, _):
+        west.down()
+        patience = Config(acknowledge_s=0.05)
+        other = Connection(west.store, registry=west.registry, config=patience)
+        with pytest.raises(NotSafeYet):
+            other.start("f", 1, key="k")
+        assert west.store.find_key("f", "k") is not None
+        assert west.store.records("awaited") == []

@@ -192,7 +192,7 @@ class Client(Operator):
             at=now,
             key=None if key is None else self._key(key),
             labels=dict(labels or {}),
-            leased=self.leases is not None and self.leases.takes(definition.program.name),
+            leased=self.is_leased(definition.program.name),
         )
         if place or queue:
             self.queues.put_in(new, place, queue)

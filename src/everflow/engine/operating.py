@@ -25,6 +25,7 @@ from everflow.core.registry import Registry
 from everflow.core.values import encode
 from everflow.engine.audit import audit
 from everflow.engine.currents import known_flow
+from everflow.engine.elsewhere import LEASED, wait_elsewhere
 from everflow.engine.erasing import require_unerased
 from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
@@ -35,7 +36,7 @@ from everflow.engine.questions import opened
 from everflow.engine.queues import Queues
 from everflow.engine.replacing import replacement
 from everflow.engine.replies import require_here
-from everflow.engine.tenures import Leases, not_safe
+from everflow.engine.tenures import Leases
 from everflow.errors import (
     AlreadyDone,
     NotRetryable,
@@ -96,6 +97,7 @@ class Operator(Keeper):
     ) -> None:
         super().__init__(store, nudge, clock, random)
         self.leases = leases
+        self._leased: dict[str, bool] = {}
         self.registry = registry
         self._config = config
         self.accept: Group[Message, Verdict]
@@ -107,11 +109,24 @@ class Operator(Keeper):
 
         Raises NotSafeYet where that takes too long.
         """
-        if self.leases is not None:
-            self.leases.wait(row, self._config.acknowledge_s)
+        seconds = self._config.acknowledge_s
+        if self.leases is not None and self.leases.tenures is not None:
+            self.leases.wait(row, seconds)
         elif row.leased:
-            raise not_safe(row)
+            wait_elsewhere(self.store, row, self.clock, self.random, seconds=seconds)
         return row
+
+    def is_leased(self, flow: str) -> bool:
+        """Whether runs of a flow are leased from their start.
+
+        Where another process keeps leases the store says so, and is asked once.
+        """
+        if self.leases is not None and self.leases.tenures is not None:
+            return self.leases.tenures.leases(flow)
+        known = self._leased.get(flow)
+        if known is None:
+            known = self._leased[flow] = bool(self.store.records(LEASED, keys=[flow]))
+        return known
 
     # --- one run
 

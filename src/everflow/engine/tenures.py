@@ -179,10 +179,6 @@ class Leases:
 
     # --- acknowledging
 
-    def takes(self, flow: str) -> bool:
-        """Whether runs of that flow are leased from their start."""
-        return self.tenures is not None and self.tenures.leases(flow)
-
     def is_safe(self, row: RunRow, seconds: float = 0.0) -> bool:
         """Whether what the store has of a run may be told, within so many seconds."""
         tenures = self.tenures

@@ -137,8 +137,16 @@ def copy(here: Here, *, peer: str, runs: tuple[str, ...]) -> None:
     show_default=True,
     help="At every commit, at each suspension and end, or when `copy` says so.",
 )
+@click.option(
+    "--lease",
+    callback=as_length,
+    metavar="LENGTH",
+    help="Run them only while the peer grants it, for so long each time.",
+)
 @click.option("--stop", is_flag=True, help="New runs aren't copied any more.")
-def replicate(here: Here, *, flow: str, peer: str | None, when: Any, stop: bool) -> None:
+def replicate(
+    here: Here, *, flow: str, peer: str | None, when: Any, lease: float | None, stop: bool
+) -> None:
     """Have each run of a flow copied to a peer from when it starts, and those that go on."""
     if stop == (peer is not None):
         raise CallerError("handoff replicate takes a FLOW and a PEER, or a FLOW and --stop")
@@ -148,9 +156,11 @@ def replicate(here: Here, *, flow: str, peer: str | None, when: Any, stop: bool)
             gone = office.replicate_no_more(flow)
             said = f"runs of {flow} aren't copied from their start" + ("" if gone else " anyway")
         else:
-            office.replicate(flow, peer, when)
+            office.replicate(flow, peer, when, lease or 0.0)
             said = f"runs of {flow} are copied to {peer}: {when}"
-    emit({"flow": flow, "to": peer or "", "when": when}) if here.json else screen().line(said)
+            said += f", and run while it grants {lease:g} s" if lease else ""
+    told = {"flow": flow, "to": peer or "", "when": when, "lease": lease or 0.0}
+    emit(told) if here.json else screen().line(said)
 
 
 @command("lease", "everflow handoff lease 01k3v9…xw3 east --span 20s", imports=False)

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from everflow.engine.elsewhere import LEASED
 from everflow.store import Put, Store
 
 __all__ = ["REPLICATION", "Policy", "When", "declare", "forget", "policies"]
@@ -49,7 +50,7 @@ def policies(store: Store) -> dict[str, Policy]:
 def declare(store: Store, given: Iterable[Policy], *, at: int) -> None:
     """Write policies, where they aren't as they stand."""
     known = policies(store)
-    puts = [_put(policy) for policy in given if known.get(policy.flow) != policy]
+    puts = [put for new in given if known.get(new.flow) != new for put in _puts(new)]
     if puts:
         store.write(puts, at=at)
 
@@ -58,9 +59,12 @@ def forget(store: Store, flow: str, *, at: int) -> bool:
     """Remove the policy of a flow; False where there is none. Runs that follow it go on so."""
     if flow not in policies(store):
         return False
-    store.write([Put(kind=REPLICATION, key=flow, body=None)], at=at)
+    store.write([Put(kind=kind, key=flow, body=None) for kind in (REPLICATION, LEASED)], at=at)
     return True
 
 
-def _put(policy: Policy) -> Put:
-    return Put(kind=REPLICATION, key=policy.flow, body=msgspec.json.encode(policy).decode())
+def _puts(policy: Policy) -> list[Put]:
+    """The policy, and for whoever starts runs whether they are leased."""
+    body = msgspec.json.encode(policy).decode()
+    leased = Put(kind=LEASED, key=policy.flow, body="true" if policy.lease else None)
+    return [Put(kind=REPLICATION, key=policy.flow, body=body), leased]

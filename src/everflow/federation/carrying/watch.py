@@ -11,9 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from everflow.clock import Clock
+from everflow.engine.elsewhere import AWAITED
 from everflow.engine.runs import Changes
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import extent_of, read_kept
@@ -21,9 +23,10 @@ from everflow.federation.carrying.leases import SECOND
 from everflow.federation.carrying.policies import Policy, policies
 from everflow.federation.peers import Peers
 from everflow.federation.protocol.lineage import Extent
+from everflow.federation.protocol.session import acknowledges
 from everflow.federation.protocol.standing import OWNING, Replication
 from everflow.federation.protocol.turns import Begin, LeaseTo, Replicate, Ship
-from everflow.store import OUTCOMES, Put, RunQuery, RunRow, Status, Store
+from everflow.store import OUTCOMES, Put, Record, RunQuery, RunRow, Status, Store
 from everflow.store.handing import TENURE, Tenure
 
 __all__ = ["STIR", "Watch", "stir"]
@@ -119,6 +122,7 @@ class Watch:
         if now < self._looked + self._pause:
             return
         self._stirred()
+        self._answer_waiting()
         version = self._store.version()
         if version != self._version:
             self._version = version
@@ -224,6 +228,21 @@ class Watch:
                     self._host.order(one.key, Ship())
             puts = [Put(kind=STIR, key=one.key, body=None) for one in found]
             self._store.write(puts, at=self._clock.wall())
+
+    def _answer_waiting(self) -> None:
+        """Tell other processes what a leased run's lessee has."""
+        now = self._clock.wall()
+        found = self._store.due_records(AWAITED, now=now, limit=PAGE)
+        if found:
+            self._host.grew([*dict.fromkeys(one.key.partition("/")[0] for one in found)])
+        gone = [one.key for one in found if one.at < now - SELDOM or self._is_had(one)]
+        if gone:
+            self._store.write([Put(kind=AWAITED, key=key, body=None) for key in gone], at=now)
+
+    def _is_had(self, awaited: Record) -> bool:
+        (tenure,) = self._host.read([awaited.key.partition("/")[0]])
+        wanted = msgspec.json.decode(awaited.body, type=Extent)
+        return acknowledges(self._host.session(tenure), wanted)
 
     def _load_left(self) -> None:
         """Load what asks for somebody, and wasn't seen by this process."""
