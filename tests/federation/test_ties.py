@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,8 @@ from msgspec.structs import replace
 
 from everflow import Run, call, remote_node, suspend
 from everflow.errors import HandoffRefused
-from everflow.federation.carrying import host as hosts
+from everflow.federation.carrying import hosting
+from everflow.federation.carrying.setting import Instance as Hosting
 from everflow.federation.promises import Promises
 from everflow.federation.protocol.standing import Role
 from everflow.federation.words import REFUSED, Ask
@@ -75,20 +77,21 @@ def test_a_run_that_comes_to_wait_while_it_is_offered_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is offered on, and goes once nothing is open."""
+    tied: list[str] = []
+    asked: list[str] = []
+
+    def ties(_store: object, run: str) -> list[str]:
+        asked.append(run)
+        return tied
+
+    monkeypatch.setattr(hosting, "Instance", partial(Hosting, tied=ties))
     with friends("west", "east") as (west, east):
         for one in (west, east):
             one.flow("f", suspend("one"))
             one.up()
         run: Run[Any] = west.engine.start("f", 1)
         until(lambda: tags(west) == ["one"])
-        tied = ["it waits"]
-        asked: list[str] = []
-
-        def ties_of(_store: object, run: str) -> list[str]:
-            asked.append(run)
-            return tied
-
-        monkeypatch.setattr(hosts, "ties_of", ties_of)
+        tied.append("it waits")
         found = west.loop.run(west.federation.hand_off(run.id, "east", wait=0.0))
         assert found.role is Role.OFFERING
         until(lambda: len(asked) > 1)
