@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from everflow.store import Hand
 from everflow.views import run_view
 from tests.server.serving import Served, until
 
@@ -74,6 +75,35 @@ def test_a_run_is_cancelled(served: Served) -> None:
     done = start(served, "shouted")
     rested(served, done)
     assert served.api("POST", f"/runs/{done}/cancel", {"by": "Ines"}).code == "already_done"
+
+
+def test_a_run_that_another_instance_has_is_told_so(served: Served) -> None:
+    """It is listed and shown; what is asked of it is refused, and who has it is named (B107)."""
+    run = start(served, "approved")
+    rested(served, run)
+    store = served.engine.client.store
+
+    def taken() -> bool:
+        (seen,) = store.tenures([run])
+        wish = Hand(
+            run=run,
+            version=seen.version,
+            seq=seen.seq,
+            rev=seen.rev,
+            body="{}",
+            here=False,
+            holder="east",
+        )
+        return store.hand(wish, at=1)
+
+    until(taken, "it is handed off")
+    (listed,) = served.api("GET", "/runs?status=handed_off").json["runs"]
+    shown = served.api("GET", f"/runs/{run}").json
+    assert (listed["until"], shown["status"], shown["until"]) == ("east", "handed_off", "east")
+    for act in ("cancel", "pause", "retry"):
+        refused = served.api("POST", f"/runs/{run}/{act}", {"by": "Ines"})
+        assert (refused.status, refused.code) == (409, "handed_off")
+        assert "east" in refused.json["detail"]
 
 
 def test_a_failed_run_tells_its_error_and_is_retried(served: Served) -> None:
