@@ -3,6 +3,7 @@
 RELIABILITY 15, 18: none is believed beyond its own actors, none costs more than its share.
 """
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from tests.activitypub.support import (
     site,
     stranger,
 )
+from tests.engine.support import until
 from tests.net.signing import key
 
 MINUTE = 60_000_000
@@ -219,6 +221,26 @@ def test_fetches_are_bounded_and_signed(here: Site, otto: Stranger) -> None:
         with pytest.raises(OutsideError, match=why):
             here.loop.run(fetched(url, keys))
     assert len(otto.asked) == 1
+
+
+def test_many_who_wait_for_an_actor_have_it_fetched_once(here: Site, otto: Stranger) -> None:
+    """A fetch that nobody waits for any more is nobody's trouble; the next is the same one."""
+
+    async def both() -> None:
+        async with Directory(here.store, here.actors, here.clock) as directory:
+            first, second = (
+                asyncio.create_task(directory.find(otto.id, here.ines)) for _ in range(2)
+            )
+            found = await asyncio.gather(first, second)
+            assert found[0] == found[1]
+            otto.silent = True
+            left = asyncio.create_task(directory.find(f"{otto.id}2", here.ines))
+            await asyncio.to_thread(until, lambda: bool(directory._going))  # noqa: SLF001 - it has begun then
+            left.cancel()
+            await asyncio.gather(left, return_exceptions=True)
+
+    here.loop.run(both())
+    assert otto.asked == ["/users/otto"]
 
 
 def test_those_who_failed_are_forgotten_by_and_by(

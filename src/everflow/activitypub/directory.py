@@ -181,8 +181,14 @@ class Directory:
         if task is None:
             task = asyncio.create_task(self._remembered(url, self._fetch(url, by)))
             self._going[url] = task
-            task.add_done_callback(lambda _: self._going.pop(url, None))
+            task.add_done_callback(partial(self._over, url))
         return await asyncio.shield(task)
+
+    def _over(self, url: str, task: asyncio.Task[Remote | None]) -> None:
+        """Looks at its failure, too: those who waited may all have gone."""
+        self._going.pop(url, None)
+        if not task.cancelled():
+            task.exception()
 
     async def _remembered(
         self, url: str, fetch: Coroutine[Any, Any, Remote | None]
