@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from everflow import connect
+from everflow.federation import Peers
+from everflow.federation.carrying.kept import Kept, written
+from everflow.federation.protocol.lineage import Epoch, Link
+from everflow.federation.protocol.standing import Role, Standing
 from everflow.net.keys import key_word, make_ed25519
+from everflow.store.handing import Hand
 from tests.cli.conftest import FLOWS, Cli
 
 KEY = key_word(make_ed25519().public_key())
@@ -82,3 +87,28 @@ def test_what_a_peer_may_leave_is_said_apart(cli: Cli, told: Any, run: str) -> N
     assert "2,000,000,000 bytes" in cli("peer", "show", "east").stdout
     assert told("peer", "allow", "east", "--no-adopt")["adopt"] is False
     assert cli("peer", "allow", "east", "--keep", "much").exit_code == 2
+
+
+def test_a_copy_goes_on_here_and_what_was_aside_is_shown(cli: Cli, told: Any, run: str) -> None:
+    """As the store has it, which a server filled."""
+    given_up(run)
+    assert told("handoff", "list", "--peer", "east")["role"] == "replica"
+    assert "a copy" in cli("handoff", "list").stdout
+    assert "entries 0 to 0" in cli("handoff", "branches", run).stdout
+    assert told("handoff", "branches", run)["first"] == 0
+    taken = told("handoff", "take", "--from", "east", "--yes")
+    assert (taken["run"], taken["role"]) == (run, "owner")
+
+
+def given_up(run: str) -> None:
+    """Have the run be a copy of a peer's, with a branch of its own aside."""
+    with connect("everflow.db") as flows:
+        store, (east,) = flows.store, Peers(flows.store, lambda: 1).all()
+        whole = store.slice(run, 0)
+        epoch = Epoch(2, east.id)
+        standing = Standing(role=Role.REPLICA, epoch=epoch, lineage=(Link(epoch),))
+        hand = Hand(
+            run=run, version=0, seq=1, rev=1, body=written(Kept(standing=standing)), here=False,
+            holder="east", keep=(0, -1), branch="1-west-0", add=whole,
+        )  # fmt: skip
+        assert store.hand(hand, at=1)

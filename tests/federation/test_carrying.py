@@ -5,6 +5,7 @@ B105, B106, B107; reliability 15, 17.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,24 @@ def test_a_run_goes_there_and_back_again() -> None:
         west.engine.resume(run.id, 9, tag="other")
         assert run.result(PATIENT) == 9
         assert east.executed() == west.executed()
+
+
+def asks(of: Instance) -> bool:
+    return bool(of.engine.questions())
+
+
+def test_a_run_goes_around_three_instances() -> None:
+    """Who hears of an owner that it never named asks the one that it knows, and is told."""
+    with friends("west", "east", "north") as (west, east, north):
+        everywhere(west, east, north, name="ask", body=suspend("approval") >> plus_one)
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        for giver, taker in ((west, east), (east, north), (north, west)):
+            giver.loop.run(giver.federation.hand_off(run.id, taker.name, wait=PATIENT))
+            until(partial(asks, taker))
+        west.engine.resume(run.id, 5)
+        assert run.result(PATIENT) == 6
+        assert [role(one, run.id) for one in (east, north)] == [Role.HANDED_OFF] * 2
 
 
 def test_an_offer_is_taken_back_while_the_peer_is_away() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from everflow import EverflowError, Run, loop, suspend
-from everflow.errors import RemoteRefused
+from everflow import Run, loop, suspend
+from everflow.errors import RemoteRefused, RunHandedOff
 from everflow.federation.protocol.standing import Role
 from tests.engine.support import PATIENT, plus_one, step, until
 from tests.federation.support import Instance, instances
@@ -60,8 +60,10 @@ def test_a_run_is_handed_off_amid_a_question_and_goes_on_there() -> None:
         held = west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
         assert (held.role, held.owner) == (Role.HANDED_OFF, east.identity.id)
         until(lambda: bool(east.engine.questions()))
-        with pytest.raises(EverflowError):
+        with pytest.raises(RunHandedOff, match="east"):
             west.engine.resume(run.id, 5)
+        with pytest.raises(RunHandedOff, match="east"):
+            west.engine.cancel(run.id)
         row = west.store.find(run.id)
         assert row is not None
         assert "east" in row.until
