@@ -172,9 +172,14 @@ class Instance:
         """Serve nobody any more."""
         server, self._server = self._server, None
         if server is not None:
+            # Who was accepted just now must be known before the rest is closed: else it never is.
+            loop = asyncio.get_running_loop()
+            for listening in server.servers:
+                for each in listening.sockets:
+                    loop.remove_reader(each.fileno())
+            await turns()
             for listening in server.servers:
                 listening.close()
-            await turns()  # who was accepted just now is known then
             for visitor in list(server.server_state.connections):
                 visitor.transport.abort()
             for answering in server.server_state.tasks:
