@@ -34,7 +34,7 @@ def measure(scene: Scene) -> Figures:
 
     The plain ones pass the same client, server and application and carry the same bytes.
     """
-    many = scene.many(2_000, 40)
+    many = scene.many(1_000, 40)
     registry = Registry()
     flow("bench_remote", remote_node("callee", "bench_echo"), registry=registry)
     with sides(scene, registry) as both:
