@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from everflow import sleep, suspend
+from everflow import Run, sleep, suspend
 from everflow.engine.places import open_store
-from everflow.errors import NotSafeYet
+from everflow.errors import NotSafeYet, StoreUnavailable
 from everflow.store import RunRow, Store
 from everflow.stores.memory import MemoryStore
 from tests.engine.leased import Ground, Worker
@@ -325,4 +325,48 @@ def test_a_run_that_is_leased_no_more_is_anybodys(ground: Ground) -> None:
     worker.scheduler.post(worker.scheduler.adoption.leasing.follow, "nobody")
     worker.turns()
     assert worker.scheduler.leases.held() == []
+    assert worker.perform() == ["first"]
+
+
+def test_an_end_is_told_once_the_lessee_has_it(ground: Ground) -> None:
+    """Until then it is as if the run still went on, and then said why."""
+    ground.flow("f", plus_one)
+    worker = ground.worker("f")
+    row = leased(worker)
+    worker.lend(row, 10)
+    worker.turns()
+    assert worker.now(row).status == "done"
+    leases, types = worker.scheduler.leases, ground.registry.types
+    run: Run[Any] = Run(row.id, ground.store, types, ground.clock, leases=leases)
+    worker.lender.has = False
+    for waits in (run.result, run.wait):
+        with pytest.raises(NotSafeYet):
+            waits(0.0)
+    worker.lender.has = True
+    assert run.wait(0.0) == "done"
+    assert run.result(0.0) == 2
+
+
+def test_a_batch_that_is_sent_again_bears_less(ground: Ground) -> None:
+    """What it bears of a run whose lease ended meanwhile is left out, however often it is tried."""
+    two_steps(ground)
+    worker = ground.worker("f")
+    row = leased(worker)
+    worker.lend(row, 10)
+    worker.turns()
+    before = worker.kinds(row)
+    worker.perform()
+
+    def fail() -> None:
+        ground.clock.jump(10)
+        worker.before = lambda: None
+        raise StoreUnavailable("away")
+
+    worker.before = fail
+    worker.turns()
+    ground.clock.jump(2)
+    worker.turns()
+    assert worker.kinds(row) == before
+    worker.lend(row, 10)
+    worker.turns()
     assert worker.perform() == ["first"]

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from everflow import Config, Run, suspend
+from everflow import Config, Run, remote_node, suspend
 from everflow.engine.connect import Connection
 from everflow.errors import EverflowError, NotSafeYet
 from everflow.federation.protocol.standing import Role
 from tests.engine.support import PATIENT, plus_one, until
-from tests.federation.support import Instance, instances
+from tests.federation.support import Instance, instances, quiet
 
 MEGABYTES = 64 * 1024 * 1024
 SPAN = 30.0
@@ -140,3 +140,25 @@ def test_other_processes_are_told_in_time_that_nobody_keeps_the_lease() -> None:
             other.start("f", 1, key="k")
         assert west.store.find_key("f", "k") is not None
         assert west.store.records("awaited") == []
+
+
+def test_a_call_of_a_leased_run_is_forgotten_once_the_lessee_has_its_end() -> None:
+    """So that whoever takes the run over never has it made twice (B102)."""
+    with instances("west", "east", "north") as made:
+        west, east, north = made
+        for one in made:
+            for other in made:
+                if other is not one:
+                    one.knows(other, "*", keep=MEGABYTES, adopt=True)
+        north.expose("quick", plus_one)
+        for one in (west, east):
+            one.flow("f", remote_node("north", "quick") >> suspend("one"))
+        for one in made:
+            one.up()
+        west.loop.run(west.federation.replicate("f", "east", lease=SPAN))
+        run: Run[Any] = west.engine.start("f", 1)
+        until(lambda: tags(west) == ["one"])
+        quiet(west, north)
+        west.engine.resume(run, 3)
+        assert run.result(PATIENT) == 3
+        assert len(north.executed()) == 1
