@@ -43,7 +43,7 @@ def _tell(folder: Path, tally: Tally, took: float) -> None:
             for post, end in tally.outcomes.items()
         ],
     )
-    output.line(f"{len(tally.outcomes)} runs began at west and ended at east, in {took:.1f} s.")
+    output.line(f"{many(len(tally.outcomes), 'run')} began at west, and east has them, {took:.1f} s.")
     output.line(
         f"{tally.begun['west']} nodes were begun at west and {tally.begun['east']} at east;"
         f" {len(tally.twice)} at both, because west was killed before it could copy their result."
