@@ -324,6 +324,8 @@ class Host:
         written_now, before = self._handed(hand), kept.standing.role
         if hand.here and before not in OWNING:
             self._client.nudge()  # it goes on here
+        if written_now is not None and before in OWNING and not hand.here:
+            self.leases.tell(tenure.run)  # its worker lets go of it now
         if written_now is not None and before in OWNING and act.standing.role is Role.HANDED_OFF:
             let_loose(self._client, tenure.run, hand.holder)
         return written_now
