@@ -43,7 +43,8 @@ def _tell(folder: Path, tally: Tally, took: float) -> None:
             for post, end in tally.outcomes.items()
         ],
     )
-    output.line(f"{many(len(tally.outcomes), 'run')} began at west, and east has them, {took:.1f} s.")
+    runs = many(len(tally.outcomes), "run")
+    output.line(f"{runs} began at west, and east has them, in {took:.1f} s.")
     output.line(
         f"{tally.begun['west']} nodes were begun at west and {tally.begun['east']} at east;"
         f" {len(tally.twice)} at both, because west was killed before it could copy their result."
