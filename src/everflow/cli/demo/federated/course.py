@@ -60,6 +60,10 @@ class Course:
         """Whether all runs are, at east."""
         return all(row.status in OUTCOMES for row in self.rows(self.east).values())
 
+    def copied_all(self) -> bool:
+        """Whether east has a copy of each: they come after the commits, not with them."""
+        return len(self.rows(self.east)) == len(self.posts)
+
     def paint(self) -> None:
         """Show how the posts stand, a few times a second."""
         now = seconds_now()
@@ -142,6 +146,7 @@ def _publish(course: Course) -> None:
     first = {run: post for run, post in course.posts.items() if post == FIRST}
     editor = Editor(west.flows, first)
     course.until(lambda: opinions(east.folder), "article that was read at east", editor)
+    course.until(course.copied_all, "copy of each run at east", editor)
     read = ", ".join(sorted(one["title"] for one in opinions(east.folder)))
     course.note(f"east was sent an article, verified and read it: {read}")
 
