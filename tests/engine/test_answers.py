@@ -12,11 +12,11 @@ from everflow import Reply, parallel, suspend
 from everflow.errors import (
     AlreadyDone,
     AmbiguousAnswer,
+    InputRefused,
     NoSuchRun,
     NotWaiting,
     RunCancelled,
     RunFailed,
-    ValueRefused,
     WrongArgument,
 )
 from tests.engine.support import PATIENT, World, plus_one, settle, step
@@ -182,9 +182,9 @@ def test_an_answer_that_is_not_plain_data_is_refused(world: World) -> None:
     with world.engine() as engine:
         run = engine.start(flow, 1)
         settle(run)
-        with pytest.raises(ValueRefused):
+        with pytest.raises(InputRefused):
             engine.resume(run, object())
-        with pytest.raises(ValueRefused):
+        with pytest.raises(InputRefused):
             engine.resume(run, float("nan"))
         assert settle(run) == "suspended"
 

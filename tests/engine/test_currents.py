@@ -10,7 +10,7 @@ import pytest
 from everflow import Run, const, flow, node, schedule, suspend
 from everflow.core.registry import Registry
 from everflow.engine.connect import Connection
-from everflow.errors import NoSuchFlow, UnresolvedName, ValueMismatch
+from everflow.errors import InputRefused, NoSuchFlow, UnresolvedName
 from everflow.store import Put, Status
 from tests.engine.support import PATIENT, World, until
 
@@ -56,7 +56,7 @@ def test_a_flow_is_started_by_name_without_its_code(world: World) -> None:
 def test_an_input_is_checked_by_what_was_written_down(world: World) -> None:
     """As far as data tells: the sentence says where it doesn't fit."""
     world.flow("parcel", node(weighed))
-    with world.engine(), elsewhere(world) as flows, pytest.raises(ValueMismatch, match="grams"):
+    with world.engine(), elsewhere(world) as flows, pytest.raises(InputRefused, match="grams"):
         flows.start("parcel", {"to": "ann", "grams": "many"})
 
 

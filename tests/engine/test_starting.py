@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import QuestionQuery, RunQuery, Status, cached, fallback, suspend
-from everflow.errors import NoSuchFlow, NoSuchRun, ValueMismatch
+from everflow.errors import InputRefused, NoSuchFlow, NoSuchRun
 from tests.engine.support import PATIENT, World, plus_one, settle, step
 
 
@@ -70,7 +70,7 @@ def test_one_bad_call_in_a_group_harms_no_other(world: World) -> None:
         good = [callers.submit(engine.start, flow, n) for n in range(8)]
         bad = [callers.submit(engine.start, flow, "no number") for _ in range(8)]
         for call in bad:
-            with pytest.raises(ValueMismatch):
+            with pytest.raises(InputRefused):
                 call.result()
         assert [call.result().result(PATIENT) for call in good] == list(range(1, 9))
 
@@ -165,7 +165,7 @@ def test_an_input_that_the_first_node_refuses_is_refused_at_the_start(world: Wor
 
     flow = world.flow("f", step(total) >> plus_one)
     with world.engine() as engine:
-        with pytest.raises(ValueMismatch) as caught:
+        with pytest.raises(InputRefused) as caught:
             engine.start(flow, {"tea": [1, "two"]})
         assert caught.value.path == '$["tea"][1]' or "1" in caught.value.path
         assert engine.runs() == []
@@ -178,7 +178,7 @@ def test_an_input_is_refused_at_the_start_wherever_the_first_node_stands(
 ) -> None:
     """Under whatever hands its own input on."""
     flow = world.flow("f", around(plus_one))
-    with world.engine() as engine, pytest.raises(ValueMismatch, match="expected int"):
+    with world.engine() as engine, pytest.raises(InputRefused, match="expected int"):
         engine.start(flow, "one")
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from everflow import parallel, suspend
 from everflow.core.values import Reader, Types
-from everflow.errors import RunFailed, ValueMismatch, ValueRefused
+from everflow.errors import InputRefused, RunFailed, ValueMismatch
 from tests.engine.support import PATIENT, World, plus_one, see_all, settle, step
 
 
@@ -76,7 +76,7 @@ def test_the_same_holds_for_inputs(world: World, what: str) -> None:
     """At the start, before a run is made."""
     flow = world.flow("f", see_all)
     with world.engine() as engine:
-        with pytest.raises(ValueRefused):
+        with pytest.raises(InputRefused):
             engine.start(flow, BAD[what][0]())
         assert engine.runs() == []
 
@@ -89,7 +89,7 @@ def test_a_value_over_the_limit_is_refused(world: World) -> None:
         assert len(engine.start(flow, 90_000).result(PATIENT)) == 90_000
         with pytest.raises(RunFailed, match="ValueRefused"):
             engine.start(flow, 110_000).result(PATIENT)
-        with pytest.raises(ValueRefused):
+        with pytest.raises(InputRefused):
             engine.start(world.flow("g", see_all), "x" * 110_000)
 
 

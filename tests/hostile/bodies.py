@@ -10,7 +10,7 @@ from tests.hostile.rows import Group, Sends, request, rows, start
 RUNS = "/api/v1/runs"
 BROKEN = "400 bad_request"
 PACKED = "415 not_json"
-VALUE = "422 value_refused"
+VALUE = "422 input_refused"
 GOOD = '{"flow": "shouted", "input": "x"}'
 BOMB = gzip.compress(b'{"flow": "shouted", "input": "' + b"x" * 2_000_000 + b'"}')
 
@@ -93,23 +93,23 @@ OTHERWISE = [
     ("a priority beyond all", posted('{"flow": "shouted", "priority": 1e99}'), BROKEN),
     ("a priority of half", posted('{"flow": "shouted", "priority": 0.5}'), BROKEN),
     ("a priority that is true", posted('{"flow": "shouted", "priority": true}'), BROKEN),
-    ("a value that doesn't fit", start("7"), "422 value_mismatch"),
+    ("a value that doesn't fit", start("7"), VALUE),
     (
         "a tag of nobody's",
         start('{"$": "everflow.cli:main", "v": 1}'),
-        "422 value_mismatch, 422 value_refused",
+        VALUE,
     ),
 ]
 
 TOO_MUCH = [
-    ("a number of 400 digits", start(str(10**400)), "422 value_mismatch"),
-    ("a number of 4,001 digits", start("1" * 4_001), f"{VALUE}, 422 value_mismatch"),
+    ("a number of 400 digits", start(str(10**400)), VALUE),
+    ("a number of 4,001 digits", start("1" * 4_001), VALUE),
     ("a number of 5,000 digits", start("1" * 5_000), BROKEN),
     ("a number of 100,000 digits", start("1" * 100_000), BROKEN),
-    ("a float beyond all", start("1e400"), f"{VALUE}, 422 value_mismatch"),
-    ("a float below all", start("-1e400"), f"{VALUE}, 422 value_mismatch"),
-    ("an exponent beyond all", start("1e99999999999999999999"), f"{VALUE}, 422 value_mismatch"),
-    ("lists 101 deep", start("[" * 101 + "]" * 101), f"{VALUE}, 422 value_mismatch"),
+    ("a float beyond all", start("1e400"), VALUE),
+    ("a float below all", start("-1e400"), VALUE),
+    ("an exponent beyond all", start("1e99999999999999999999"), VALUE),
+    ("lists 101 deep", start("[" * 101 + "]" * 101), VALUE),
     ("lists 5,000 deep", start("[" * 5_000 + "]" * 5_000), BROKEN),
     ("lists 500,000 deep", start("[" * 500_000), BROKEN),
     ("objects 5,000 deep", start('{"a":' * 5_000 + "1" + "}" * 5_000), BROKEN),

@@ -7,7 +7,7 @@ import pytest
 from everflow import Config, ask, loop, receive, suspend
 from everflow.core.expressions import it
 from everflow.engine.operating import FORKED_FROM
-from everflow.errors import AnswerRefused, NoSuchPoint, ValueMismatch, WrongArgument
+from everflow.errors import AnswerRefused, InputRefused, NoSuchPoint, WrongArgument
 from everflow.store import RunQuery, Status
 from tests.engine.support import PATIENT, World, plus_one, settle
 
@@ -98,7 +98,7 @@ def test_a_value_that_nobody_could_have_given_is_refused(memory: World) -> None:
         engine.resume(run, Ruling(good=True))
         engine.signal(run, "parcel", 1)
         assert run.result(PATIENT) == 2
-        with pytest.raises(ValueMismatch, match="doesn't fit the flow's input: expected int"):
+        with pytest.raises(InputRefused, match="doesn't fit the flow's input: expected int"):
             engine.fork(run, 0, value="one")
         with pytest.raises(AnswerRefused, match="the question of entry 2: ") as refused:
             engine.fork(run, 2, value={"good": "yes"})
@@ -131,7 +131,7 @@ def test_without_the_code_the_recorded_schemas_tell(memory: World) -> None:
         assert run.result(PATIENT) == "kept"
     memory.deploy()
     with memory.connect() as apart:
-        with pytest.raises(ValueMismatch, match="the flow's input"):
+        with pytest.raises(InputRefused, match="the flow's input"):
             apart.fork(run.id, 0, "one")
         with pytest.raises(AnswerRefused):
             apart.fork(run.id, 3, "no")

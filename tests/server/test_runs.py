@@ -199,7 +199,7 @@ def test_what_is_told_is_what_the_command_line_tells(served: Served) -> None:
     ("path", "body", "status", "code"),
     [
         ("/runs", {"flow": "none"}, 404, "no_such_flow"),
-        ("/runs", {"flow": "shouted", "input": 5}, 422, "value_mismatch"),
+        ("/runs", {"flow": "shouted", "input": 5}, 422, "input_refused"),
         ("/runs", {"flow": "shouted", "input": "x", "queue": "none"}, 404, "no_such_queue"),
         ("/answers", {"token": "x", "value": 1}, 409, "not_waiting"),
         ("/runs/none/answers", {"value": 1}, 404, "no_such_run"),
@@ -214,3 +214,4 @@ def test_what_cannot_be_done_says_why(
     """By the codes that the library has."""
     reply = served.api("POST", path, body)
     assert (reply.status, reply.code) == (status, code)
+    assert reply.json["blame"] == "caller"

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Never
 
-from everflow.errors import AnswerRefused, CallerError, ConfigurationError, ValueMismatch
+from everflow.errors import AnswerRefused, CallerError, ConfigurationError, InputRefused
 
 __all__ = [
     "JSON",
@@ -101,7 +101,7 @@ def input_given(text: str | None) -> Iterator[None]:
     """Say that the INPUT is missing, or was no text, where a flow takes one or a text."""
     try:
         yield
-    except ValueMismatch as error:
+    except InputRefused as error:
         if text is None:
             error.hint = """no INPUT was given: write it behind the FLOW, as JSON: '"swifts"'"""
         elif _SCALAR.fullmatch(text) and "expected str" in error.message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice, product
+from itertools import chain, islice
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -15,14 +15,14 @@ from everflow.cli.options import leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
 from everflow.cli.words import many
+from everflow.config import Config
 from everflow.core.definition import Definition
 from everflow.core.flow import Flow
 from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.registry import default_registry
 from everflow.core.schemas import check
-from everflow.core.values import encode
-from everflow.engine.inputs import input_readers
+from everflow.engine.inputs import input_readers, payload_given, require_taken
 from everflow.engine.taken import table_of
 from everflow.errors import CallerError
 from everflow.testing.simulator import Invariant, Report, Simulation, Subject
@@ -119,8 +119,9 @@ def _refuse_unfitting(
 ) -> None:
     """Refuse what no start and no question would take; a body's questions aren't known before."""
     types = default_registry().types
-    for value, read in product(inputs, input_readers(definition, types)):
-        read(encode(value, types))
+    readers, limit = input_readers(definition, types), Config().value_limit
+    for value in inputs:
+        require_taken(payload_given(value, types, limit), readers, definition.program.name)
     table = table_of(definition.body)
     open_ended = any(site.flow.kind == "body" for site in definition.program.sites.values())
     for tag, values in answers.items():

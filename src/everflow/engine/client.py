@@ -18,12 +18,18 @@ from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
-from everflow.core.values import encode, parse, untagged
+from everflow.core.values import parse, untagged
 from everflow.engine.currents import input_checks, require_current
 from everflow.engine.debounce import dropped
 from everflow.engine.erasing import erase
 from everflow.engine.ids import Random, new_key, new_run_id
-from everflow.engine.inputs import durable_names, input_readers, read_today
+from everflow.engine.inputs import (
+    durable_names,
+    input_readers,
+    payload_given,
+    read_today,
+    require_taken,
+)
 from everflow.engine.intake import Group
 from everflow.engine.loader import Definitions
 from everflow.engine.operating import Operator
@@ -39,7 +45,6 @@ from everflow.errors import (
     NotAFlow,
     NotWaiting,
     StoreUnavailable,
-    ValueMismatch,
     WrongArgument,
 )
 from everflow.store import (
@@ -177,7 +182,7 @@ class Client(Operator):
         labels: Mapping[str, str] | None,
         place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
-        payload = encode(value, self.registry.types, limit=self._config.value_limit)
+        payload = payload_given(value, self.registry.types, self._config.value_limit)
         self.check_input(definition, payload)
         now = self.clock.wall()
         run_id = new_run_id(now, self.random)
@@ -199,17 +204,8 @@ class Client(Operator):
         return new, definition, payload
 
     def check_input(self, definition: Definition, payload: str) -> None:
-        """ValueMismatch for an input that the first nodes don't take."""
-        for reader in self._checked[definition.hash]:
-            try:
-                reader(payload)
-            except ValueMismatch as error:
-                raise ValueMismatch(
-                    f"the input doesn't fit the flow: {error.message}",
-                    flow=definition.program.name,
-                    path=error.path,
-                    hint=error.hint,
-                ) from None
+        """InputRefused for an input that the first nodes don't take."""
+        require_taken(payload, self._checked[definition.hash], definition.program.name)
 
     def _send_starts(self, items: Sequence[tuple[NewRun, Definition, str]]) -> list[RunRow]:
         owned = []
@@ -385,7 +381,7 @@ class Client(Operator):
         self, row: RunRow, place: str, value: Any, question: QuestionRow | None = None
     ) -> str:
         """The payload of an answer that fits the question's schema; ``place``: position or tag."""
-        payload = encode(value, self.registry.types, limit=self._config.value_limit)
+        payload = payload_given(value, self.registry.types, self._config.value_limit)
         schema = self._taken.schema(row.definition, place, question)
         problem = check(untagged(parse(payload)), schema) if schema else None
         today = self.definitions.today(row.flow) if problem is not None else None

@@ -1,15 +1,19 @@
-"""Checks at a start: names that another process can find, and inputs that the first node takes."""
+"""Checks of what is given: names that another process can find, and inputs that nodes take.
+
+One rule holds: what doesn't fit is the caller's, and told as such before anything is written.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from everflow.core.definition import Definition
 from everflow.core.node import Node
-from everflow.core.values import Reader, Types
-from everflow.errors import ValueMismatch
+from everflow.core.values import Reader, Types, encode
+from everflow.errors import InputRefused, ValueMismatch, ValueRefused
 
-__all__ = ["durable_names", "input_readers", "read_today"]
+__all__ = ["durable_names", "input_readers", "payload_given", "read_today", "require_taken"]
 
 _FIRST = frozenset(
     {
@@ -50,6 +54,28 @@ def first_annotations(definition: Definition) -> list[Any]:
 def input_readers(definition: Definition, types: Types) -> list[Reader]:
     """Read an input as each of the first nodes does."""
     return [Reader(annotation, types) for annotation in first_annotations(definition)]
+
+
+def payload_given(value: Any, types: Types, limit: int) -> str:
+    """A value that was given from outside as a payload; InputRefused where it isn't plain data."""
+    try:
+        return encode(value, types, limit=limit)
+    except ValueRefused as error:
+        raise InputRefused(error.message, path=error.path, hint=error.hint) from None
+
+
+def require_taken(payload: str, readers: Iterable[Callable[[str], object]], flow: str) -> None:
+    """InputRefused for an input that one of these readers of a flow's doesn't take."""
+    for reader in readers:
+        try:
+            reader(payload)
+        except ValueMismatch as error:
+            raise InputRefused(
+                f"the input doesn't fit the flow: {error.message}",
+                flow=flow,
+                path=error.path,
+                hint=error.hint,
+            ) from None
 
 
 def read_today(definition: Definition | None, place: str, payload: str, types: Types) -> bool:

@@ -22,13 +22,13 @@ from everflow.core.machine import Machine
 from everflow.core.mounting import sites_of
 from everflow.core.ops import QuestionOp
 from everflow.core.registry import Registry
-from everflow.core.values import encode
 from everflow.engine.audit import audit
 from everflow.engine.currents import known_flow
 from everflow.engine.elsewhere import LEASED, wait_elsewhere
 from everflow.engine.erasing import require_unerased
 from everflow.engine.history import History, definition_at
 from everflow.engine.ids import Random, new_key, new_run_id
+from everflow.engine.inputs import payload_given
 from everflow.engine.intake import Group
 from everflow.engine.keeping import Keeper
 from everflow.engine.loader import Definitions
@@ -203,7 +203,7 @@ class Operator(Keeper):
 
         ``value`` replaces the one that the entry bears. What was outstanding then is begun by the
         fork, under idempotency keys of its own, and its open questions are its own. Raises
-        NoSuchPoint for an entry that isn't there or bears no value, AnswerRefused or ValueMismatch
+        NoSuchPoint for an entry that isn't there or bears no value, AnswerRefused or InputRefused
         for a value that doesn't fit what the entry is for, RunErased for a run that was erased.
         """
         row = self.row(run)
@@ -212,7 +212,7 @@ class Operator(Keeper):
         now, history = self.clock.wall(), History(self.store, row)
         payload = None
         if not isinstance(value, Same):
-            payload = encode(value, self.registry.types, limit=self._config.value_limit)
+            payload = payload_given(value, self.registry.types, self._config.value_limit)
             payload = replacement(self.store, self.definitions, history, row, at, payload)
         new = new_run_id(now, self.random)
         entries = forked_entries(history.bodies(at), new, at=now, origin=row.id, value=payload)

@@ -26,7 +26,7 @@ from everflow.engine.history import History, definition_at
 from everflow.engine.inputs import input_readers, read_today
 from everflow.engine.loader import Definitions
 from everflow.engine.taken import Taken
-from everflow.errors import AnswerRefused, ValueMismatch
+from everflow.errors import AnswerRefused, InputRefused, ValueMismatch
 from everflow.store import RunRow, Store
 
 __all__ = ["replacement"]
@@ -39,7 +39,7 @@ def replacement(
 ) -> str:
     """The payload that stands in entry ``at`` of a fork instead of its own.
 
-    AnswerRefused or ValueMismatch for one that doesn't fit what the entry is for.
+    AnswerRefused or InputRefused for one that doesn't fit what the entry is for.
     """
     entries = [decode_body(body) for body in history.bodies(at)]
     entry = entries[-1]
@@ -98,7 +98,7 @@ def _check_input(
         for read in _readers(store, definitions, definitions.current(row.flow, hash_)):
             read(payload)
     except ValueMismatch as error:
-        raise ValueMismatch(
+        raise InputRefused(
             f"the value doesn't fit the flow's input: {error.message}",
             run=row.id,
             flow=row.flow,

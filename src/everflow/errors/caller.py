@@ -15,6 +15,7 @@ __all__ = [
     "EngineClosed",
     "HandoffRefused",
     "ImportRefused",
+    "InputRefused",
     "NoSuchActor",
     "NoSuchFlow",
     "NoSuchPeer",
@@ -185,6 +186,12 @@ class AmbiguousAnswer(CallerError):
     """Several questions match; the answer must name one by its token."""
 
     code = "ambiguous_answer"
+
+
+class InputRefused(CallerError, TypeError):
+    """What was given isn't plain data or doesn't fit the flow; ``path`` is the place inside it."""
+
+    code = "input_refused"
 
 
 class AnswerRefused(CallerError):

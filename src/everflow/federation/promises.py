@@ -28,6 +28,7 @@ from everflow.engine.runs import payload_of
 from everflow.engine.tenures import may_tell
 from everflow.errors import (
     CallerError,
+    InputRefused,
     NoSuchFlow,
     NoSuchRun,
     ValueMismatch,
@@ -243,7 +244,7 @@ class Promises:
             payload = payload_of_peer(bytes(ask.input), self._limit)
             definition = client.definition(ask.function)
             client.check_input(definition, payload)
-        except ValueMismatch as error:
+        except (InputRefused, ValueMismatch) as error:
             return problem(REFUSED, f"the value isn't taken: {error.message:.500}")
         except NoSuchFlow:
             return problem(NO_FUNCTION, f"nothing of the name {ask.function!r:.200} is exposed")

@@ -36,6 +36,7 @@ _BY_CODE = {
     "failed": 409,
     "handed_off": 409,
     "import_refused": 422,
+    "input_refused": 422,
     "method_not_allowed": 405,
     "no_such_actor": 404,
     "no_such_flow": 404,
