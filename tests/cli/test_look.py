@@ -238,3 +238,20 @@ def test_a_copy_with_nothing_in_it_is_shown(cli: Cli, told: Any, folder: Path) -
     for refuses in (["fork", run, "--at", "0"], ["upgrade", run], ["label", run, "x=1"]):
         assert cli(*refuses).exit_code == 6
     assert told("prune", run)["pruned"] == {run: 0}
+
+
+def test_a_leased_run_says_so(cli: Cli, told: Any, folder: Path) -> None:
+    """In lists and of itself, with where it is told from whom (B107)."""
+    run = str(told("run", f"{FLOWS}:approve", "c", code=3)["id"])
+    assert told("status", run)["leased"] is False
+    assert "leased" not in cli("list").stdout
+    with connect(folder / "everflow.db") as flows:
+        (seen,) = flows.store.tenures([run])
+        act = Hand(
+            run=run, version=0, seq=seen.seq, rev=seen.rev, body="{}", here=True, leased=True
+        )
+        assert flows.store.hand(act, at=1)
+    assert told("status", run)["leased"] is True
+    assert told("list")["leased"] is True
+    assert "leased" in cli("list").stdout
+    assert "everflow handoff list" in cli("show", run).stdout

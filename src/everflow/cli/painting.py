@@ -39,6 +39,7 @@ def paint_run(screen: Screen, row: RunRow, view: View, now: int) -> None:
             ("started", f"{local(row.created)} ({ago(row.created, now)})"),
             ("ended", f"{local(row.ended)} ({ago(row.ended, now)})" if row.ended else ""),
             ("due", f"{local(row.due)} ({ago(row.due, now)})" if row.due else ""),
+            ("leased", "everflow handoff list names from whom" * row.leased),
             ("queue", _queued(row)),
             ("called by", row.parent or ""),
             ("called", _children(view.get("children") or {}, row.id)),

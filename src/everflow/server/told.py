@@ -54,6 +54,7 @@ class RunTold(Struct):
     parent: str | None
     labels: dict[str, str]
     origin: str
+    leased: bool
     cancelling: bool
     created: str
     updated: str

@@ -3,7 +3,8 @@
 Laws: the head, the activity and its identity are written by one transaction, on condition that
 nobody else appended since; so numbers have no gaps, and an activity that comes again, in whatever
 form and to whichever process, is the one that is there. One of the same identity with other content
-is a conflict: what came first stays, and the audit says so. Nothing is ever changed or taken away.
+is a conflict: what came first stays, and the audit says so. Nothing is ever changed, and only
+pruning takes what is old away.
 """
 
 from __future__ import annotations

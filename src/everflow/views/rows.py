@@ -73,6 +73,7 @@ def run_view(row: RunRow) -> View:
         "parent": row.parent,
         "labels": row.labels,
         "origin": row.origin,
+        "leased": row.leased,
         "cancelling": row.cancel,
         "created": instant(row.created),
         "updated": instant(row.updated),

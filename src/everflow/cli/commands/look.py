@@ -153,6 +153,7 @@ def _about(row: RunRow, now: int) -> str:
     blocked = row.until and row.status is not Status.HANDED_OFF
     words = [f"until {row.until}: {reason}" if blocked else reason]
     words += [f"due {ago(row.due, now)}"] if row.due is not None else []
+    words += ["leased"] if row.leased else []
     words += [f"key {row.key}"] if row.key else []
     words += [f"{name}={value}" for name, value in row.labels.items()]
     return ", ".join(word for word in words if word)
