@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from everflow.core.definition import Definition, from_data
 from everflow.core.marks import ASIDE, SEALED
+from everflow.core.registry import Registry
 from everflow.engine.ids import is_run_id
 from everflow.errors import ValueMismatch
 from everflow.federation.protocol.lineage import Extent
@@ -130,6 +133,8 @@ def _whole(run: str, cut: Cut) -> Cut:
         raise ValueMismatch(f"what was sent of the run {run} contradicts itself")
     _check_entries(run, cut, entries)
     _check_beside(beside.whole)
+    if not all(_is_true(name, body) for name, body in beside.definitions):
+        raise ValueMismatch(f"a definition that the run {run} needs isn't the one of its name")
     if any(mark in body for _, _, body, _ in entries for mark in _OURS_ALONE):
         raise ValueMismatch(f"what was sent of the run {run} refers to another store")
     return replace(cut, entries=entries, side=beside)
@@ -164,6 +169,23 @@ def _check_beside(whole: Imported) -> None:
 def _check_row(row: RunRow) -> None:
     if row.status is Status.HANDED_OFF:
         raise ValueMismatch(f"the run {row.id} isn't its sender's")
+
+
+def _is_true(name: str, body: str) -> bool:
+    """Whether a definition is the one that its hash names: others' runs may go by that name."""
+    check = _bears if len(body) <= _SHORT else _bears.__wrapped__
+    return check(name, body)
+
+
+@lru_cache(maxsize=256)
+def _bears(name: str, body: str) -> bool:
+    try:
+        return Definition(from_data(body, Registry())).hash == name
+    except Exception:  # noqa: BLE001 - whatever a text of others does, it is no definition then
+        return False
+
+
+_SHORT = 65_536  # characters of a definition that is checked once for all of its runs
 
 
 def _check_integers(row: Any) -> None:
