@@ -14,11 +14,21 @@ import pytest
 
 from everflow import suspend
 from everflow.errors import ValueMismatch
+from everflow.federation.carrying import reception
 from everflow.federation.carrying.letters import Beside, encode, envelope, opened
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.post import PART
 from everflow.federation.protocol.lineage import Epoch, Extent, Link
-from everflow.federation.protocol.messages import Claim, Cut, Handover, Message, Offer, Segment
+from everflow.federation.protocol.messages import (
+    Claim,
+    Cut,
+    Handover,
+    Message,
+    Offer,
+    Recall,
+    Segment,
+    Unlease,
+)
 from everflow.federation.protocol.standing import Role
 from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, plus_one, until
@@ -130,6 +140,28 @@ def test_copies_stop_at_what_their_sender_may_leave() -> None:
         assert east.store.find(run.id) is None
 
 
+@pytest.mark.parametrize("kind", ["recall", "unlease"])
+def test_who_may_keep_nothing_fills_no_store_by_words(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """What is to be remembered of runs that nobody knows here has an end."""
+    monkeypatch.setattr(reception, "MOST_WORDS", 3)
+    with friends("west", "east") as (west, east):
+        east.up()
+        east.peers.change("west", keep=0, adopt=False)
+        mine, next_ = Epoch(1, west.identity.id), Epoch(2, east.identity.id)
+        words: dict[str, Message] = {
+            "recall": Recall(epoch=mine, next=next_),
+            "unlease": Unlease(epoch=mine, term=1),
+        }
+        runs = [f"01kays{number:020}" for number in range(5)]
+        said = post(east, west, envelope([encode(run, words[kind]) for run in runs]))
+        declined = json.loads(said.body)["declined"]
+        assert [one["run"] for one in declined] == runs[3:]
+        assert "may keep nothing" in declined[0]["why"]
+        assert len(east.store.records("tenure")) == 3
+
+
 def edited(cut: Cut, what: str) -> Cut:
     beside = cut.side
     assert isinstance(beside, Beside)
@@ -178,6 +210,30 @@ def test_what_isn_t_a_run_is_refused_whole(what: str) -> None:
         said = tell(east, west, run.id, segment)
         assert said.status == 400
         assert east.store.find(run.id) is None
+
+
+@pytest.mark.parametrize("what", ["another", "none", "large", "deep"])
+def test_a_definition_is_the_one_that_its_hash_names(what: str) -> None:
+    """A copy brings none under the name of another, which runs here would go by from then on."""
+    with friends("west", "east") as (west, east):
+        everywhere(west, east, name="ask", body=suspend("approval"))
+        run = started(west, "ask")
+        until(lambda: bool(west.engine.questions()))
+        mine, cut = Epoch(1, west.identity.id), cut_of(west, run.id)
+        assert isinstance(cut.side, Beside)
+        ((name, body),) = cut.side.definitions
+        false = {
+            "another": (f"0{name[1:]}", body),
+            "none": (name, body.replace("approval", "other")),
+            "large": ("0" * 48, "x" * 70_000),
+            "deep": ("0" * 48, "[" * 9_000),
+        }[what]
+        side = msgspec.structs.replace(cut.side, definitions=[(name, body), false])
+        cut = msgspec.structs.replace(cut, side=side)
+        said = tell(east, west, run.id, Segment(epoch=mine, lineage=(Link(mine),), cut=cut))
+        assert (said.status, said.code) == (400, "bad_letter")
+        assert east.store.find(run.id) is None
+        assert east.store.definition("0" * 48) is None
 
 
 def put_part(to: Instance, by: Instance, name: str, at: Any, of: Any, body: bytes) -> Said:

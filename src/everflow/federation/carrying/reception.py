@@ -20,7 +20,7 @@ from everflow.federation.carrying.letters import Declined, Letter, weight
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.setting import Saying
 from everflow.federation.peers import Peer
-from everflow.federation.protocol.messages import Claim, Message, Segment
+from everflow.federation.protocol.messages import Claim, Handover, Message, Recall, Segment, Unlease
 from everflow.federation.protocol.standing import Role
 from everflow.federation.protocol.trust import Doubt, doubt, question
 from everflow.store import Store
@@ -31,6 +31,8 @@ __all__ = ["ADOPTED_MOST", "Reception"]
 ADOPTED_MOST = 256 * 1024 * 1024  # bytes of one run that is given, where no more may be kept
 RECOUNT = 10_000_000  # microseconds between two counts of what peers left
 PAGE = 500
+MOST_WORDS = 1_000  # about unknown runs, of a peer that may keep nothing, while this process lives
+_NOTHING = "that peer may keep nothing here"
 _WHY = {
     Doubt.FORGED: "the letter contradicts itself, or speaks for another instance",
     Doubt.STRANGER: "the run was never given to that instance, as far as is known here",
@@ -54,6 +56,7 @@ class Reception:
         self._parts = Parts(store)
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
+        self._words: dict[str, int] = {}
         self._counted: int | None = None
 
     def hear(self, peer: Peer, letters: Sequence[Letter]) -> list[Declined]:
@@ -101,12 +104,24 @@ class Reception:
             return _WHY[why]
         if isinstance(message, Segment):
             return self._no_room(peer, message)
-        new = kept.standing.role is Role.NONE and isinstance(message, Claim)
-        return "" if not new or peer.keep or peer.adopt else "that peer may keep nothing here"
+        if kept.standing.role is not Role.NONE or peer.keep or peer.adopt:
+            return ""
+        return _NOTHING if isinstance(message, Claim) or self._too_many(peer, message) else ""
+
+    def _too_many(self, peer: Peer, message: Message) -> bool:
+        """Whether it is one more that would be written down, of a peer that may keep nothing.
+
+        Some are heard: whoever gave a run away to be told no must be told so for good.
+        """
+        if not isinstance(message, Handover | Recall | Unlease):
+            return False
+        with self._lock:
+            self._words[peer.id] = self._words.get(peer.id, 0) + 1
+            return self._words[peer.id] > MOST_WORDS
 
     def _no_room(self, peer: Peer, message: Segment) -> str:
         if not peer.keep:
-            return "that peer may keep nothing here"
+            return _NOTHING
         size = sum(weight(message.cut))
         with self._lock:
             # What is remembered is never too low, and too high where copies were replaced.
