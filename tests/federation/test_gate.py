@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from everflow import suspend
+from everflow import const, suspend
 from everflow.federation.http import ROUTES
 from everflow.net.keys import make_ed25519
 from everflow.net.message import Message
@@ -209,6 +209,25 @@ def test_a_replay_gets_the_first_answer() -> None:
         assert send(east, look).code == "no_such_call"
         assert send(east, message) == first
         assert len(east.executed()) == 1
+
+
+def test_what_is_asked_for_again_and_again_does_not_fill_the_store() -> None:
+    """Of a large answer it is only remembered that it was given; each nonce is still good once."""
+    with pair() as (west, east):
+        east.expose("tale", const("x" * 100_000))
+        east.up()
+        body = ask("tale", expires=soon(east))
+        until(lambda: send(east, signed(request(east, body=body), west)).state == "done")
+        for _ in range(5):
+            look = signed(request(east, "GET"), west, nonce="")
+            first = send(east, look)
+            assert len(first.body) > 100_000
+            assert send(east, look) == first
+        assert sum(len(record.body) for record in east.store.records("heard")) < 20_000
+        one = signed(request(east, "GET"), west, nonce="once")
+        assert send(east, one).status == 200
+        other = signed(request(east, "DELETE"), west, nonce="once")
+        assert send(east, other).code == "signature_refused"
 
 
 def test_a_nonce_is_good_for_one_request() -> None:

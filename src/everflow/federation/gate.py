@@ -2,8 +2,8 @@
 
 Two rules hold. A request is judged as what this instance is called, by its own address, and not by
 what the request says of itself; nothing is done for one that isn't whole, fresh and of a peer that
-is known. One that comes again, as it was, gets the answer that it got; its nonce is known for as
-long as it is fresh.
+is known. One that comes again, as it was, gets the answer that it got, unless that was large; its
+nonce is known for as long as it is fresh.
 """
 
 from __future__ import annotations
@@ -31,10 +31,15 @@ __all__ = ["HEARD", "Gate", "Known"]
 
 HEARD = "heard"  # the kind of the records of requests, by peer and nonce
 LONGEST_NONCE = 200
+LARGEST = 65_536  # bytes of an answer that is remembered
 
 
 class Heard(msgspec.Struct, kw_only=True):
-    """A request and the answer to it. ``print`` is of the signature; ``body`` is base64."""
+    """A request and the answer to it. ``print`` is of the signature; ``body`` is base64.
+
+    Of a large answer nothing is kept (``status`` is 0): what was asked is done again then, as each
+    verb lets it be; else a peer that asks for a large value again and again would fill the store.
+    """
 
     print: str
     status: int
@@ -92,12 +97,16 @@ class Gate:
         heard = msgspec.json.decode(record.body, type=Heard)
         if heard.print != known.print:
             raise SignatureRefused("forged", "its nonce was used by another request")
+        if not heard.status:
+            return None
         return Answer(heard.status, base64.b64decode(heard.body), heard.code)
 
     def remember(self, known: Known, answer: Answer) -> None:
         """Write down what a request was answered; together with those of others."""
         body = base64.b64encode(answer.body).decode()
         heard = Heard(print=known.print, status=answer.status, body=body, code=answer.code)
+        if len(answer.body) > LARGEST:
+            heard = Heard(print=known.print, status=0, body="")
         text = msgspec.json.encode(heard).decode()
         self._written(
             Put(kind=HEARD, key=known.nonce, body=text, due=known_until(known.claim.made or 0))
