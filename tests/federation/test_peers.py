@@ -129,6 +129,8 @@ def test_a_peer_is_found_by_name_id_and_address() -> None:
         lambda peers: peers.add("east", "https://b.example", word()),
         lambda peers: peers.add("b", "https://east.example", word()),
         lambda peers: peers.add("b", "https://b.example", word(), id=peers.require("east").id),
+        lambda peers: peers.add("b", "https://b.example", word(), id="a/b"),
+        lambda peers: peers.add("b", "https://b.example", word(), id="a#b"),
         lambda peers: peers.add("", "https://b.example", word()),
         lambda peers: peers.add("x" * 200, "https://b.example", word()),
         lambda peers: peers.add("a\nb", "https://b.example", word()),
@@ -136,7 +138,7 @@ def test_a_peer_is_found_by_name_id_and_address() -> None:
         lambda peers: peers.add("b", "https://b.example", "ed25519:no"),
         lambda peers: peers.add("b", "https://b.example", public_pem(make_rsa().public_key())),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_two_peers_share_nothing(add: Callable[[Peers], Any]) -> None:
     """Neither name nor address nor id; and what can't be a peer isn't one."""

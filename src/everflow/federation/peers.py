@@ -6,6 +6,7 @@ address. Each change is a compare-and-set on its record, tried again when somebo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -24,6 +25,7 @@ ANY = "*"
 PAGE = 1_000
 TRIES = 100
 LONGEST_NAME = 100
+_ID = re.compile(r"[A-Za-z0-9_.-]{0,100}")  # its records are found by the id and a slash
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,6 +96,10 @@ class Peers:
         """
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise ConfigurationError("a peer's name is a text of 1 to 100 characters")
+        if not _ID.fullmatch(id):
+            raise ConfigurationError(
+                f"{id!r:.80} can't be a peer's id", hint="everflow peer show, there, tells it"
+            )
         public = public_key(key)
         peer = Peer(
             id=id or thumbprint(public),
