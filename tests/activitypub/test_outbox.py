@@ -133,10 +133,11 @@ def test_a_flow_publishes_what_it_made(blog: Sending) -> None:
     [
         ({"content": object()}, ()),
         ({"content": "x" * 1_100_000}, ()),
+        ({"type": "Note", "bcc": [WHO]}, (PUBLIC,)),
         ("Hello", ("ann@ann.example",)),
         ("Hello", tuple(f"https://{n}.example/users/{n}" for n in range(101))),
     ],
-    ids=["no JSON", "too large", "no id", "too many"],
+    ids=["no JSON", "too large", "hidden", "no id", "too many"],
 )
 def test_what_cannot_be_said_is_refused(blog: Sending, thing: Any, to: tuple[str, ...]) -> None:
     """And nothing of it is written."""

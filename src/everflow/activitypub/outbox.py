@@ -186,6 +186,7 @@ class Outbox:
         inboxes: Mapping[str, str] | None = None,
     ) -> str | None:
         said = {"@context": [*CONTEXT], **activity, "id": id_, "actor": who.id}
+        _require_nobody_hidden(said)
         written = [_shown(who, said), *puts]
         if is_public(said):
             written.append(outbox_put(who, said, now))
@@ -250,6 +251,17 @@ def _shown(who: Local, value: Mapping[str, Any]) -> Put:
     if len(text) > LARGEST:
         raise WrongArgument(f"it has {len(text):,} bytes, and inboxes take {LARGEST:,}")
     return replace(published_put(who, value), expect=0)
+
+
+def _require_nobody_hidden(said: Mapping[str, Any]) -> None:
+    """Refuse hidden receivers (``bto``, ``bcc``): all that is said is shown to all who get it."""
+    inner = said.get("object")
+    for each in (said, inner if isinstance(inner, Mapping) else {}):
+        if {"bto", "bcc"} & each.keys():
+            raise WrongArgument(
+                "bto and bcc would be seen by whoever gets it",
+                hint="name receivers in to and cc, or send it to each by itself",
+            )
 
 
 def _note(text: str) -> dict[str, Any]:
