@@ -17,7 +17,7 @@ from everflow.errors import ValueMismatch
 from everflow.federation.carrying import reception
 from everflow.federation.carrying.letters import Beside, encode, envelope, opened
 from everflow.federation.carrying.parts import Parts
-from everflow.federation.carrying.post import PART
+from everflow.federation.carrying.post import PART, Post
 from everflow.federation.protocol.lineage import Epoch, Extent, Link
 from everflow.federation.protocol.messages import (
     Claim,
@@ -160,6 +160,23 @@ def test_who_may_keep_nothing_fills_no_store_by_words(
         assert [one["run"] for one in declined] == runs[3:]
         assert "may keep nothing" in declined[0]["why"]
         assert len(east.store.records("tenure")) == 3
+
+
+def test_nobody_is_asked_who_isn_t_known_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Owners that a peer makes up cost nothing."""
+    asked: list[str] = []
+    monkeypatch.setattr(Post, "put", lambda _post, peer, _run, _message: asked.append(peer))
+    with friends("west", "east", "north") as (west, east, north):
+        east.up()
+        run = "01kays0000" + "0" * 16
+        for number, owner in enumerate(("nobody", north.identity.id), 1):
+            epoch = Epoch(number, owner)
+            claim = Claim(epoch=epoch, lineage=(Link(epoch),))
+            tell(east, west if number == 1 else north, run[:-1] + str(number), claim)
+            asked.clear()
+            offer = Offer(epoch=Epoch(9, west.identity.id))
+            assert "never given" in why(tell(east, west, run[:-1] + str(number), offer))
+            assert asked == ([] if owner == "nobody" else [owner])
 
 
 def edited(cut: Cut, what: str) -> Cut:

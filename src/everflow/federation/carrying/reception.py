@@ -19,7 +19,7 @@ from everflow.federation.carrying.kept import Kept, read_kept
 from everflow.federation.carrying.letters import Declined, Letter, weight
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.setting import Saying
-from everflow.federation.peers import Peer
+from everflow.federation.peers import PEER, Peer
 from everflow.federation.protocol.messages import Claim, Handover, Message, Recall, Segment, Unlease
 from everflow.federation.protocol.standing import Role
 from everflow.federation.protocol.trust import Doubt, doubt, question
@@ -98,7 +98,7 @@ class Reception:
         why = doubt(kept.standing, frozenset(kept.named), peer.id, message)
         if why is Doubt.STRANGER:
             asked = question(self._host.session(tenure))
-            if asked is not None:
+            if asked is not None and self._store.records(PEER, keys=[asked[0]]):
                 self._saying.put(asked[0], tenure.run, asked[1])
         if why is not None:
             return _WHY[why]
