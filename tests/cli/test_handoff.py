@@ -112,3 +112,23 @@ def given_up(run: str) -> None:
             holder="east", keep=(0, -1), branch="1-west-0", add=whole,
         )  # fmt: skip
         assert store.hand(hand, at=1)
+
+
+def test_a_copy_and_what_was_aside_are_forgotten(cli: Cli, told: Any, run: str) -> None:
+    """Asked first; who has the run stays known."""
+    assert "handoff_refused" in cli("handoff", "forget", run, "--yes", "--json").stderr
+    given_up(run)
+    assert cli("handoff", "forget").exit_code == 2
+    assert cli("handoff", "forget", run, "--before", "1d").exit_code == 2
+    assert cli("handoff", "forget", run).exit_code != 0
+    said = told("handoff", "forget", run, "--branches", "--yes")
+    assert said == {"run": run, "copy": False, "branches": 1}
+    assert told("handoff", "list")["entries"] == 1
+    said = cli("handoff", "forget", "--from", "east", "--before", "1s", "--yes").stdout
+    assert "1 copy and 0 branches" in said
+    (line,) = [told("handoff", "list")]
+    assert (line["role"], line["entries"], line["size"]) == ("replica", 0, 0)
+    assert "no whole copy" in cli("handoff", "take", run, "--yes").stderr
+    assert "handed_off" in cli("show", run).stdout
+    said = cli("handoff", "forget", "--from", "east", "--before", "1s", "--yes").stdout
+    assert "0 copies and 0 branches" in said

@@ -84,6 +84,9 @@ class Hand(msgspec.Struct, kw_only=True):
     What lies beyond ``keep`` (seq, rev) is set aside as the branch of that label first: entries
     from ``keep``'s seq on, and all that is beside, unless both fit whole. Then of ``add`` is added
     what is new.
+
+    ``drop``: all that is here of a copy is deleted, and set aside nowhere, but for its row, whose
+    id and key are still told to whoever starts the run again.
     """
 
     run: str
@@ -98,6 +101,7 @@ class Hand(msgspec.Struct, kw_only=True):
     add: Slice | None = None
     due: int | None = None
     leased: bool | None = False
+    drop: bool = False
 
 
 class Branch(msgspec.Struct, kw_only=True):

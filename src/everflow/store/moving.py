@@ -83,7 +83,7 @@ def planned(
     ``keyed`` tells the run of a flow and a key.
     """
     move = Move(puts=[Put(kind=TENURE, key=act.run, body=act.body, due=act.due)])
-    kept = kept_of(seen.seq, seen.rev, act.keep)
+    kept = (0, 0) if act.drop else kept_of(seen.seq, seen.rev, act.keep)
     add = act.add if act.add and (act.add.seq > kept[0] or act.add.rev > kept[1]) else None
     cuts = kept != (seen.seq, seen.rev)
     _check(act, kept, add, here)
@@ -97,7 +97,9 @@ def planned(
     side = None if here is None or cuts else here.side
     if here is not None and not here.is_copy:
         move.taken = move.fenced = True
-    if row is not None and here is not None and cuts:
+    if row is not None and act.drop:
+        move.cut, row = 0, replace(row, base=0, labels={})
+    elif row is not None and here is not None and cuts:
         row = _cut(move, act, here, kept[0], seen.version, at)
     if add is not None:
         row, side = _grown(move, add, kept, here, side)
@@ -115,6 +117,8 @@ def _check(act: Hand, kept: tuple[int, int], add: Slice | None, here: Here | Non
         for _, seq, body, checksum in add.whole.entries:
             if crc32(body.encode()) != checksum:
                 raise StoreDamaged(f"entry {seq} was shipped damaged", run=act.run)
+    if act.drop and (act.here or (here is not None and not here.is_copy)):
+        raise StoreError("only a copy is dropped, and the run is here", run=act.run)
     is_whole = kept[1] or (add is not None and add.rev)
     if act.here and here is not None and not is_whole:
         raise StoreError("nothing whole of the run is here that could go on", run=act.run)

@@ -47,6 +47,12 @@ def test_the_same_in_the_long_run(chunk: int) -> None:
         held(simulation, seed)
 
 
+def test_hosts_forget_copies_at_any_moment() -> None:
+    """What their stores keep is enough (B105 to B108)."""
+    simulation = Simulation(world=HostedWorld, more={"forget": 8})
+    assert sum(held(simulation, seed) for seed in range(30)) > 0
+
+
 @pytest.mark.parametrize(
     ("where", "name", "seeds"),
     [(host, "within", range(124, 125)), (reception, "doubt", range(4))],

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from everflow.cli.commands.peer import peering
-from everflow.cli.options import Group, as_length, command
+from everflow.cli.options import Group, as_length, as_time, command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
@@ -213,10 +213,52 @@ def branches(here: Here, *, run: str) -> None:
         notes().line("nothing was set aside", "dim")
 
 
+@command(
+    "forget",
+    """
+    everflow handoff forget 01k3v9…xw3
+    everflow handoff forget 01k3v9…xw3 --branches
+    everflow handoff forget --from east --before 30d
+    """,
+    imports=False,
+)
+@click.argument("run", required=False)
+@click.option("--branches", "aside", is_flag=True, help="Only what was set aside of it.")
+@click.option("--from", "peer", metavar="PEER", help="All copies of runs that peer has.")
+@click.option(
+    "--before", callback=as_time, metavar="TIME", help="Of these, those that grew last before."
+)
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+def forget(
+    here: Here, *, run: str | None, aside: bool, peer: str | None, before: int | None, yes: bool
+) -> None:
+    """Delete copies of runs that other instances have, and what was set aside of them.
+
+    Who has each stays known; what its owner ships later is a copy again.
+    """
+    if (run is None) == (peer is None) or (peer is None) != (before is None):
+        raise CallerError("handoff forget takes either a RUN or --from PEER --before TIME")
+    with connected(here) as flows:
+        office = _office(flows)
+        runs = [run] if run is not None else office.forgettable(peer, before)
+        if runs and not yes:
+            what = "what was set aside" if aside else "what is here"
+            click.confirm(
+                f"{what} of {many(len(runs), 'run')} is deleted; go on?", abort=True, err=True
+            )
+        gone = {one: office.forget(one, aside=aside) for one in runs}
+    for one, branches in gone.items() if here.json else ():
+        emit({"run": one, "copy": not aside, "branches": branches})
+    if not here.json:
+        told = many(sum(gone.values()), "branch", "branches")
+        copies = "" if aside else f"{many(len(gone), 'copy', 'copies')} and "
+        screen().line(f"forgotten: {copies}{told}")
+
+
 WIDTH = 100  # characters of an entry that is shown
 
 for _command in (
-    list_, give, back, take, copy, replicate, lease, unlease, believe, branches,
+    list_, give, back, take, copy, replicate, lease, unlease, believe, branches, forget,
 ):  # fmt: skip
     handoff.add_command(_command)
 

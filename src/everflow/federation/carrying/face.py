@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from everflow.errors import HandoffRefused, RemoteRefused, RemoteUnreachable
 from everflow.federation.carrying.carrier import Carrier
@@ -136,6 +137,15 @@ class Handing(ABC):
     async def believe(self, run: str, peer: str) -> Holding:
         """Hear a peer of a run from now on, although nobody who had the run named it."""
         return await asyncio.to_thread(self._carrying.office.believe, run, peer)
+
+    async def forget_copy(self, run: str, *, aside: bool = False) -> int:
+        """Delete the copy here of another instance's run, with all that was set aside of it.
+
+        With ``aside`` only the latter, which may be done of any run. Gives how many branches went.
+        Who has the run stays known, and what it ships later is a copy again. HandoffRefused where
+        the run is here, is being given away, or is leased to this instance.
+        """
+        return await asyncio.to_thread(partial(self._carrying.office.forget, run, aside=aside))
 
     # --- what there is
 

@@ -50,8 +50,8 @@ from everflow.federation.protocol.turns import (
     Turn,
     Write,
 )
-from everflow.store import OUTCOMES
-from everflow.store.handing import Hand, Tenure
+from everflow.store import OUTCOMES, Put
+from everflow.store.handing import BRANCH, Hand, Tenure
 
 __all__ = ["Host"]
 
@@ -111,6 +111,23 @@ class Host:
                 names = tuple(sorted({*kept.named, peer}))
                 if self._handed(self._hand(tenure, replace(kept, named=names))) is not None:
                     return
+
+    def forget_aside(self, run: str) -> int:
+        """Delete what was set aside of a run; how many branches that were."""
+        gone = 0
+        with self._lock:
+            for _ in range(TRIES):
+                tenure, prefix = self._read(run), f"{run}/"
+                found = self._store.records(BRANCH, prefix=prefix)
+                found = [one for one in found if "/" not in one.key.removeprefix(prefix)]
+                kept = read_kept(tenure)
+                if not (found or kept.aside):
+                    return gone
+                puts = [Put(kind=BRANCH, key=one.key, body=None) for one in found]
+                self._store.write(puts, at=self._client.clock.wall())
+                gone += len(found)
+                self._handed(self._hand(tenure, replace(kept, aside=0)))
+        raise StoreError(f"the run {run} was changed by others at each try", run=run)
 
     def heard(self, tenure: Tenure, sender: str, message: Message, *, willing: bool) -> Turn:
         """A message that counts, about a run of which this was read just now."""
@@ -315,8 +332,10 @@ class Host:
                 beside=beside,
                 at=self._client.clock.wall(),
             )
+        if act.drop:
+            after = replace(after, entries=0, beside=0)
         hand = self._hand(tenure, after)
-        hand.add = add
+        hand.add, hand.drop = add, act.drop
         if stays != have:
             old = kept.standing.epoch
             hand.keep = (stays.seq, stays.rev)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 from everflow.engine.client import Client
 from everflow.errors import HandoffRefused, NoSuchPeer, RemoteUnreachable
+from everflow.federation.carrying import policies
 from everflow.federation.carrying.holdings import Holding, holding_of, holdings
 from everflow.federation.carrying.host import Host
-from everflow.federation.carrying.policies import Policy, When, declare, forget
+from everflow.federation.carrying.policies import Policy, When, declare
 from everflow.federation.carrying.ties import ties_of
 from everflow.federation.carrying.watch import stir
 from everflow.federation.peers import Peer, Peers
@@ -21,6 +22,7 @@ from everflow.federation.protocol.standing import Replication, Role
 from everflow.federation.protocol.turns import (
     CallBack,
     EndLease,
+    Forget,
     HandOff,
     LeaseTo,
     Order,
@@ -46,6 +48,8 @@ _WORDS = {
     Refusal.NO_LEASE: "the run isn't leased",
     Refusal.NOTHING_OFFERED: "the run is offered to nobody",
     Refusal.OWN_ADDRESS: "that is this instance itself",
+    Refusal.NO_COPY: "what is here of the run is no copy: nobody else may have it",
+    Refusal.GRANTED: "the run is leased to this instance, and its owner counts on the copy here",
 }
 _WAIT = "give it away once that has ended; cancel it, or end what it waits for"
 _HINT = "everflow handoff list shows where this instance stands with its runs"
@@ -106,6 +110,20 @@ class Office:
         self._host.name(run, found.id)
         return self.holding(run)
 
+    def forget(self, run: str, *, aside: bool = False) -> int:
+        """Delete the copy here of another's run, and what was set aside of it, or only the latter.
+
+        Who has it stays known. Gives how many branches went.
+        """
+        self.holding(run)
+        if not aside:
+            self._order(run, Forget())
+        return self._host.forget_aside(run)
+
+    def forgettable(self, peer: str, before: int) -> list[str]:
+        """The runs of a peer whose copies here grew last before that time."""
+        return [one.run for one in self.copies(peer) if one.entries and one.at < before]
+
     def copy(self, peer: str, runs: Sequence[str] | None = None) -> dict[str, Extent]:
         """Have runs copied to a peer now, all that are here where none are named.
 
@@ -126,7 +144,7 @@ class Office:
 
     def replicate_no_more(self, flow: str) -> bool:
         """Remove the policy of a flow; runs that follow it go on so. False where there is none."""
-        return forget(self._store, flow, at=self._client.clock.wall())
+        return policies.forget(self._store, flow, at=self._client.clock.wall())
 
     # --- what there is
 

@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from everflow.federation.protocol.changes import begun, nothing, owning, refused, successor, wrote
 from everflow.federation.protocol.lineage import Epoch, Extent
-from everflow.federation.protocol.standing import OWNING, Lease, Replication, Role
+from everflow.federation.protocol.standing import OWNING, Lease, Memory, Replication, Role
 from everflow.federation.protocol.time import Moment
 from everflow.federation.protocol.turns import (
     Begin,
     CallBack,
     EndLease,
+    Forget,
     HandOff,
     LeaseTo,
     Refusal,
@@ -23,6 +24,7 @@ from everflow.federation.protocol.turns import (
     Ship,
     TakeOver,
     Turn,
+    Write,
 )
 
 __all__ = ["ORDERS"]
@@ -55,6 +57,8 @@ def ship(session: Session, _order: Ship, now: Moment) -> Turn:
     if session.standing.replication is None:
         return refused(session, Refusal.NO_REPLICATION)
     memory = replace(session.memory, wanted=session.have, again=now.at, tries=0)
+    if session.standing.lease is None:
+        memory = replace(memory, acked=None)  # the replica may have forgotten it: it is asked
     return nothing(replace(session, memory=memory))
 
 
@@ -123,6 +127,21 @@ def take_over(session: Session, _order: TakeOver, _now: Moment) -> Turn:
     return wrote(session, owning(session, epoch, lineage, standing.epoch.owner))
 
 
+def forget(session: Session, _order: Forget, _now: Moment) -> Turn:
+    """Only what is another's, and what nobody counts on; where this instance stands is kept whole.
+
+    So what it declined, let end or knows to be over stays so, and no epoch begins from nothing. The
+    owner hears that it is gone when it ships next, and ships all of it then.
+    """
+    standing = session.standing
+    if standing.role not in {Role.REPLICA, Role.HANDED_OFF}:
+        return refused(session, Refusal.NO_COPY)
+    if standing.grant is not None:
+        return refused(session, Refusal.GRANTED)
+    after = replace(session, have=Extent(), memory=Memory())
+    return Turn(session=after, act=Write(standing=standing, drop=True))
+
+
 Obey = Callable[[Session, Any, Moment], Turn]
 ORDERS: Mapping[type, Obey] = {
     Begin: begin,
@@ -133,4 +152,5 @@ ORDERS: Mapping[type, Obey] = {
     HandOff: hand_off,
     CallBack: call_back,
     TakeOver: take_over,
+    Forget: forget,
 }

@@ -21,6 +21,7 @@ __all__ = [
     "CallBack",
     "EndLease",
     "Event",
+    "Forget",
     "Grew",
     "HandOff",
     "Heard",
@@ -94,7 +95,11 @@ class TakeOver(msgspec.Struct, frozen=True):
     """An operator's word: own the run here, whoever else may. It may execute twice."""
 
 
-Order = Begin | Replicate | Ship | LeaseTo | EndLease | HandOff | CallBack | TakeOver
+class Forget(msgspec.Struct, frozen=True):
+    """Delete what is here of a run that is another instance's; who has it stays known."""
+
+
+Order = Begin | Replicate | Ship | LeaseTo | EndLease | HandOff | CallBack | TakeOver | Forget
 Event = Heard | Tick | Grew | Cut | Order
 
 
@@ -109,6 +114,8 @@ class Refusal(StrEnum):
     NO_LEASE = "no_lease"
     NOTHING_OFFERED = "nothing_offered"
     OWN_ADDRESS = "own_address"
+    NO_COPY = "no_copy"  # what is here may be all that there is of the run
+    GRANTED = "granted"  # the owner counts on what is here
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -122,11 +129,13 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
     What lies beyond ``keep`` is set aside with the epoch that it had; then ``cut`` is added, of
     which only what is new counts; then the run may be run here if the role owns, and else not.
+    With ``drop`` all that is here is deleted instead, and set aside nowhere.
     """
 
     standing: Standing
     keep: Extent | None = None
     cut: Cut | None = None
+    drop: bool = False
 
 
 Act = Read | Write

@@ -9,6 +9,7 @@ import pytest
 from everflow.errors import NoSuchRun, StoreError
 from everflow.store import (
     BRANCH,
+    COPY,
     Batch,
     Letter,
     Put,
@@ -255,6 +256,35 @@ class FenceRules(Two):
         whole = copied(store, other, here=True)
         assert (whole.seq, whole.status) == (3, Status.QUEUED)
         assert len(other.load([row_of(other).no])[0].entries) == 1
+
+    def test_what_is_dropped_is_gone_but_for_its_row(self, store: Store, other: Store) -> None:
+        """Nothing is set aside; a start again gives that row, and what is shipped is whole."""
+        scribe = Scribe(store)
+        row = begin(store, "a", key="k", owner=scribe.id, labels={"x": "1"})
+        scribe.write(entries=[entry(row.no, 1)], opened=[opened(row)])
+        copied(store, other, here=True)
+        hand(store, here=False, holder="B")
+        gone = hand(store, body='["B"]', here=False, holder="B", drop=True)
+        assert (gone.body, gone.seq, gone.rev, gone.status) == ('["B"]', 0, 0, Status.HANDED_OFF)
+        mine = row_of(store)
+        assert (mine.no, mine.key, mine.until, mine.labels) == (row.no, "k", "B", {})
+        assert (bodies(store), store.records(COPY), store.branches("a")) == ([], [], [])
+        assert begin(store, "b", key="k").id == "a"
+        assert begin(store, "a").status is Status.HANDED_OFF
+        assert hand(store, here=False, holder="B", drop=True).seq == 0
+        back = copied(other, store, here=True)
+        assert (back.seq, back.status) == (2, Status.QUEUED)
+        assert row_of(store).labels == {"x": "1"}
+
+    def test_only_a_copy_is_dropped(self, store: Store) -> None:
+        """A run that may go on here stays whole; one that is nowhere here may be dropped again."""
+        begin(store, "a")
+        before = hand(store)
+        for here in (True, False):
+            with pytest.raises(StoreError):
+                store.hand(act(store, here=here, drop=True), at=START)
+        assert (seen(store), len(bodies(store))) == (before, 1)
+        assert hand(store, "b", here=False, drop=True).status is None
 
     def test_what_fits_whole_is_kept(self, store: Store) -> None:
         """Nothing is set aside, and the run goes on in the same hands."""

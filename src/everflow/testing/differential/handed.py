@@ -26,6 +26,7 @@ def _hand(random: Random) -> dict[str, Any]:
         "here": chance(random, 0.5),
         "holder": random.choice(("", "B")),
         "leased": chance(random, 0.1),
+        "drop": chance(random, 0.1),
         "keep": maybe(random, random.randrange(4), 0.3),
         "nth": maybe(random, random.randrange(4), 0.4),
         "newer": chance(random, 0.7),

@@ -49,7 +49,9 @@ THEMES: tuple[Mapping[str, float], ...] = (
     {**LEASING, **FORCING},
 )
 _FAULTS = (Fault.DIE_BEFORE, Fault.DIE_AFTER, Fault.DIE_AFTER, Fault.LIE, Fault.FAIL)
-_FAULTY = frozenset({"deliver", "tick", "hand_off", "call_back", "lease", "end_lease", "force"})
+_FAULTY = frozenset(
+    {"deliver", "tick", "hand_off", "call_back", "lease", "end_lease", "force", "forget"}
+)
 
 
 def draw(dice: Random, length: int, *, faults: float, verbs: Mapping[str, float]) -> list[Step]:

@@ -79,6 +79,8 @@ class Shelf:
         """One transaction; False, and nothing is written, when something else was seen."""
         if seen != (self.standing, self.have):
             return False
+        if act.drop:
+            self.entries, self.side, self.rev = [], (), 0
         if act.keep is not None:
             self._set_aside(within(self.have, act.keep))
         if act.cut is not None:

@@ -18,6 +18,7 @@ from everflow.federation.protocol.turns import (
     Begin,
     CallBack,
     EndLease,
+    Forget,
     HandOff,
     LeaseTo,
     Order,
@@ -61,17 +62,19 @@ class Report:
 class Simulation:
     """How schedules are drawn: so many steps at most, that share of acts with a fault.
 
+    ``more``: verbs that are drawn beside a theme's, such as "forget", with their weights.
     ``world``: of what they are told; ``hosted.HostedWorld`` has real hosts and stores.
     """
 
     length: int = 90
     faults: float = 0.12
     world: type[World] = World
+    more: Mapping[str, float] = field(default_factory=dict)
 
     def run(self, seed: int) -> Report:
         """One schedule: two instances or three, with or without an operator who forces."""
         dice = Random(seed)
-        verbs = dice.choices(THEMES, (3, 4, 2, 1))[0]
+        verbs = {**dice.choices(THEMES, (3, 4, 2, 1))[0], **self.more}
         plan = draw(dice, dice.randint(5, self.length), faults=self.faults, verbs=verbs)
         return self.replay(seed, plan)
 
@@ -185,6 +188,10 @@ def _force(world: World, step: Step) -> None:
     world.tell(_one(world, step), TakeOver(), fault=step.fault, salt=step.salt)
 
 
+def _forget(world: World, step: Step) -> None:
+    world.tell(_one(world, step), Forget(), fault=step.fault, salt=step.salt)
+
+
 def _call_back(world: World, step: Step) -> None:
     giving = [
         one
@@ -251,6 +258,7 @@ _STEPS: Mapping[str, Callable[[World, Step], None]] = {
     "hand_off": _order(lambda world, step, one: HandOff(_other(world, step, one))),
     "call_back": _call_back,
     "force": _force,
+    "forget": _forget,
     "die": _die,
     "boot": _boot,
     "bounce": _bounce,
