@@ -20,19 +20,19 @@ def _tenures(random: Random) -> dict[str, Any]:
 
 
 def _hand(random: Random) -> dict[str, Any]:
-    return {
+    drawn = {
         "run": run(random),
         "stale": random.choice((None,) * 9 + ("version", "seq", "rev")),
         "here": chance(random, 0.5),
         "holder": random.choice(("", "B")),
         "leased": chance(random, 0.1),
-        "drop": chance(random, 0.1),
         "keep": maybe(random, random.randrange(4), 0.3),
         "nth": maybe(random, random.randrange(4), 0.4),
         "newer": chance(random, 0.7),
         "due": maybe(random, at(random)),
         "at": at(random),
     }
+    return drawn | {"drop": drawn["keep"] == 0 and not drawn["here"]}
 
 
 HANDED: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
