@@ -12,6 +12,9 @@ from typing import Any
 
 import msgspec
 
+from everflow.core.algebra import suspend
+from everflow.core.definition import Definition
+from everflow.core.program import Program
 from everflow.federation.carrying.kept import extent_of, read_kept
 from everflow.federation.protocol.lineage import NEVER, Epoch, Extent
 from everflow.federation.protocol.standing import Standing
@@ -33,7 +36,8 @@ from everflow.testing.federation.shelf import Branch, Entry, Shelf
 __all__ = ["RUN", "HandedStore", "StoredShelf"]
 
 RUN = "01kays0000" + "0" * 16
-DEFINITION = "0" * 48
+_DEFINED = Definition(Program(suspend("approval"), "f"))
+DEFINITION = _DEFINED.hash
 _START = Entry(NEVER, 0)
 
 
@@ -67,7 +71,7 @@ class StoredShelf(Shelf):
         """The run begins here."""
         body, checksum = _body(_START)
         new = NewRun(id=RUN, flow="f", definition=DEFINITION, body=body, sum=checksum, at=self._at)
-        self._store.start([new], [(DEFINITION, "{}")])
+        self._store.start([new], [(DEFINITION, _DEFINED.body)])
 
     # --- what there is
 
