@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from everflow import connect
 from everflow.activitypub import Actors, Circle, Directory, Local
 from everflow.activitypub.counts import KEPT, MANY, Counts
-from everflow.activitypub.directory import Known
+from everflow.activitypub.directory import REMOTE, Known
 from everflow.activitypub.effects import Effects
-from everflow.activitypub.instance import sweep
 from everflow.activitypub.rates import REMEMBERED, Buckets
 from everflow.activitypub.remote import Remote, remote_of
 from everflow.activitypub.words import id_of, is_public, origin_of, types_of
 from everflow.engine.connect import Connection
+from everflow.engine.sweeping import sweep
 from everflow.errors import BadReply, StoreUnavailable
 from everflow.store import Put, Record
 from everflow.stores.sealed.store import VALUED
@@ -147,9 +147,9 @@ def test_who_changes_is_looked_at_anew(desk: Desk) -> None:
 
 def test_actors_are_forgotten_after_a_month(desk: Desk) -> None:
     """Unless somebody looks at them."""
-    sweep(desk.store, desk.now)
+    sweep(desk.store, [REMOTE], desk.now)
     assert desk.directory.known(OTTO) is not None
-    sweep(desk.store, desk.now + 31 * 86_400_000_000)
+    sweep(desk.store, [REMOTE], desk.now + 31 * 86_400_000_000)
     assert desk.directory.known(OTTO) is None
 
 

@@ -26,6 +26,7 @@ from everflow.activitypub.words import is_activity_media, origin_of
 from everflow.clock import Clock
 from everflow.errors import ActivityRefused, OutsideError
 from everflow.net.message import Message
+from everflow.net.reading import asked_body
 from everflow.triggers.activity import claimed_actor
 from everflow.triggers.canonical import LARGEST, read_json
 from everflow.triggers.log import Appended, Arrival
@@ -96,7 +97,8 @@ class Inbox:
         self._doorman.look(message)
         try:
             async with asyncio.timeout(self._limits.body_s):
-                body = await _body(request, self._limits.body)
+                length = request.headers.get("content-length", "")
+                body = await asked_body(request.stream(), length, self._limits.body)
         except TimeoutError:
             return problem(408, "request_too_slow", "the body didn't come in time")
         if body is None:
@@ -121,16 +123,3 @@ def _read(body: bytes) -> tuple[dict[str, Any], str]:
     actor = claimed_actor(activity)
     found: dict[str, Any] = activity
     return found, actor
-
-
-async def _body(request: Request, most: int) -> bytes | None:
-    """The body; None where it has more bytes than may be, of which no more are read."""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            return None
-    return bytes(body)

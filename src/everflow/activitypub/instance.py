@@ -32,17 +32,17 @@ from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.published import Published
 from everflow.clock import Clock, SystemClock
 from everflow.engine.facade import Engine
+from everflow.engine.sweeping import sweep
 from everflow.errors import EngineClosed, EverflowError, StoreError
 from everflow.net.client import Outside
 from everflow.net.policy import Policy
-from everflow.store import Put, Store
+from everflow.store import Store
 from everflow.triggers import Activities, Appended, Triggers
 
-__all__ = ["ActivityPub", "sweep"]
+__all__ = ["ActivityPub"]
 
 _log = logging.getLogger("everflow.activitypub")
 SWEEP = 600.0  # seconds between looks for what needs to be remembered no more
-PAGE = 500
 IDLE = 5.0  # seconds between looks at what another process may have left undone
 
 
@@ -198,20 +198,10 @@ class ActivityPub:
     async def _sweep(self, store: Store) -> None:
         while True:
             try:
-                await asyncio.to_thread(sweep, store, self._clock.wall())
+                await asyncio.to_thread(sweep, store, [REMOTE], self._clock.wall())
             except StoreError as error:
                 _log.warning("nothing is swept: %s", error.message)
             await asyncio.sleep(SWEEP)
-
-
-def sweep(store: Store, now: int) -> None:
-    """Forget actors of other servers that nobody asked for in a long time."""
-    while True:
-        due = store.due_records(REMOTE, now=now, limit=PAGE)
-        if due:
-            store.write([Put(kind=REMOTE, key=record.key, body=None) for record in due], at=now)
-        if len(due) < PAGE:
-            break
 
 
 def _closed() -> EngineClosed:

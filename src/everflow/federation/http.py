@@ -35,6 +35,7 @@ from everflow.federation.together import Threads
 from everflow.federation.wire import PREFIX
 from everflow.federation.words import LARGE, UNSIGNED, Answer, Ask, Nudge, problem
 from everflow.net.message import Message
+from everflow.net.reading import asked_body
 from everflow.net.strict import read_json
 
 __all__ = ["ROUTES", "Desk", "peer_app"]
@@ -201,7 +202,10 @@ async def _known(desk: Desk, act: Act, request: Request) -> Response:
     message = _message(desk, request, b"")
     sender = await desk.threads(desk.gate.sender, message)
     async with asyncio.timeout(BODY_SECONDS):
-        body = await _body(request, _LONGEST.get(act, desk.limit) + MORE)
+        length, most = request.headers.get("content-length", ""), _LONGEST.get(act, desk.limit)
+        body = await asked_body(request.stream(), length, most + MORE)
+    if body is None:
+        raise _TooLong
     known, answer = await desk.threads(_judged, desk, replace(message, body=body), sender)
     if answer is None:
         answer = await act(desk, request, known, body)
@@ -227,18 +231,6 @@ async def _ended(desk: Desk, request: Request, known: Known, answer: Answer) -> 
     if answer.no:
         desk.ends.owe(answer.no, peer.id, call)
     return answer
-
-
-async def _body(request: Request, most: int) -> bytes:
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        raise _TooLong
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise _TooLong
-    return bytes(body)
 
 
 def _read(body: bytes, kind: type[Body]) -> Body:

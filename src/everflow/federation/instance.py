@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from everflow.clock import Clock, SystemClock
 from everflow.engine.facade import Engine
 from everflow.engine.ids import Random, system_random
+from everflow.engine.sweeping import sweep
 from everflow.errors import EngineClosed, OutsideError, StoreError
 from everflow.federation.carrying.carrier import Carrier
 from everflow.federation.carrying.counter import Counter
@@ -44,13 +45,13 @@ from everflow.federation.wire import Wire
 from everflow.federation.words import Nudge
 from everflow.net.client import Outside
 from everflow.net.policy import Policy
-from everflow.store import Put, Store
+from everflow.store import Store
 
-__all__ = ["Federation", "sweep"]
+__all__ = ["Federation"]
 
 _log = logging.getLogger("everflow.federation")
 SWEEP = 60.0  # seconds between looks for what needs to be remembered no more
-PAGE = 500
+_FOR_A_TIME = (HEARD, KEPT, PART_KIND, STAGE)  # kinds of records that are swept
 
 
 class Federation(Handing):
@@ -199,22 +200,10 @@ class Federation(Handing):
     async def _sweep(self, store: Store) -> None:
         while True:
             try:
-                await asyncio.to_thread(sweep, store, self._clock.wall())
+                await asyncio.to_thread(sweep, store, _FOR_A_TIME, self._clock.wall())
             except StoreError as error:
                 _log.warning("nothing is swept: %s", error.message)
             await asyncio.sleep(SWEEP)
-
-
-def sweep(store: Store, now: int) -> None:
-    """Forget requests that aren't fresh any more, and calls that have expired."""
-    for kind in (HEARD, KEPT, PART_KIND, STAGE):
-        while True:
-            due = store.due_records(kind, now=now, limit=PAGE)
-            if due:
-                puts = [Put(kind=kind, key=record.key, body=None) for record in due]
-                store.write(puts, at=now)
-            if len(due) < PAGE:
-                break
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -1,4 +1,4 @@
-"""Replies, read within bounds: bytes are counted as they come, packed and unpacked.
+"""Requests and replies, read within bounds: bytes are counted as they come, packed and unpacked.
 
 One rule holds: nothing is kept beyond what may be, not for a moment. A kilobyte that unpacks to a
 gigabyte is unpacked as far as the limit and no further. Only gzip was asked for, so only gzip is
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from everflow.errors import BadReply, TooLarge
 
-__all__ = ["Reply", "body_of", "fields_of"]
+__all__ = ["Reply", "asked_body", "body_of", "fields_of"]
 
 _GZIP = zlib.MAX_WBITS | 16
 _AROUND = 4  # bytes of a header beside its name and value
@@ -39,6 +39,22 @@ def fields_of(headers: Iterable[tuple[bytes, bytes]], most: int) -> tuple[tuple[
     if sum(len(name) + len(value) + _AROUND for name, value in pairs) > most:
         raise TooLarge(f"the headers of the reply are longer than {most} bytes")
     return tuple((n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in pairs)
+
+
+async def asked_body(chunks: AsyncIterable[bytes], length: str, most: int) -> bytes | None:
+    """The body of a request of that content length, as it says; None where it has over ``most``.
+
+    Of a longer one no more is read than shows that.
+    """
+    # Only the first digits count: int() refuses a text of thousands.
+    if length.isascii() and length.isdecimal() and int(length[:19]) > most:
+        return None
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 async def body_of(chunks: AsyncIterable[bytes], reply: Reply, most: int) -> bytes:
