@@ -84,7 +84,7 @@ class Handing(ABC):
         return [*wanted]
 
     async def replica_get(self, peer: str) -> list[Holding]:
-        """The copies here of runs that a peer has."""
+        """The copies that a peer left here of its runs; not of those that it was given here."""
         return await asyncio.to_thread(self._carrying.office.copies, peer)
 
     async def restore_from(self, peer: str) -> list[str]:

@@ -171,7 +171,7 @@ class Office:
         return holdings(self._store, self._host)
 
     def copies(self, peer: str) -> list[Holding]:
-        """The copies here of runs that a peer has."""
+        """The copies that a peer left here of its runs; not of those that it was given here."""
         found = self.peer(peer)
         return [
             one for one in self.holdings() if one.role is Role.REPLICA and one.owner == found.id
