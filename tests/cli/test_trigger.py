@@ -148,3 +148,9 @@ def test_old_activities_are_forgotten(cli: Cli, told: Any) -> None:
     }  # fmt: skip
     assert cli("activity", "add", "note.json", "--as", "ines").stdout == "1: known already\n"
     assert cli("activity", "prune").exit_code == 2
+
+
+def test_a_trigger_fires_once_for_each_value_of_an_expression(told: Any) -> None:
+    """It is read as data, as a guard is, and shown."""
+    made = told("trigger", "add", "once", "review", "--dedup", 'it["object"]["id"]')
+    assert made["dedup"] == "it['object']['id']"

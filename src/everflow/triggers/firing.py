@@ -17,7 +17,7 @@ from everflow.engine.audit import audit
 from everflow.engine.client import Client
 from everflow.store import Store
 from everflow.triggers.activity import Activity
-from everflow.triggers.decisions import decision_put, roll_put
+from everflow.triggers.decisions import FIRED, Decision, decision_put, roll_put
 from everflow.triggers.judge import Judge, Verdict
 from everflow.triggers.log import activities_after
 from everflow.triggers.records import (
@@ -32,7 +32,7 @@ from everflow.triggers.records import (
 )
 from everflow.triggers.spec import ANY
 from everflow.triggers.waits import Waits
-from everflow.triggers.writing import FIRING, WAIT, Draft, Writer, place_of
+from everflow.triggers.writing import FIRING, ONCE, WAIT, Draft, Writer, once_of, place_of
 
 __all__ = ["Firing", "firings"]
 
@@ -166,24 +166,26 @@ class Firing:
                 if each.verdict.target is not None
             ],
         )
+        every = [each for of_one in found.values() for each in of_one]
+        same = [once_of(each.name, each.verdict) for each in every if each.verdict.once]
+        fired |= firings(self._store, same, ONCE)
         for activity in activities:
-            decisions = [
-                self._writer.write(
-                    draft,
-                    each.name,
-                    activity,
-                    each.verdict,
-                    at=now,
-                    fired=place_of(each.name, activity.no) in fired,
-                )
-                for each in found[activity.no]
-            ]
+            decisions = [self._decided(draft, each, fired, at=now) for each in found[activity.no]]
             if decisions or roll:
                 draft.puts.append(decision_put(activity, decisions, at=now, part=part, roll=roll))
             last = activity.no
             if len(draft.starts) >= MOST_STARTS:
                 break
         return draft, last
+
+    def _decided(self, draft: Draft, each: _Found, fired: set[str], *, at: int) -> Decision:
+        name, activity, verdict = each.name, each.activity, each.verdict
+        once = once_of(name, verdict)
+        before = not fired.isdisjoint({place_of(name, activity.no), once})
+        decision = self._writer.write(draft, name, activity, verdict, at=at, fired=before)
+        if once and decision.outcome == FIRED:
+            fired.add(once)
+        return decision
 
     def _verdicts(
         self,
@@ -219,12 +221,12 @@ class Firing:
         return True
 
 
-def firings(store: Store, keys: Sequence[str]) -> set[str]:
-    """Those of these keys that have a firing."""
+def firings(store: Store, keys: Sequence[str], kind: str = FIRING) -> set[str]:
+    """Those of these keys that have a firing, or another record of that kind."""
     there: set[str] = set()
     for first in range(0, len(keys), MOST_STARTS):
         part = keys[first : first + MOST_STARTS]
-        there |= {one.key for one in store.records(FIRING, keys=part, limit=len(part))}
+        there |= {one.key for one in store.records(kind, keys=part, limit=len(part))}
     return there
 
 

@@ -18,6 +18,7 @@ from everflow.engine.currents import current_of
 from everflow.errors import EverflowError, UnresolvedName
 from everflow.triggers.activity import Activity
 from everflow.triggers.asking import Asking
+from everflow.triggers.canonical import canonical, cid_of
 from everflow.triggers.decisions import (
     ASKED,
     FAILED,
@@ -54,12 +55,16 @@ class Need(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Verdict(NamedTuple):
-    """``FIRED`` and ``ASKED`` have a target, ``WAITS`` has a need."""
+    """``FIRED`` and ``ASKED`` have a target, ``WAITS`` has a need.
+
+    ``once``: the digest of what the activity is the same by as others, where the trigger says so.
+    """
 
     outcome: str
     detail: str = ""
     target: Target | None = None
     need: Need | None = None
+    once: str = ""
 
 
 PASSED = Verdict("")
@@ -87,13 +92,14 @@ class Judge:
                 if asked is not PASSED:
                     return asked
             target = self._target(plan.flow)
+            once = "" if plan.dedup is None else self._once(plan.dedup, activity)
         except EverflowError as error:
             if error.blame == "store":
                 raise
             return Verdict(FAILED, told(error))
         if target is None:
             return _lacking(Need(flow=plan.flow))
-        return Verdict(FIRED, target=target)
+        return Verdict(FIRED, target=target, once=once)
 
     def has(self, need: Need) -> bool:
         """Whether what was lacking is here."""
@@ -116,6 +122,9 @@ class Judge:
         except BaseException as error:  # noqa: BLE001 - a guard is the user's: it may even exit
             return Verdict(GUARD_FAILED, told(error))
         return as_said(said)
+
+    def _once(self, dedup: list[Any], activity: Activity) -> str:
+        return cid_of(canonical(evaluate(dedup, activity.value())))
 
     def _said(self, guard: Guard, activity: Activity) -> Any:
         if guard.it is not None:  # which changes nothing of what it looks at

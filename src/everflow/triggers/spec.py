@@ -49,6 +49,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     types: tuple[str, ...]
     actors: tuple[str, ...] = ()
     guard: Guard | None = None
+    dedup: list[Any] | None = None  # an expression of it, as data
 
     def is_for(self, actor: str) -> bool:
         """Whether an actor is in its scope: named there, or beginning as one that ends in ``*``."""
@@ -85,6 +86,7 @@ def trigger(
     type: str | Sequence[str] = ANY,  # noqa: A002 - the word of ActivityStreams
     actors: Sequence[str] = (),
     guard: It | Flow[Any, Any] | Callable[..., Any] | None = None,
+    dedup: It | None = None,
     since: int | datetime | None = None,
 ) -> Trigger:
     """Declare that a flow is started for each arriving activity that matches, once.
@@ -95,6 +97,8 @@ def trigger(
     begin so (``"https://example.org/*"``); anybody if left out. ``guard``: passes what makes it
     true: an expression of ``it``, a plain function of the activity, which is called where triggers
     fire and so must be quick, or a named flow, whose run decides and may take days.
+    ``dedup``: an expression of ``it``; of all activities for which its value is the same, the first
+    one fires the trigger, whoever sent it. Each activity does so once in any case.
     ``since``: 0 for all that the log holds, the number of an activity for those after it, or a
     time; if left out, only what comes from now on.
 
@@ -106,6 +110,7 @@ def trigger(
         types=_types(type),
         actors=_actors(actors),
         guard=None if guard is None else _guard(guard),
+        dedup=None if dedup is None else _dedup(dedup),
     )
     if isinstance(since, bool) or not isinstance(since, (int, datetime, None.__class__)):
         raise BadTrigger(f"since is the number of an activity or a time, not {since!r:.60}")
@@ -175,6 +180,14 @@ def _guard(guard: It | Flow[Any, Any] | Callable[..., Any]) -> Guard:
     if isinstance(guard, Flow) and (guard.name_of_flow or not isinstance(guard, Node)):
         return Guard(flow=_flow(guard, "a guard is an expression of it, a function, or"))
     return Guard(call=_predicate(node_of(guard)))
+
+
+def _dedup(given: object) -> list[Any]:
+    if not isinstance(given, It):
+        raise BadTrigger(
+            f"dedup is an expression of it, not {given!r:.60}", hint='dedup=it["object"]["id"]'
+        )
+    return given.data
 
 
 def _predicate(node: Node[Any, Any]) -> str:

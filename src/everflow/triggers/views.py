@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from everflow.core.expressions import show
 from everflow.triggers.activity import Activity
 from everflow.triggers.book import TriggerRow
 from everflow.triggers.decisions import DecisionLine
@@ -24,6 +25,7 @@ def trigger_view(row: TriggerRow) -> View:
         "types": list(plan.types),
         "actors": list(plan.actors),
         "guard": "" if plan.guard is None else str(plan.guard),
+        "dedup": "" if plan.dedup is None else show(plan.dedup),
         "declared": row.declared,
         "paused": row.paused,
         "reason": row.reason,

@@ -19,7 +19,18 @@ from everflow.triggers.decisions import GUARD_FAILED, REMOVED, decision_put
 from everflow.triggers.judge import PASSED, Judge, Verdict, as_said, told
 from everflow.triggers.log import numbered
 from everflow.triggers.records import Body
-from everflow.triggers.writing import FIRING, NEED, SOON, WAIT, Draft, Wait, Writer, place_of
+from everflow.triggers.writing import (
+    FIRING,
+    NEED,
+    ONCE,
+    SOON,
+    WAIT,
+    Draft,
+    Wait,
+    Writer,
+    once_of,
+    place_of,
+)
 
 __all__ = ["Waits"]
 
@@ -115,9 +126,12 @@ class Waits:
         elif verdict is None:
             verdict = self._judge.verdict(body.plan, activity, passed=passed)
         draft = Draft([Put(kind=record.kind, key=record.key, body=None, expect=record.version)])
-        fired = self._store.records(FIRING, keys=[place_of(name, activity.no)], limit=1)
+        fired = bool(self._store.records(FIRING, keys=[place_of(name, activity.no)], limit=1))
+        if verdict.once and not fired:
+            once = once_of(name, verdict)
+            fired = bool(self._store.records(ONCE, keys=[once], limit=1))
         decision = self._writer.write(
-            draft, name, activity, verdict, at=now, fired=bool(fired), passed=passed
+            draft, name, activity, verdict, at=now, fired=fired, passed=passed
         )
         part = f"{name}/{record.version:016}"
         draft.puts.append(decision_put(activity, [decision], at=now, part=part))

@@ -23,9 +23,21 @@ from everflow.triggers.decisions import ALREADY, ASKED, FAILED, FIRED, Decision
 from everflow.triggers.judge import Need, Target, Verdict, told
 from everflow.triggers.log import key_of
 
-__all__ = ["FIRING", "NEED", "WAIT", "Draft", "Wait", "Writer", "place_of", "under"]
+__all__ = [
+    "FIRING",
+    "NEED",
+    "ONCE",
+    "WAIT",
+    "Draft",
+    "Wait",
+    "Writer",
+    "once_of",
+    "place_of",
+    "under",
+]
 
 FIRING, WAIT, NEED = "firing", "trigger-wait", "trigger-need"  # kinds of records
+ONCE = "firing-once"  # the kind of what a trigger with ``dedup`` fired for; it is never pruned
 SOON = 50_000  # microseconds until a guard's run is looked at
 _UNDER = 16  # characters of the hash that says what is lacking
 
@@ -75,9 +87,9 @@ class Writer:
     ) -> Decision:
         """Put into a draft what a verdict asks for; what is said of it in the audit.
 
-        ``fired``: the trigger has a firing for that activity already.
+        ``fired``: the trigger has fired for that activity, or what it takes for the same.
         """
-        outcome, detail, target, need = verdict
+        outcome, detail, target, need, once = verdict
         if fired and outcome in {FIRED, ASKED}:
             return Decision(name, ALREADY)
         if need is not None:
@@ -98,6 +110,9 @@ class Writer:
             draft.puts.append(Put(kind=WAIT, key=place, body=body, due=at + SOON))
         else:
             draft.puts.append(Put(kind=FIRING, key=place, body=run.id, expect=0))
+            if once:
+                put = Put(kind=ONCE, key=once_of(name, verdict), body=run.id, expect=0)
+                draft.puts.append(put)
         return Decision(name, outcome, run.id, detail)
 
     def _run(
@@ -125,6 +140,11 @@ class Writer:
 def place_of(name: str, no: int) -> str:
     """The key of what concerns a trigger and an activity."""
     return f"{name}/{key_of(no)}"
+
+
+def once_of(name: str, verdict: Verdict) -> str:
+    """The key of what a trigger fires for but once; "" where each activity is one of its own."""
+    return f"{name}/{verdict.once}" if verdict.once else ""
 
 
 def under(need: Need) -> str:

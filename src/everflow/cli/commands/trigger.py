@@ -95,6 +95,7 @@ def show(here: Here, *, name: str) -> None:
 @click.option("--actor", "actors", metavar="ID", multiple=True, help="By that actor; repeatable.")
 @click.option("--guard", metavar="TEXT", help="An expression of it that must be true.")
 @click.option("--guard-flow", metavar="FLOW", help="A flow that must give true.")
+@click.option("--dedup", metavar="TEXT", help="Fire once for each value of that expression of it.")
 @click.option("--since", callback=as_time, metavar="TIME", help="Begin with what came then.")
 @click.option("--whole", is_flag=True, help="Begin with the first activity of the log.")
 @click.option("--replace", is_flag=True, help="Replace one of that name.")
@@ -117,6 +118,7 @@ def add(here: Here, *, name: str, flow: str, by: str | None, **given: Any) -> No
         type=given["types"] or "*",
         actors=given["actors"],
         guard=guard,
+        dedup=None if given["dedup"] is None else read_guard(given["dedup"]),
         since=0 if given["whole"] else since,
     )
     who = user_name() if by is None else by
