@@ -103,6 +103,6 @@ def _of_it(node: ast.AST) -> It:
 
 def _refused(text: str, why: str) -> BadTrigger:
     return BadTrigger(
-        f"{text!r:.80} is no guard: {why}",
+        f"{text!r:.80} is no expression of it: {why}",
         hint="""write an expression of it: 'it["object"]["type"] == "Note"'""",
     )

@@ -47,7 +47,7 @@ def _tell(folder: Path, tally: Tally, took: float) -> None:
     output.line(f"{runs} began at west, and east has them, in {took:.1f} s.")
     output.line(
         f"{tally.begun['west']} nodes were begun at west and {tally.begun['east']} at east;"
-        f" {len(tally.twice)} at both, because west was killed before it could copy their result."
+        f" {len(tally.twice)} at both: those whose result west couldn't copy before it was killed."
     )
     for node in tally.twice:
         output.line(f"  at both: {node}", "dim")
