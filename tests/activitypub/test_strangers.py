@@ -13,7 +13,7 @@ import pytest
 from starlette.responses import RedirectResponse, Response
 
 from everflow.activitypub import Actors, Directory
-from everflow.activitypub.directory import AGAIN, FAILED, FRESH
+from everflow.activitypub.directory import AGAIN, FAILED, FRESH, STALE
 from everflow.activitypub.rates import Buckets
 from everflow.errors import OutsideError
 from everflow.net.keys import public_pem
@@ -201,6 +201,23 @@ def test_who_was_away_is_asked_again_later(here: Site, otto: Stranger) -> None:
     refused(here, deliver(here, otto, otto.note()))
     here.clock.jump(FAILED / SECOND + 1)
     assert deliver(here, otto, otto.note()).status == 202
+
+
+def test_who_is_known_is_believed_while_nobody_can_be_asked(here: Site, otto: Stranger) -> None:
+    """For some days: who floods us until a host is asked no more doesn't shut out its actors."""
+
+    async def found() -> None:
+        async with Directory(here.store, here.actors, here.clock) as directory:
+            directory._hosts = Buckets(here.clock.boot, 1e-9, 1.0)  # noqa: SLF001 - one fetch and no more
+            first = await directory.find(otto.id, here.ines)
+            here.clock.jump(FRESH / SECOND + 1)
+            assert await directory.find(otto.id, here.ines) == first
+            here.clock.jump((STALE - FRESH) / SECOND)
+            with pytest.raises(OutsideError, match="too often"):
+                await directory.find(otto.id, here.ines)
+
+    here.loop.run(found())
+    assert len(otto.asked) == 1
 
 
 def test_fetches_are_bounded_and_signed(here: Site, otto: Stranger) -> None:

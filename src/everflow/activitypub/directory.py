@@ -40,6 +40,7 @@ __all__ = ["REMOTE", "Directory", "key_of_actor", "own_remote"]
 REMOTE = "remote-actor"  # the kind of their records, by the hash of their ids
 SECOND = 1_000_000
 FRESH = 24 * 3600 * SECOND  # for so long an actor's document is believed without another look
+STALE = 7 * FRESH  # and for so long, where its server can't be asked just now
 KEPT = 30 * FRESH  # and for so long it is kept
 AGAIN = 300 * SECOND  # between two looks because a signature wasn't of a key that is known
 FAILED = 60 * SECOND  # until somebody is tried again who couldn't be fetched
@@ -106,15 +107,23 @@ class Directory:
     async def find(self, url: str, by: Local) -> Remote | None:
         """The actor of that id; None where its server says that there is none any more.
 
-        OutsideError where that can't be told. An actor here is known without asking.
+        OutsideError where that can't be told. An actor here is known without asking. One whose
+        server gives no answer is as it was known, if that isn't too old: otherwise a flood of
+        forged messages that uses up what its host may be asked would shut out the honest ones.
         """
         if origin_of(url) == origin_of(by.address):
             local = await asyncio.to_thread(self._actors.by_id, url)
             return None if local is None else own_remote(local)
         known = await asyncio.to_thread(self.known, url)
-        if known is not None and self._clock.wall() - known.at < FRESH:
+        age = STALE if known is None else self._clock.wall() - known.at
+        if known is not None and age < FRESH:
             return known.actor
-        return await self._fetched(url, by)
+        try:
+            return await self._fetched(url, by)
+        except OutsideError:
+            if known is None or age >= STALE:
+                raise
+            return known.actor
 
     async def again(self, url: str, by: Local) -> Remote | None:
         """The same from its server, where the last look was some time ago: keys are changed.
