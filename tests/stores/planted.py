@@ -232,6 +232,13 @@ class RunsWithoutALease(MemoryStore):
         return super().claim(worker, **how | {"leased": list(self._runs)})
 
 
+class ClaimsFromAnyQueue(MemoryStore):
+    """Whoever is bound to queues gets the runs of all."""
+
+    def claim(self, worker: int, **how: Any) -> list[RunRow]:
+        return super().claim(worker, **how | {"queues": None})
+
+
 class LeavesReleased(MemoryStore):
     """What doesn't fit one worker is given to nobody."""
 

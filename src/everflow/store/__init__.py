@@ -86,12 +86,12 @@ from everflow.store.rows import (
     SideRow,
     StoreInfo,
     Verdict,
-    WorkerRow,
     answer_of,
     kept_row,
     row_of_new,
 )
 from everflow.store.verbs import Store
+from everflow.store.working import Holding, WorkerRow
 
 __all__ = [
     "ACTIVE",
@@ -113,6 +113,7 @@ __all__ = [
     "EntryRow",
     "Hand",
     "Here",
+    "Holding",
     "Imported",
     "LaneRow",
     "Letter",

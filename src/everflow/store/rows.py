@@ -207,25 +207,6 @@ class QuestionRow(msgspec.Struct, kw_only=True):
     schema: str = ""
 
 
-class WorkerRow(msgspec.Struct, kw_only=True):
-    """A worker. ``beat`` is its heartbeat counter; ``lost``: a kernel lock tells its death.
-
-    ``gone`` is true once it retired or was deposed: its epoch never writes again. ``taken``: runs
-    were taken from it by a handoff, and it hasn't let go of all of them, see ``Store.taken_from``.
-    """
-
-    id: int
-    epoch: int
-    number: int  # of the last batch applied
-    beat: int
-    host: str
-    pid: int
-    since: int
-    gone: bool
-    lost: bool
-    taken: bool = False
-
-
 class SideRow(msgspec.Struct, kw_only=True):
     """A row of another part (a firing, a user's own write), in the same transaction as a batch."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from everflow.core.queueing import Limits, Standing
 from everflow.core.status import Status
 from everflow.store.handing import Branch, Hand, Slice, Tenure
-from everflow.store.messages import Arrival, Letter, Message
+from everflow.store.messages import Letter, Message
 from everflow.store.records import Put, Record
 from everflow.store.rows import (
     Batch,
@@ -25,12 +25,12 @@ from everflow.store.rows import (
     SideRow,
     StoreInfo,
     Verdict,
-    WorkerRow,
 )
+from everflow.store.working import Working
 
 
 @runtime_checkable
-class Store(Protocol):
+class Store(Working, Protocol):
     """All verbs may be called from any thread of the process that opened the store."""
 
     def info(self) -> StoreInfo:
@@ -41,48 +41,6 @@ class Store(Protocol):
 
     def version(self) -> int:
         """A number that changes when anybody else (another object or process) wrote. Cheap."""
-
-    # workers
-
-    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
-        """A new worker with an id from 1 that was never used before, epoch 1, batch number 0."""
-
-    def beat(self, worker: int) -> None:
-        """Advance the worker's heartbeat counter; must work while the disk is full."""
-
-    def flights(self, worker: int, slots: int) -> MutableSequence[int]:
-        """The worker's board of run numbers in flight: slot -> no or 0. Survives ``kill -9``.
-
-        Asked again with the same number of slots, it is the same board with what stands on it.
-        """
-
-    def in_flight(self, worker: int) -> list[int]:
-        """What stood on a worker's board, dead or alive: the slots that aren't 0, in order."""
-
-    def workers(self) -> list[WorkerRow]:
-        """All workers that are not forgotten, in the order of their ids.
-
-        Only one that is gone and owns no run may be forgotten.
-        """
-
-    def depose(self, worker: int, epoch: int) -> bool:
-        """Bump the epoch of a worker taken for dead, if it is still ``epoch``: it is gone.
-
-        Its runs keep it as their owner until another claims them. False when it is gone already.
-        """
-
-    def retire(self, worker: int) -> None:
-        """The worker's own release of all that it owns: it is gone, its runs are unowned.
-
-        Without effect for a worker that is gone already, since then its runs must still tell the
-        taker whose they were.
-        """
-
-    def taken_from(self, worker: int) -> list[int]:
-        """The runs that ``hand`` took from the worker, and that it hasn't ``released`` since.
-
-        None for a worker that is gone, since it writes nothing anyway.
-        """
 
     # writing
 
@@ -162,50 +120,6 @@ class Store(Protocol):
         remembered, applied or not. A cancel that is accepted ends a pause: the run is queued then,
         also where its owner, who didn't know, writes afterwards that it is paused.
         """
-
-    # what there is to do
-
-    def claim(
-        self,
-        worker: int,
-        *,
-        now: int,
-        limit: int,
-        without: Sequence[str] = (),
-        code: int = 0,
-        leased: Sequence[int] = (),
-    ) -> list[RunRow]:
-        """Take runs that have no living owner and something to do; the rows are as they were.
-
-        To do: queued, running or cancelling; blocked until code or store; resting (suspended or
-        waiting) with a due timer or an inbox message; or blocked until the operator with a cancel
-        in its inbox. Never a queued one that waits for its place in a queue, unless a cancel is in
-        its inbox, nor a paused one, unless an ``Unpause`` is, nor one that was taken from this
-        worker and that it hasn't released since, nor a leased one that isn't among ``leased``, the
-        runs whose leases the worker's process holds.
-        ``without`` names definitions that this worker can't run;
-        a run of theirs is taken all the same when a cancel is in its inbox, which needs no code, or
-        an upgrade that leads to another definition than those.
-        ``code`` is a number for the code that the worker has now. A blocked run that it released
-        with its ``code`` is left to others, until one of them releases it ``anew``; and an order
-        (a cancel, an upgrade, a pause or the end of one) that it hasn't ``seen`` has everybody try
-        again. It costs the same however many runs are left out.
-        Oldest first (created, then number). The given row's ``owner`` is the previous one, so that
-        the taker sees whose run it was; in the store it is ``worker`` from now on. Raises
-        ``Fenced`` for a worker that is gone or unknown.
-        """
-
-    def release(self, worker: int, nos: Sequence[int]) -> None:
-        """Give runs back, unowned: those that the worker owns, and as long as it isn't gone."""
-
-    def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
-        """Messages in the inbox of the worker's own runs, ids above ``after``, oldest first."""
-
-    def due(self, worker: int, *, now: int, limit: int) -> list[int]:
-        """The worker's own resting runs whose timer is due, earliest first, then by number."""
-
-    def next_due(self, worker: int) -> int | None:
-        """When the next timer of one of the worker's own resting runs is due, passed or to come."""
 
     # reading
 

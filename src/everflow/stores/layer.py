@@ -17,6 +17,7 @@ from everflow.store import (
     Branch,
     EntryRow,
     Hand,
+    Holding,
     Imported,
     LaneRow,
     Letter,
@@ -60,8 +61,8 @@ class Layer:
     def version(self) -> int:
         return self.inner.version()
 
-    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
-        return self.inner.enlist(host=host, pid=pid, at=at)
+    def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
+        return self.inner.enlist(host=host, pid=pid, at=at, about=about)
 
     def beat(self, worker: int) -> None:
         self.inner.beat(worker)
@@ -74,6 +75,9 @@ class Layer:
 
     def workers(self) -> list[WorkerRow]:
         return self.inner.workers()
+
+    def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
+        return self.inner.holding(workers, most=most)
 
     def depose(self, worker: int, epoch: int) -> bool:
         return self.inner.depose(worker, epoch)
@@ -118,9 +122,16 @@ class Layer:
         without: Sequence[str] = (),
         code: int = 0,
         leased: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
     ) -> list[RunRow]:
         return self.inner.claim(
-            worker, now=now, limit=limit, without=without, code=code, leased=leased
+            worker,
+            now=now,
+            limit=limit,
+            without=without,
+            code=code,
+            leased=leased,
+            queues=queues,
         )
 
     def release(self, worker: int, nos: Sequence[int]) -> None:

@@ -72,6 +72,8 @@ VERBS: dict[str, Callable[[World], object]] = {
     "early": lambda w: w.store.accept([early(w.rows[0])]),
     "cancel": lambda w: w.store.accept([cancel(w.rows[0])]),
     "claim": lambda w: w.store.claim(w.worker.id, now=NOW, limit=100),
+    "claim bound": lambda w: w.store.claim(w.worker.id, now=NOW, limit=100, queues=["q"]),
+    "holding": lambda w: w.store.holding([w.worker.id], most=10),
     "arrivals": lambda w: w.store.arrivals(w.worker.id, after=0, limit=100),
     "due": lambda w: w.store.due(w.worker.id, now=NOW, limit=100),
     "next_due": lambda w: w.store.next_due(w.worker.id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
@@ -13,6 +14,7 @@ from everflow.store import (
     ACTIVE,
     Arrival,
     Cancel,
+    Holding,
     RunRow,
     Status,
     StoreInfo,
@@ -21,6 +23,8 @@ from everflow.store import (
     WorkerRow,
 )
 from everflow.stores.memory.tables import RESTING, TIMED, Tables, age, copied, locked
+
+HELD = ACTIVE | RESTING
 
 
 class Workers(Tables):
@@ -39,7 +43,7 @@ class Workers(Tables):
         return self._version
 
     @locked
-    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+    def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
         """A new worker."""
         worker = WorkerRow(
             id=len(self._workers) + 1,
@@ -51,6 +55,7 @@ class Workers(Tables):
             since=at,
             gone=False,
             lost=False,
+            about=about,
         )
         self._workers[worker.id] = worker
         return copy.copy(worker)
@@ -78,6 +83,22 @@ class Workers(Tables):
         """All workers; none is ever forgotten."""
         taken = {worker for worker, runs in self._taken.items() if runs and self._lives(worker)}
         return [replace(worker, taken=worker.id in taken) for worker in self._workers.values()]
+
+    @locked
+    def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
+        """What each of these workers owns."""
+        most = max(most, 0)
+        newest = sorted(self._runs.values(), key=age, reverse=True)
+        alike = {status: [run for run in newest if run.status is status] for status in HELD}
+        counted = {s: Counter(run.owner for run in runs[:most]) for s, runs in alike.items()}
+        more = any(len(runs) > most for runs in alike.values())
+        held = [Holding(worker=w, active=0, resting=0, next_due=None, more=more) for w in workers]
+        for row in held:
+            if row.worker in self._workers:
+                row.active = sum(counted[status][row.worker] for status in ACTIVE)
+                row.resting = sum(counted[status][row.worker] for status in RESTING)
+                row.next_due = next((due for due, _ in self._timers(row.worker)), None)
+        return held
 
     @locked
     def taken_from(self, worker: int) -> list[int]:
@@ -120,6 +141,7 @@ class Workers(Tables):
         without: Sequence[str] = (),
         code: int = 0,
         leased: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         if not self._lives(worker):
@@ -138,6 +160,7 @@ class Workers(Tables):
             if not self._lives(run.owner)
             and run.no not in self._taken.get(worker, ())
             and (not run.leased or run.no in leased)
+            and (queues is None or run.queue in queues)
             and (run.definition not in without or run.no in cancels | moving)
             and not self._is_barred(run, worker, code)
             and (

@@ -252,9 +252,16 @@ class Sealing(Layer):
         without: Sequence[str] = (),
         code: int = 0,
         leased: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
     ) -> list[RunRow]:
         rows = super().claim(
-            worker, now=now, limit=limit, without=without, code=code, leased=leased
+            worker,
+            now=now,
+            limit=limit,
+            without=without,
+            code=code,
+            leased=leased,
+            queues=queues,
         )
         return self._open_rows(rows)
 

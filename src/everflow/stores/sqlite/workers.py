@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from everflow.errors import Fenced
-from everflow.store import Arrival, RunRow, WorkerRow
+from everflow.store import Arrival, Holding, RunRow, WorkerRow
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import in_words
@@ -23,10 +23,10 @@ Place = tuple[int, int, int]  # created, no, owner: the order of claims
 
 
 class Heaps(msgspec.Struct):
-    """Where there is work without a living owner: runs alike in three columns, timers by owner."""
+    """Where there is work without a living owner: runs alike in four columns, timers by owner."""
 
     lives: bool  # the worker that asks
-    heaps: list[tuple[int, str, str]]  # owner, definition, whose code doesn't fit
+    heaps: list[tuple[int, str, str, str]]  # owner, queue, definition, whose code doesn't fit
     sleepers: list[int]
     taken: list[int]  # runs that were taken from the worker, and that it hasn't let go of
 
@@ -34,10 +34,10 @@ class Heaps(msgspec.Struct):
 class Workers(Desk):
     """The verbs of workers, claims and timers."""
 
-    def enlist(self, *, host: str, pid: int, at: int) -> WorkerRow:
+    def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
         """A new worker, its board up and locked before its row is there."""
         with in_words(self._name), self._pen.transaction() as db:
-            id_ = self._put_up(db, {"host": host, "pid": pid, "at": at})
+            id_ = self._put_up(db, {"host": host, "pid": pid, "at": at, "about": about})
             try:
                 self._forget(db, id_)
             except BaseException:
@@ -53,6 +53,7 @@ class Workers(Desk):
             since=at,
             gone=False,
             lost=False,
+            about=about,
         )
 
     def _put_up(self, db: apsw.Connection, values: dict[str, Value]) -> int:
@@ -93,6 +94,11 @@ class Workers(Desk):
                 row.beat, row.lost = self._boards.look(row.id)
         return rows
 
+    def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
+        """What each of these workers owns."""
+        values: dict[str, Value] = {"workers": as_json(workers), "most": max(most, 0)}
+        return self._ask("holding", list[Holding], values)
+
     def depose(self, worker: int, epoch: int) -> bool:
         """End the epoch of a worker taken for dead."""
         return self._end("depose", {"id": worker, "epoch": epoch})
@@ -116,6 +122,7 @@ class Workers(Desk):
         without: Sequence[str] = (),
         code: int = 0,
         leased: Sequence[int] = (),
+        queues: Sequence[str] | None = None,
     ) -> list[RunRow]:
         """Take runs that nobody living owns and that have something to do."""
         found = self._ask("heaps", Heaps, {"worker": worker})
@@ -125,8 +132,13 @@ class Workers(Desk):
         piles = [
             self._ask("heap", list[Place], {**heap, "limit": limit})
             for heap in self._fitting(found.heaps, worker, without, code)
+            if queues is None or heap["queue"] in queues
         ]
-        rest: dict[str, Value] = {"limit": limit, "without": as_json(without)}
+        rest: dict[str, Value] = {
+            "limit": limit,
+            "without": as_json(without),
+            "queues": None if queues is None else as_json(queues),
+        }
         piles += [
             self._ask("sleepers", list[Place], {"owner": owner, "now": now, **rest})
             for owner in found.sleepers
@@ -142,12 +154,21 @@ class Workers(Desk):
         return self._take(worker, places) if places else []
 
     def _fitting(
-        self, heaps: Sequence[tuple[int, str, str]], worker: int, without: Sequence[str], code: int
+        self,
+        heaps: Sequence[tuple[int, str, str, str]],
+        worker: int,
+        without: Sequence[str],
+        code: int,
     ) -> Iterator[dict[str, Value]]:
         """The heaps whose runs the worker's code may fit."""
-        for owner, definition, barred in heaps:
+        for owner, queue, definition, barred in heaps:
             if definition not in without and self._codes(barred).get(worker) != code:
-                yield {"owner": owner, "definition": definition, "barred": barred}
+                yield {
+                    "owner": owner,
+                    "queue": queue,
+                    "definition": definition,
+                    "barred": barred,
+                }
 
     def _codes(self, barred: str) -> dict[int, int]:
         return self._decoded(barred, dict[int, int])

@@ -2,6 +2,7 @@
 
 from everflow.testing.conformance.accepting import AcceptRules
 from everflow.testing.conformance.appending import AppendRules
+from everflow.testing.conformance.bound import BoundRules, HoldingRules
 from everflow.testing.conformance.claiming import ArrivalRules, ClaimRules
 from everflow.testing.conformance.early import EarlyRules
 from everflow.testing.conformance.fencing import FenceRules
@@ -26,6 +27,8 @@ class StoreConformance(
     AppendRules,
     AcceptRules,
     ClaimRules,
+    BoundRules,
+    HoldingRules,
     EarlyRules,
     ArrivalRules,
     LoadRules,

@@ -233,7 +233,8 @@ def _claim(random: Random) -> dict[str, Any]:
     given = {"worker": _worker(random), "now": _at(random)}
     code = random.randrange(2)
     leased = _some(random) if _chance(random, 0.5) else []
-    choice = {"without": without, "leased": leased}
+    queues = _maybe(random, [name for name in ("", "mails", "pages") if _chance(random, 0.6)], 0.3)
+    choice = {"without": without, "leased": leased, "queues": queues}
     return given | {"limit": random.randrange(5), "code": code} | choice
 
 
@@ -331,6 +332,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "fly": (4, _fly),
     "in_flight": (1, _of_worker),
     "workers": (1, _nothing),
+    "holding": (2, _of_worker),
     "highest": (1, _nothing),
     "start": (8, _start),
     "append": (24, _append),

@@ -65,7 +65,7 @@ class Side(Names):
     # workers
 
     def enlist(self) -> tuple[int, int]:
-        worker = self.store.enlist(host="here", pid=1, at=START)
+        worker = self.store.enlist(host="here", pid=1, at=START, about=f"[{len(self._workers)}]")
         self._workers.append(worker.id)
         self._here.add(worker.id)
         self._numbers[worker.id] = 0
@@ -91,13 +91,17 @@ class Side(Names):
     def in_flight(self, worker: int) -> list[str]:
         return [self._name(no) for no in self.store.in_flight(self._worker(worker))]
 
-    def workers(self) -> list[tuple[int, int, int, bool]]:
+    def workers(self) -> list[tuple[int, int, int, bool, str]]:
         """The living ones: when one that is gone is forgotten is the store's own affair."""
         return [
-            (self._workers.index(row.id), row.epoch, row.number, row.gone)
+            (self._workers.index(row.id), row.epoch, row.number, row.gone, row.about)
             for row in self.store.workers()
             if not row.gone
         ]
+
+    def holding(self, worker: int) -> tuple[int, int, int | None, bool]:
+        (held,) = self.store.holding([self._worker(worker)])
+        return held.active, held.resting, held.next_due, held.more
 
     def highest(self) -> int:
         return self.store.info().highest

@@ -16,7 +16,8 @@ CREATE TABLE worker (
     pid INTEGER NOT NULL,
     since INTEGER NOT NULL,
     gone INTEGER NOT NULL DEFAULT 0,  -- 1: retired, 2: deposed, 3: deposed and no longer listed
-    marks INTEGER NOT NULL DEFAULT 0  -- how often what was taken from it changed
+    marks INTEGER NOT NULL DEFAULT 0,  -- how often what was taken from it changed
+    about TEXT NOT NULL DEFAULT ''  -- what it says of itself to who looks
 ) STRICT;
 
 -- Runs that a handoff took from a worker, until it lets go of them.
@@ -83,9 +84,9 @@ CREATE TABLE run (
 ) STRICT;
 
 -- Where partial, so that runs at rest cost neither space nor time: whoever looks for work walks from one
--- (owner, definition, barred) to the next and never meets what it can't take.
+-- (owner, queue, definition, barred) to the next and never meets what it can't take.
 CREATE UNIQUE INDEX run_key ON run (flow, key) WHERE key IS NOT NULL;
-CREATE INDEX run_todo ON run (owner, definition, barred, created) WHERE todo = 1;
+CREATE INDEX run_todo ON run (owner, queue, definition, barred, created) WHERE todo = 1;
 CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
 CREATE INDEX run_due_leased ON run (owner, due) WHERE timed = 2;
 CREATE INDEX run_called ON run (created) WHERE called + moving > 0;

@@ -1,8 +1,8 @@
 -- Workers, and what there is for them to do.
 
 -- name: enlist
-INSERT INTO worker (epoch, number, at, host, pid, since)
-VALUES (1, 0, 0, :host, :pid, :at) RETURNING id
+INSERT INTO worker (epoch, number, at, host, pid, since, about)
+VALUES (1, 0, 0, :host, :pid, :at, :about) RETURNING id
 
 -- name: withdraw
 -- The number is a living worker's of a younger copy of this store. It stays used.
@@ -43,7 +43,7 @@ SELECT json_group_array(id) FROM worker WHERE gone < 3
 -- name: workers
 SELECT coalesce(json_group_array(json_object(
     'id', id, 'epoch', epoch, 'number', number, 'beat', 0, 'host', host, 'pid', pid,
-    'since', since, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false'),
+    'since', since, 'about', about, 'gone', json(iif(gone, 'true', 'false')), 'lost', json('false'),
     'taken', json(iif(
         gone = 0 AND EXISTS (SELECT 1 FROM taken WHERE taken.worker = worker.id), 'true', 'false'
     ))
@@ -53,6 +53,53 @@ FROM worker WHERE gone < 3
 -- name: numbers
 SELECT json_group_object(id, number) FROM worker
 
+-- name: holding
+-- The newest of each status that is held, in the order of its index: never more rows than that.
+WITH seen (owner, status) AS (
+    SELECT owner, status FROM (SELECT * FROM run WHERE status = 'queued'
+        ORDER BY created DESC, no DESC LIMIT :most)
+    UNION ALL
+    SELECT owner, status FROM (SELECT * FROM run WHERE status = 'running'
+        ORDER BY created DESC, no DESC LIMIT :most)
+    UNION ALL
+    SELECT owner, status FROM (SELECT * FROM run WHERE status = 'cancelling'
+        ORDER BY created DESC, no DESC LIMIT :most)
+    UNION ALL
+    SELECT owner, status FROM (SELECT * FROM run WHERE status = 'suspended'
+        ORDER BY created DESC, no DESC LIMIT :most)
+    UNION ALL
+    SELECT owner, status FROM (SELECT * FROM run WHERE status = 'waiting'
+        ORDER BY created DESC, no DESC LIMIT :most)
+),
+counted (owner, active, resting) AS (
+    SELECT
+        owner, sum(status IN ('queued', 'running', 'cancelling')),
+        sum(status IN ('suspended', 'waiting'))
+    FROM seen GROUP BY owner
+),
+beyond (any) AS (
+    SELECT count(*) FROM json_each('["queued","running","cancelling","suspended","waiting"]') AS held
+    WHERE EXISTS (
+        SELECT 1 FROM run WHERE status = held.value
+        ORDER BY created DESC, no DESC LIMIT 1 OFFSET :most
+    )
+)
+SELECT json_group_array(json_object(
+    'worker', asked.value,
+    'active', coalesce(iif(keeps.id, counted.active, 0), 0),
+    'resting', coalesce(iif(keeps.id, counted.resting, 0), 0),
+    'next_due', iif(keeps.id, (
+        SELECT min(column1) FROM (VALUES
+            ((SELECT min(due) FROM run WHERE timed = 1 AND owner = asked.value)),
+            ((SELECT min(due) FROM run WHERE timed = 2 AND owner = asked.value))
+        )
+    ), NULL),
+    'more', json(iif((SELECT any FROM beyond), 'true', 'false'))
+) ORDER BY asked.key)
+FROM json_each(:workers) AS asked
+LEFT JOIN worker AS keeps ON keeps.id = asked.value AND keeps.gone <> 1
+LEFT JOIN counted ON counted.owner = asked.value
+
 -- name: depose
 UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch AND gone = 0
 
@@ -61,9 +108,9 @@ UPDATE worker SET epoch = epoch + 1, gone = 2 WHERE id = :id AND epoch = :epoch 
 UPDATE worker SET epoch = epoch + 1, gone = 1 WHERE id = :id AND gone = 0
 
 -- name: heaps
--- (owner, definition, barred) of runs with something to do and without a living owner, and the owners
--- without life that own timers: walking in the indexes from one owner to the next, and from one
--- definition and one barred to the next, so that it costs the same however many runs there are.
+-- (owner, queue, definition, barred) of runs with something to do and without a living owner, and the
+-- owners without life that own timers: walking in the indexes from one owner to the next, and from one
+-- queue, definition and barred to the next, so that it costs the same however many runs there are.
 WITH RECURSIVE
 holder (owner) AS (
     SELECT min(owner) FROM run WHERE todo = 1
@@ -71,26 +118,32 @@ holder (owner) AS (
     SELECT (SELECT min(owner) FROM run WHERE todo = 1 AND owner > holder.owner)
     FROM holder WHERE holder.owner IS NOT NULL
 ),
-heap (owner, definition, barred) AS (
-    SELECT first.owner, first.definition, first.barred
+heap (owner, queue, definition, barred) AS (
+    SELECT first.owner, first.queue, first.definition, first.barred
     FROM holder CROSS JOIN run AS first ON first.no = (
         SELECT no FROM run WHERE todo = 1 AND run.owner = holder.owner
-        ORDER BY definition, barred LIMIT 1
+        ORDER BY queue, definition, barred LIMIT 1
     )
     WHERE NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = holder.owner AND gone = 0)
     UNION ALL
-    SELECT next.owner, next.definition, next.barred
+    SELECT next.owner, next.queue, next.definition, next.barred
     FROM heap CROSS JOIN run AS next ON next.no = coalesce(
         (
             SELECT no FROM run
-            WHERE todo = 1 AND run.owner = heap.owner AND definition = heap.definition
-            AND barred > heap.barred
+            WHERE todo = 1 AND run.owner = heap.owner AND queue = heap.queue
+            AND definition = heap.definition AND barred > heap.barred
             ORDER BY barred LIMIT 1
         ),
         (
             SELECT no FROM run
-            WHERE todo = 1 AND run.owner = heap.owner AND definition > heap.definition
+            WHERE todo = 1 AND run.owner = heap.owner AND queue = heap.queue
+            AND definition > heap.definition
             ORDER BY definition, barred LIMIT 1
+        ),
+        (
+            SELECT no FROM run
+            WHERE todo = 1 AND run.owner = heap.owner AND queue > heap.queue
+            ORDER BY queue, definition, barred LIMIT 1
         )
     )
 ),
@@ -109,7 +162,7 @@ SELECT json_object(
     ), 'true', 'false')),
     'taken', json((SELECT json_group_array(run) FROM taken WHERE worker = :worker)),
     'heaps', json((
-        SELECT json_group_array(json_array(owner, definition, barred)) FROM heap
+        SELECT json_group_array(json_array(owner, queue, definition, barred)) FROM heap
     )),
     'sleepers', json((
         SELECT json_group_array(owner) FROM sleeper
@@ -122,7 +175,8 @@ SELECT json_object(
 -- name: heap
 SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     SELECT created, no, owner FROM run
-    WHERE todo = 1 AND owner = :owner AND definition = :definition AND barred = :barred
+    WHERE todo = 1 AND owner = :owner AND queue = :queue AND definition = :definition
+    AND barred = :barred
     ORDER BY created, no LIMIT :limit
 )
 
@@ -132,6 +186,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     WHERE timed = 1 AND owner = :owner
     AND due <= :now AND NOT todo
     AND definition NOT IN (SELECT value FROM json_each(:without))
+    AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
     ORDER BY created, no LIMIT :limit
 )
 
@@ -148,6 +203,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
     )
     AND definition IN (SELECT value FROM json_each(:without))
     AND coalesce(barred ->> :me <> :code, TRUE)
+    AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
     ORDER BY created, no LIMIT :limit
 )
@@ -165,6 +221,7 @@ SELECT coalesce(json_group_array(json_array(created, no, owner)), '[]') FROM (
         )
     )
     AND coalesce(barred ->> :me <> :code, TRUE)
+    AND (:queues IS NULL OR queue IN (SELECT value FROM json_each(:queues)))
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = run.owner AND worker.gone = 0)
     ORDER BY created, no LIMIT :limit
 )
