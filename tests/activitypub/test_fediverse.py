@@ -13,7 +13,8 @@ from everflow.net.keys import public_key
 from everflow.net.message import Message
 from everflow.net.policy import Policy
 from everflow.net.reading import Reply
-from tests.activitypub.fediverse import ALLOWED, INSTALLING, Fediverse
+from tests.activitypub.fediverse import ALLOWED, Fediverse
+from tests.npm import INSTALLING
 
 pytestmark = pytest.mark.timeout(INSTALLING)
 
