@@ -7,6 +7,8 @@ Tests start some hundred processes, of which most only import the library and sa
 they import is compiled beforehand; what tests themselves write is never kept compiled, since a
 module that is written anew within a second, at the same length, would be taken for the old one.
 
+PostgreSQL servers are fixtures for every folder: see tests/stores/postgres/fixtures.py.
+
 A shell has what it starts in the background ignore SIGINT, and so would all that tests start.
 """
 
@@ -20,6 +22,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ["tests.stores.postgres.fixtures"]
 
 settings.register_profile("house", deadline=None)
 if not os.environ.get("CI"):
