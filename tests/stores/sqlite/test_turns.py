@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from everflow.errors import StoreError, StoreUnavailable
+from everflow.stores.locks import try_lock, unlock
 from everflow.stores.sqlite import SQLiteStore
-from everflow.stores.sqlite.turnstile import Turnstile, try_lock, unlock
+from everflow.stores.sqlite.turnstile import Turnstile
 from everflow.testing.conformance.base import begin
 from tests.stores.sqlite.children import Child
 

@@ -10,8 +10,8 @@ import apsw
 import msgspec
 
 from everflow.errors import StoreDamaged, StoreForeign
+from everflow.stores.boards import Boards
 from everflow.stores.queries import read_queries
-from everflow.stores.sqlite.boards import Boards
 from everflow.stores.sqlite.lines import Glass, Pen, Values
 from everflow.stores.sqlite.opening import Place, Value, connect, examined, make
 from everflow.stores.sqlite.presence import Presence

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from everflow.errors import StoreUnavailable
-from everflow.stores.sqlite.turnstile import lock_by, try_lock
+from everflow.stores.locks import lock_by, try_lock
 
 
 class Presence:

@@ -84,14 +84,14 @@ class Workers(Desk):
     def in_flight(self, worker: int) -> list[int]:
         """What stands on a worker's board."""
         with in_words(self._name):
-            return self._boards.in_flight(worker)
+            return self._boards.in_flight(worker) or []
 
     def workers(self) -> list[WorkerRow]:
         """All workers that are listed, with what their boards and locks say."""
         rows = self._ask("workers", list[WorkerRow])
         with in_words(self._name):
             for row in rows:
-                row.beat, row.lost = self._boards.look(row.id)
+                row.beat, row.lost = self._boards.look(row.id) or (0, True)
         return rows
 
     def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:

@@ -1,10 +1,10 @@
 """What a worker shows without SQL: that it lives, its heartbeat, and what it has in flight.
 
-Each worker has a file of 64-bit numbers beside the store, mapped into memory:
+Each worker has a file of 64-bit numbers in a folder of the host, mapped into memory:
 ``[magic, beat, number, slots, slot 0, slot 1, ...]``. Its room is taken when the worker enlists, so
 that a beat works on a full disk; a mark is one store to memory and outlives ``kill -9``. As long as
 the worker lives it holds the file's lock, which the kernel frees at its death: that tells the
-others at once. A worker without a file is dead: the file is there before its row is.
+others at once. The file is there before the worker's row is.
 
 ``number`` is that of the worker's last batch that was written. It is set after the commit, so it is
 never ahead of the store: where it is, the store is older than what its workers saw (a lost log, an
@@ -23,7 +23,7 @@ from collections.abc import MutableSequence
 from pathlib import Path
 from typing import cast
 
-from everflow.stores.sqlite.turnstile import try_lock
+from everflow.stores.locks import try_lock
 
 MAGIC = int.from_bytes(b"everflow", "little")
 _BEAT, _NUMBER, _SLOTS, _FIRST = 1, 2, 3, 4
@@ -102,12 +102,12 @@ class Boards:
         """The board of one of this object's own workers."""
         return self._own.get(worker)
 
-    def look(self, worker: int) -> tuple[int, bool]:
-        """A worker's heartbeat, and whether the kernel tells its death."""
+    def look(self, worker: int) -> tuple[int, bool] | None:
+        """A worker's heartbeat, and whether the kernel tells its death; None without a board."""
         try:
             fd = os.open(self._path(worker), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return 0, True
+            return None
         try:
             cells = _cells(os.pread(fd, _FIRST * _CELL, 0))
             lost = try_lock(fd, fcntl.LOCK_SH)  # freed with the descriptor
@@ -115,15 +115,15 @@ class Boards:
             os.close(fd)
         return (cells[_BEAT] if len(cells) == _FIRST else 0), lost
 
-    def in_flight(self, worker: int) -> list[int]:
-        """The slots of a worker that aren't 0."""
+    def in_flight(self, worker: int) -> list[int] | None:
+        """The slots of a worker that aren't 0; None without a board."""
         try:
             content = self._path(worker).read_bytes()
         except FileNotFoundError:
-            return []
+            return None
         cells = _cells(content)
         if len(cells) < _FIRST or cells[0] != MAGIC:
-            return []
+            return None
         return [no for no in cells[_FIRST : _FIRST + cells[_SLOTS]] if no]
 
     def witnessed(self) -> dict[int, int]:
