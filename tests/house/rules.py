@@ -133,6 +133,7 @@ _EXTRAS = {
     | {"httpcore2", "httpx2"},
     "src/everflow/federation/": {"cryptography", "starlette"},
     "src/everflow/server/": {"h11", "starlette", "uvicorn"},
+    "src/everflow/stores/postgres/": {"psycopg"},
     "src/everflow/stores/sealed/": {"cryptography"},
     "src/everflow/triggers/": {"rfc8785"},
 }

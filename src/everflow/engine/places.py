@@ -13,6 +13,7 @@ from everflow.stores.aside import AsideStore
 from everflow.stores.layer import innermost
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
+from everflow.stores.urls import is_postgres, is_url, shown
 
 __all__ = ["is_durable", "key_file", "open_store"]
 
@@ -28,7 +29,8 @@ def open_store(
 ) -> tuple[Store, bool]:
     """The store at a place, and whether it was opened here (and so is to be closed by the caller).
 
-    ``":memory:"`` is a store in memory, a path a SQLite file; large values are kept aside in those.
+    ``":memory:"`` is a store in memory, ``"postgresql://..."`` one in a database, a path a SQLite
+    file; large values are kept aside in those.
     A store that is given is taken as it is. With ``encryption`` all that goes into it is sealed.
     """
     store, ours = _opened(place, create=create)
@@ -58,15 +60,29 @@ def _sealing() -> ModuleType:
     return sealed
 
 
+def _postgres() -> ModuleType:
+    try:
+        from everflow.stores import postgres  # noqa: PLC0415 - it needs the extra named below
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"a store in PostgreSQL needs the module {error.name}",
+            hint="install it: pip install 'everflow[postgres]'",
+        ) from error
+    return postgres
+
+
 def _opened(place: Store | str | os.PathLike[str], *, create: bool) -> tuple[Store, bool]:
     if isinstance(place, Store):
         return place, False
     if place == MEMORY:
         return MemoryStore(), True
-    if isinstance(place, str) and "://" in place:
+    if isinstance(place, str) and is_postgres(place):
+        store: Store = _postgres().PostgresStore.open(place, create=create)
+        return store, True
+    if isinstance(place, str) and is_url(place):
         raise ConfigurationError(
-            f"stores of the kind {place.split('://', 1)[0]!r:.40} aren't known",
-            hint="give the path of a file, or ':memory:'",
+            f"stores of the kind {place.split('://', 1)[0]!r:.40} aren't known ({shown(place)})",
+            hint="give the path of a file, postgresql://USER@HOST/DATABASE, or ':memory:'",
         )
     return SQLiteStore.open(place, create=create), True
 

@@ -18,9 +18,10 @@ from everflow.store import (
     Status,
     StoreInfo,
 )
+from everflow.stores.refusals import TooBig
 from everflow.stores.sqlite.desk import Desk, as_json
 from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.trouble import RESTORE, TooBig
+from everflow.stores.sqlite.trouble import RESTORE
 
 
 class Found(msgspec.Struct):

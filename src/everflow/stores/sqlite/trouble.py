@@ -23,24 +23,9 @@ from everflow.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
+from everflow.stores.refusals import Changed, Inconsistent, Marked, TooBig
 
 RESTORE = "nothing was changed; restore a backup"
-
-
-class Changed(Exception):
-    """What a write relied on doesn't hold any more; the caller looks again."""
-
-
-class Marked(Exception):
-    """Runs were taken from a worker, or let go of, since it was last looked which."""
-
-
-class Inconsistent(StoreError):
-    """A row that its own table refuses: the caller wrote what can't be."""
-
-
-class TooBig(StoreError):
-    """More than SQLite takes or gives in one text (some 1 GB)."""
 
 
 _TABLE: tuple[tuple[tuple[type[apsw.Error], ...], type[StoreError], str, str], ...] = (

@@ -21,10 +21,10 @@ from everflow.store import (
     row_of_new,
     sameness,
 )
+from everflow.stores.refusals import Changed, Marked
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.judging import Judge, Judged, kind_of, place_of
 from everflow.stores.sqlite.opening import Place, Value
-from everflow.stores.sqlite.trouble import Changed, Marked
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
 _APPEND_AND_MORE, _WRITE = QUERIES["append_and_more"], QUERIES["write"]

@@ -14,6 +14,9 @@ CREATE TABLE everflow.store (
     place text NOT NULL  -- the server and database in which it was made: a copy of it is told apart
 );
 
+-- How often others were told that there is something to see.
+CREATE SEQUENCE everflow.told AS bigint;
+
 CREATE TABLE everflow.worker (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     epoch integer NOT NULL DEFAULT 1,

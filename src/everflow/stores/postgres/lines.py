@@ -1,0 +1,181 @@
+"""The lines to the server: connections of this process, each used by one thread at a time.
+
+* A line is opened when a call finds none idle, and the call itself is told if that fails; there is
+  no thread that does it. After trouble of one connection no idle one is trusted any more, so that a
+  process is well again with the first call that the server takes.
+* Every statement is its own transaction, but within ``transaction``: nothing is left open.
+* A line is used by the process that opened it alone. A forked child lets go of its copies without a
+  word: what it said would be said in its parent's name.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from everflow.errors import StoreError, StoreUnavailable
+from everflow.stores.postgres.place import Place
+from everflow.stores.postgres.trouble import ELSEWHERE, UNPREPARED, in_our_words
+
+__all__ = ["Connection", "Lines", "open_line"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+MOST = 16  # connections of one store object
+PATIENCE = 30.0  # seconds to wait for one of them
+IDLE = 60.0  # seconds after which one that isn't used is closed
+PREPARED_AFTER = 5  # times that a statement was used
+
+
+def open_line(place: Place, *, prepares: bool = False) -> Connection:
+    """A new connection, in autocommit. Raises psycopg's errors."""
+    return psycopg.connect(
+        place.conninfo,
+        autocommit=True,
+        prepare_threshold=PREPARED_AFTER if prepares else None,
+    )
+
+
+class Lines:
+    """The connections of one store object."""
+
+    def __init__(self, place: Place, welcome: Callable[[Connection], None]) -> None:
+        self.prepares = False  # whether statements may be prepared: not behind a pooler
+        self._place = place
+        self._welcome = welcome
+        self._pid = os.getpid()
+        self._closed = False
+        self._room = threading.BoundedSemaphore(MOST)
+        self._idle: deque[tuple[Connection, float]] = deque()  # the last used one is the last
+        self._all: set[Connection] = set()
+
+    @property
+    def is_ours(self) -> bool:
+        """False in a forked child."""
+        return self._pid == os.getpid()
+
+    def check(self) -> None:
+        """Raise unless the store is open in this very process."""
+        if not self.is_ours:
+            raise StoreError(
+                f"The store {self._place.shown} was opened before a fork.",
+                hint="open it again in the child",
+            )
+        if self._closed:
+            raise StoreError(f"The store {self._place.shown} is closed.", hint="open it again")
+
+    @contextmanager
+    def line(self) -> Iterator[Connection]:
+        """A connection for this caller alone; what the server says against it in our words."""
+        self.check()
+        if not self._room.acquire(timeout=PATIENCE):
+            raise StoreUnavailable(
+                f"All {MOST} connections to the store {self._place.shown} are busy."
+            )
+        try:
+            line = self._taken()
+            try:
+                yield line
+            except psycopg.Error as error:
+                self._distrust(line, error)
+                raise
+            finally:
+                self._put_back(line)
+        except psycopg.Error as error:
+            raise in_our_words(error, self._place.shown) from error
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def transaction(self, *, snapshot: bool = False) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+        """A transaction of several statements."""
+        with self.line() as line, line.transaction(), line.cursor() as cursor:
+            if snapshot:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield cursor
+
+    def close(self) -> None:
+        """Hang up for good."""
+        self._closed = True
+        if self.is_ours:
+            self._hang_up_idle()
+
+    def forsake(self) -> None:
+        """In a forked child: let go of the parent's connections without a word to the server."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for line in self._all:
+            if not line.closed:
+                os.dup2(nowhere, line.fileno())
+                line.close()
+        os.close(nowhere)
+
+    def _taken(self) -> Connection:
+        while self._idle:
+            try:
+                line, _ = self._idle.pop()
+            except IndexError:
+                break  # another thread was quicker
+            if _sounds_well(line):
+                return line
+            self._drop(line)
+        line = open_line(self._place, prepares=self.prepares)
+        try:
+            self._welcome(line)
+        except BaseException:
+            line.close()
+            raise
+        self._all.add(line)
+        return line
+
+    def _put_back(self, line: Connection) -> None:
+        if line.closed or line.pgconn.transaction_status != TransactionStatus.IDLE:
+            self._drop(line)
+            return
+        now = time.monotonic()
+        self._idle.append((line, now))
+        while self._idle and now - self._idle[0][1] > IDLE:
+            try:
+                self._drop(self._idle.popleft()[0])
+            except IndexError:
+                break  # another thread was quicker
+        if self._closed:
+            self._hang_up_idle()
+
+    def _distrust(self, line: Connection, error: psycopg.Error) -> None:
+        code = error.sqlstate
+        if code in UNPREPARED and line.prepare_threshold is not None:
+            self.prepares = code == "0A000" and self.prepares
+            self._drop(line)
+            self._hang_up_idle()
+        elif line.closed or code in ELSEWHERE:
+            self._drop(line)
+            self._hang_up_idle()
+
+    def _hang_up_idle(self) -> None:
+        while self._idle:
+            try:
+                line, _ = self._idle.pop()
+            except IndexError:
+                return
+            self._drop(line)
+
+    def _drop(self, line: Connection) -> None:
+        self._all.discard(line)
+        line.close()
+
+
+def _sounds_well(line: Connection) -> bool:
+    """Whether an idle connection was told nothing: what comes unasked is its end, as a rule."""
+    if line.closed:
+        return False
+    poller = select.poll()
+    poller.register(line.fileno(), select.POLLIN)
+    return not poller.poll(0)

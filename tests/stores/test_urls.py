@@ -1,0 +1,36 @@
+"""What is shown of a place that is a URL."""
+
+import pytest
+
+from everflow.stores.urls import options_of, shown, without_own
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [
+        ("runs.db", "runs.db"),
+        ("postgresql://ann:pw@h:5432/db", "postgresql://ann@h:5432/db"),
+        ("postgres://:pw@h/db", "postgres://@h/db"),
+        ("postgresql://a:pw@h1:1,[::1]:2/db", "postgresql://a@h1:1,[::1]:2/db"),
+        ("postgresql:///db?host=/run/pg&schema=s", "postgresql:///db?host=/run/pg&schema=s"),
+        ("postgresql://h/db?password=pw&user=ann", "postgresql://h/db?user=ann"),
+        ("postgresql://h/db?sslpassword=pw&Password=pw", "postgresql://h/db"),
+        ("postgresql://h/db?pass%77ord=pw", "postgresql://h/db"),
+        ("postgresql://ann:p/w@h/db", "postgresql://..."),
+        ("postgresql://ann:p@w@h/db", "postgresql://..."),
+        ("postgresql://ann:p?w@h/db", "postgresql://..."),
+        ("postgresql://ann:p#w@h/db", "postgresql://ann@h/db"),
+        ("mysql://ann:pw@h/db", "mysql://ann@h/db"),
+    ],
+)
+def test_no_password_is_shown(place: str, seen: str) -> None:
+    """Neither where it belongs, nor where it was written by mistake."""
+    assert shown(place) == seen
+
+
+def test_own_options_are_kept_from_the_servers_client() -> None:
+    """`schema` and `fleet` are Everflow's, all else is PostgreSQL's."""
+    url = "postgresql://h/db?schema=s&sslmode=require&fleet=blue%20one"
+    assert options_of(url) == {"schema": "s", "sslmode": "require", "fleet": "blue one"}
+    assert without_own(url) == "postgresql://h/db?sslmode=require"
+    assert without_own("postgresql://h/db?schema=s") == "postgresql://h/db"
