@@ -25,11 +25,14 @@ from publishing.spelling import Speller
 def announce(
     post: Published, run: Run, *, site: Site = need(Site), outbox: Outbox = need(Outbox)
 ) -> Outcome:
-    """Tell the followers of the site's actor."""
+    """Tell the followers of the site's actor: of a post once, and then of what changed in it."""
     ledger.note(site.folders.ledger, "announce", run)
     outcome = federating.federate(post, site, key=run.idempotency_key)
     article = federating.article(post, site)
-    return replace(outcome, activity=outbox.publish(site.handle, article, key=run.idempotency_key))
+    said = outbox.publish(site.handle, article, key=post.slug)
+    if post.verb == "Update":
+        said = outbox.update(site.handle, said, article, key=run.idempotency_key)
+    return replace(outcome, activity=said)
 
 
 @node

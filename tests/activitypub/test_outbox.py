@@ -86,6 +86,26 @@ def test_what_is_withdrawn_is_found_no_more(blog: Sending, there: Receiver) -> N
     blog.store.write([parted_put(FOLLOWER, blog.ines, wim)], at=0)
 
 
+def test_what_changed_is_told_as_the_same_thing(blog: Sending, there: Receiver) -> None:
+    """An Update bears the object under its id; it is found so from then on, and told once a key."""
+    wim = blog.follows("wim", there.inbox("wim"))
+    said = blog.outbox.publish("ines", {"type": "Article", "content": "swifts come"})
+    until(lambda: bool(there.arrived))
+    first = there.arrived[0].value["object"]
+    new = {"content": "swifts came"}
+    later = blog.outbox.update("ines", said, new, key="second")
+    assert blog.outbox.update("ines", said, new, key="second") == later
+    until(lambda: len(there.arrived) == 2)
+    update = there.arrived[1].value
+    assert (update["id"], update["type"]) == (later, "Update")
+    assert update["object"] == {**first, **new, "updated": update["updated"]}
+    assert shown(first["id"])["content"] == "swifts came"
+    for other in (later, f"{blog.address}/ap/activities/none"):
+        with pytest.raises(WrongArgument, match="nothing by"):
+            blog.outbox.update("ines", other, "Else")
+    blog.store.write([parted_put(FOLLOWER, blog.ines, wim)], at=0)
+
+
 def test_a_key_says_it_once(blog: Sending) -> None:
     """The same key gives the same activity, whatever is said; another actor's is another."""
     first = blog.outbox.publish("ines", "One", key="k")

@@ -116,6 +116,26 @@ class Outbox:
         id_ = self._ids(who, key, now)("activities")
         return self._say(who, activity, id_, now, puts=puts, inboxes=inboxes)
 
+    def update(
+        self, actor: str, activity: str, thing: str | Mapping[str, Any], *, key: str | None = None
+    ) -> str:
+        """Say anew what was published by that activity; the id of the Update.
+
+        The object keeps its id, its receivers and the time of its publication, and gets the time of
+        this. WrongArgument where the actor published nothing by that activity.
+        """
+        who, now = self._actors.require(actor), self._now()
+        said = self._created(who, activity)
+        former, told = said["object"], {"to": said["to"], "cc": said["cc"]}
+        about = _note(thing) if isinstance(thing, str) else {"type": former["type"], **thing}
+        times = {"published": former["published"], "updated": _time(now)}
+        kept = {"id": former["id"], "attributedTo": who.id, **told}
+        made = {**times, **about, **kept}
+        tells = {"type": "Update", "updated": made["updated"], **told, "object": made}
+        id_ = self._ids(who, key, now)("activities")
+        put = replace(_shown(who, {"@context": [*CONTEXT], **made}), expect=None)
+        return self._say(who, tells, id_, now, puts=[put]) or id_
+
     def withdraw(self, actor: str, activity: str) -> str:
         """Take back what was published by that activity, and have all told who got it.
 
@@ -127,14 +147,8 @@ class Outbox:
         id_ = self._ids(who, f"withdraw {activity}", now)("activities")
         if text_of(self._store, who, id_) is not None:
             return id_
-        text = text_of(self._store, who, activity)
-        said = msgspec.json.decode(text) if text is not None else {}
-        made = said.get("object")
-        if said.get("type") != "Create" or type(made) is not dict:
-            raise WrongArgument(
-                f"{who.name} published nothing by {activity!r:.200}",
-                hint="give the id that publishing gave",
-            )
+        said = self._created(who, activity)
+        made = said["object"]
         told = {"to": said["to"], "cc": said["cc"]}
         end = {"id": made["id"], "formerType": made["type"], "deleted": _time(now), **told}
         tells = {"type": "Delete", **told, "object": {"id": made["id"], "type": TOMBSTONE}}
@@ -174,6 +188,17 @@ class Outbox:
         self._write([_shown(actor, activity)], runs, now)
 
     # --- inside
+
+    def _created(self, who: Local, activity: str) -> dict[str, Any]:
+        """The activity by which an actor published something that is still there."""
+        text = text_of(self._store, who, activity)
+        said: dict[str, Any] = msgspec.json.decode(text) if text is not None else {}
+        if said.get("type") != "Create" or type(said.get("object")) is not dict:
+            raise WrongArgument(
+                f"{who.name} published nothing by {activity!r:.200}",
+                hint="give the id that publishing gave",
+            )
+        return said
 
     def _say(
         self,
