@@ -93,6 +93,14 @@ class Desk:
         rows = self._rows(query, values)
         return rows[0] if rows else None
 
+    def _filtered(
+        self, query: str, filters: Mapping[str, object], limit: int
+    ) -> list[tuple[Any, ...]]:
+        """The same of a query with filters: those that are asked for, by name."""
+        wanted = [self._sql(f"filter_{name}") for name in filters] or ["TRUE"]
+        statement = self._sql(query).replace("/* filters */", "\n    AND ".join(wanted))
+        return self._execute(statement, {**filters, "limit": max(limit, 0)})
+
     def _call(self, function: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of our function ``do_<function>``: one write, a transaction of its own."""
         marks = ", ".join(["%s"] * len(values))

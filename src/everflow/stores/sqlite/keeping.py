@@ -14,7 +14,7 @@ from everflow.store import Imported, RunRow
 from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
 from everflow.stores.sqlite.judging import kind_of
 from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.reading import check_sums
+from everflow.stores.sums import check_sums
 
 _OF_A_RUN = ("delete_inbox", "delete_questions", "delete_heard", "delete_entries", "delete_run")
 Installed = Literal["new", "same", "conflict", "replaced"]

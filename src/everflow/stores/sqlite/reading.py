@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from everflow.errors import StoreDamaged
 from everflow.store import (
     EntryRow,
     Loaded,
@@ -21,7 +19,7 @@ from everflow.store import (
 from everflow.stores.refusals import TooBig
 from everflow.stores.sqlite.desk import Desk, as_json
 from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.trouble import RESTORE
+from everflow.stores.sums import check_sums, check_whole, missing
 
 
 class Found(msgspec.Struct):
@@ -146,26 +144,3 @@ def _filters(query: RunQuery) -> dict[str, Value]:
 
 def _given(filters: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in filters.items() if value is not None}
-
-
-def check_sums(run: str, entries: Iterable[EntryRow]) -> None:
-    """Raise ``StoreDamaged`` for the first entry whose checksum doesn't hold."""
-    for _, seq, body, checksum in entries:
-        if zlib.crc32(body.encode()) != checksum:
-            raise StoreDamaged(
-                f"Entry {seq} is damaged: its checksum is wrong.", run=run, hint=RESTORE
-            )
-
-
-def check_whole(run: str, base: int, entries: Sequence[EntryRow]) -> None:
-    """Raise ``StoreDamaged`` for the first entry from ``base`` on that is missing."""
-    if not entries:
-        raise missing(run, base)
-    for seq, entry in enumerate(entries, base):
-        if entry[1] != seq:
-            raise missing(run, seq)
-
-
-def missing(run: str, seq: int) -> StoreDamaged:
-    """The error for an entry that isn't there."""
-    return StoreDamaged(f"Entry {seq} is missing.", run=run, hint=RESTORE)

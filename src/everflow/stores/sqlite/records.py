@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from everflow.store import Record
+from everflow.stores.prefixes import beyond
 from everflow.stores.sqlite.desk import Desk, as_json
 from everflow.stores.sqlite.opening import Value
-
-_LAST = 0x10FFFF  # of all code points
 
 
 class Records(Desk):
@@ -29,8 +28,8 @@ class Records(Desk):
             filters["keys"] = as_json(keys)
         if prefix:
             filters["prefix"] = prefix
-            if ord(prefix[-1]) < _LAST:
-                filters["below"] = prefix[:-1] + _after(prefix[-1])
+            if (end := beyond(prefix)) is not None:
+                filters["below"] = end
         return self._ask_filtered("records", list[Record], filters, limit)
 
     def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:
@@ -41,9 +40,3 @@ class Records(Desk):
     def next_record_due(self, kind: str) -> int | None:
         """When the next record of a kind is due."""
         return self._ask("next_record_due", tuple[int | None], {"kind": kind})[0]
-
-
-def _after(character: str) -> str:
-    """The next character that a text may have: the surrogates are none."""
-    code = ord(character) + 1
-    return chr(0xE000 if 0xD800 <= code < 0xE000 else code)  # noqa: PLR2004 - Unicode's own numbers

@@ -17,6 +17,25 @@ CREATE TABLE everflow.store (
 -- How often others were told that there is something to see.
 CREATE SEQUENCE everflow.told AS bigint;
 
+-- When each era began.
+CREATE TABLE everflow.era (
+    era integer PRIMARY KEY,
+    began bigint NOT NULL
+);
+
+-- The era of a run that begins now. Its transaction has a number before it looks, so that whoever let
+-- go of an era can wait for all that may have seen it as the present one; a transaction that only
+-- sees what was there when it began mustn't go on if the era is another one by now.
+CREATE FUNCTION everflow.present_era() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_current_xact_id();
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN (SELECT era FROM everflow.store FOR KEY SHARE);
+    END IF;
+    RETURN (SELECT era FROM everflow.store);
+END
+$$;
+
 CREATE TABLE everflow.worker (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     epoch integer NOT NULL DEFAULT 1,
@@ -148,7 +167,7 @@ CREATE TABLE everflow.question (
     run bigint NOT NULL,
     at bigint NOT NULL,
     due bigint,
-    occurrence integer NOT NULL,
+    occurrence bigint NOT NULL,
     tag text COLLATE "C" NOT NULL,
     op text COLLATE "C" NOT NULL,
     position text COLLATE "C" NOT NULL,
@@ -208,3 +227,26 @@ CREATE TABLE everflow.refusal (
     run bigint NOT NULL,
     PRIMARY KEY (worker, place)
 );
+
+-- Runs and questions as they are shown; the columns are read by their places (see rows.py), and what
+-- a later format adds comes last.
+CREATE VIEW everflow.run_shown AS
+SELECT
+    no, id, flow, definition, status, until, reason,
+    -- What a retired or forgotten worker owned is nobody's: retiring needn't touch its runs.
+    CASE
+        WHEN owner <> 0 AND EXISTS (
+            SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone <> 1
+        )
+        THEN owner ELSE 0
+    END AS owner,
+    key, parent, labels, generation, origin, created, updated, ended, due, base, cancel, deaths,
+    outcome, queue, lane, priority, admitted, leased, era
+FROM everflow.run;
+
+CREATE VIEW everflow.question_shown AS
+SELECT
+    question.run AS no, run.id AS run, run.flow, run.definition, question.tag, question.occurrence,
+    question.op, question.position, question.at, question.due, question.prompt, question.state,
+    question.key, question.schema, question.id
+FROM everflow.question JOIN everflow.run ON run.no = question.run;
