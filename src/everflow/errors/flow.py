@@ -30,6 +30,7 @@ __all__ = [
     "ProcessDied",
     "ReplayDiverged",
     "RetryAfter",
+    "StatementFailed",
     "StepFailed",
     "SuspensionSwallowed",
     "TooManyQuestions",
@@ -163,6 +164,19 @@ class UnhandledFailure(FlowError):
     """A ``fail`` value reached a node whose parameter isn't annotated to take it."""
 
     code = "unhandled_failure"
+
+
+class StatementFailed(FlowError):
+    """A node's own statement was refused by the database; nothing of the node was written.
+
+    ``place`` is which of its statements that was, from 0.
+    """
+
+    code = "statement_failed"
+
+    def __init__(self, message: str, *, place: int = 0, position: str = "", hint: str = "") -> None:
+        super().__init__(message, position=position, hint=hint)
+        self.place = place
 
 
 class SuspensionSwallowed(FlowError):

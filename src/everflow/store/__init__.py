@@ -41,6 +41,7 @@ from everflow.store.judge import (
     judge_child,
     judge_early,
     judge_pause,
+    judge_settled,
     judge_signal,
     judge_unpause,
     judge_upgrade,
@@ -48,6 +49,7 @@ from everflow.store.judge import (
     set_aside,
 )
 from everflow.store.messages import (
+    AT_ONCE,
     ORDERS,
     SIGNALS,
     Answer,
@@ -58,6 +60,7 @@ from everflow.store.messages import (
     Letter,
     Message,
     Pause,
+    Settled,
     Signal,
     Unpause,
     UpgradeTo,
@@ -90,11 +93,13 @@ from everflow.store.rows import (
     kept_row,
     row_of_new,
 )
+from everflow.store.settling import Settlement
 from everflow.store.verbs import Store
 from everflow.store.working import Holding, WorkerRow
 
 __all__ = [
     "ACTIVE",
+    "AT_ONCE",
     "BRANCH",
     "COPY",
     "KEPT",
@@ -133,6 +138,8 @@ __all__ = [
     "RunChange",
     "RunQuery",
     "RunRow",
+    "Settled",
+    "Settlement",
     "SideRow",
     "Signal",
     "Slice",
@@ -151,6 +158,7 @@ __all__ = [
     "judge_child",
     "judge_early",
     "judge_pause",
+    "judge_settled",
     "judge_signal",
     "judge_unpause",
     "judge_upgrade",

@@ -137,6 +137,11 @@ def judge_signal(run: RunRow | None, *, heard: bool, waiting: int) -> Verdict:
     return Verdict.FULL if waiting >= SIGNALS else Verdict.ACCEPTED
 
 
+def judge_settled(_run: RunRow | None) -> Verdict:
+    """What a node gave is put into the inbox with its writes, and comes by no other way."""
+    return Verdict.NOT_WAITING
+
+
 def judge_upgrade(run: RunRow | None) -> Verdict:
     """What becomes of an upgrade; a later one stands beside an earlier one, and is applied last."""
     if run is None:

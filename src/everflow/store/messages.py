@@ -89,6 +89,19 @@ class ChildEnded(msgspec.Struct, kw_only=True, tag="child"):
     at: int
 
 
+class Settled(msgspec.Struct, kw_only=True, tag="settled"):
+    """What a node gave whose own writes were committed with it, see ``settling``; ``op`` is its op.
+
+    It comes from the node's worker alone: ``accept`` doesn't take it.
+    """
+
+    no: int
+    op: str
+    payload: str
+    at: int
+    ticks: int = 0
+
+
 class UpgradeTo(msgspec.Struct, kw_only=True, tag="upgrade"):
     """The wish that a run goes on under another definition; the store has it, by that hash.
 
@@ -101,8 +114,9 @@ class UpgradeTo(msgspec.Struct, kw_only=True, tag="upgrade"):
     by: str = ""
 
 
-Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded | UpgradeTo
+Message = Answer | Early | Cancel | Pause | Unpause | Signal | ChildEnded | Settled | UpgradeTo
 ORDERS = (Cancel, Pause, Unpause, UpgradeTo)  # they may be obeyed where no code fits
+AT_ONCE = (Settled, *ORDERS)  # what is so whatever the run's code says
 
 
 class Letter(msgspec.Struct, kw_only=True):

@@ -26,11 +26,12 @@ from everflow.store.rows import (
     StoreInfo,
     Verdict,
 )
+from everflow.store.settling import Settling
 from everflow.store.working import Working
 
 
 @runtime_checkable
-class Store(Working, Protocol):
+class Store(Working, Settling, Protocol):
     """All verbs may be called from any thread of the process that opened the store."""
 
     def info(self) -> StoreInfo:

@@ -31,6 +31,8 @@ from everflow.store import (
     Reopened,
     RunQuery,
     RunRow,
+    Settled,
+    Settlement,
     SideRow,
     Slice,
     Store,
@@ -103,6 +105,27 @@ class Layer:
     ) -> list[RunRow] | None:
         return self.inner.write(
             puts, at=at, starts=starts, definitions=definitions, letters=letters, admit=admit
+        )
+
+    def settle(
+        self,
+        settled: Settled | None,
+        statements: Sequence[SideRow] = (),
+        *,
+        worker: int = 0,
+        epoch: int = 0,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        within: object = None,
+    ) -> Settlement | None:
+        return self.inner.settle(
+            settled,
+            statements,
+            worker=worker,
+            epoch=epoch,
+            starts=starts,
+            definitions=definitions,
+            within=within,
         )
 
     def start(

@@ -23,6 +23,8 @@ from everflow.store import (
     NewRun,
     Put,
     RunRow,
+    Settled,
+    Settlement,
     SideRow,
     Slice,
     Store,
@@ -87,6 +89,33 @@ class AsideStore(Layer):
             definitions=definitions,
             letters=letters,
             admit=admit,
+        )
+
+    def settle(
+        self,
+        settled: Settled | None,
+        statements: Sequence[SideRow] = (),
+        *,
+        worker: int = 0,
+        epoch: int = 0,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        within: object = None,
+    ) -> Settlement | None:
+        """What a node gave stays whole in the inbox; its entry goes aside."""
+        blobs: dict[str, str] = {}
+        kept = [self._new(run, blobs) for run in starts]
+        if blobs:
+            # Not in the transaction: a sweep leaves them alone while they are new.
+            self.inner.write(_puts(blobs), at=max(run.at for run in starts))
+        return super().settle(
+            settled,
+            statements,
+            worker=worker,
+            epoch=epoch,
+            starts=kept,
+            definitions=definitions,
+            within=within,
         )
 
     def _aside(self, row: EntryRow, blobs: dict[str, str]) -> EntryRow:

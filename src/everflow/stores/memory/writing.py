@@ -31,6 +31,7 @@ from everflow.store import (
     Released,
     RunChange,
     RunRow,
+    Settled,
     SideRow,
     Signal,
     Status,
@@ -43,6 +44,7 @@ from everflow.store import (
     judge_child,
     judge_early,
     judge_pause,
+    judge_settled,
     judge_signal,
     judge_unpause,
     judge_upgrade,
@@ -285,6 +287,8 @@ class Writing(Records):
             return self._accept_answer(run, message)
         if isinstance(message, UpgradeTo):
             return self._accept_upgrade(run, message)
+        if isinstance(message, Settled):
+            return judge_settled(run)
         verdict = self._judge(run, message)
         if verdict is not Verdict.ACCEPTED or run is None:
             return verdict

@@ -24,6 +24,7 @@ from everflow.store import (
     QuestionRow,
     RunChange,
     RunRow,
+    Settled,
     Signal,
 )
 from everflow.store.keys import Keys
@@ -120,6 +121,8 @@ def changed_message(message: M, change: Change | None) -> M:
         return replace(message, payload=change(message.payload, *place))
     if isinstance(message, ChildEnded):
         return replace(message, payload=change(message.payload, "child", message.op))
+    if isinstance(message, Settled):
+        return replace(message, payload=change(message.payload, "settled", message.op))
     return message
 
 

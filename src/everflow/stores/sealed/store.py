@@ -34,6 +34,8 @@ from everflow.store import (
     RunChange,
     RunQuery,
     RunRow,
+    Settled,
+    Settlement,
     SideRow,
     Store,
     Verdict,
@@ -181,6 +183,36 @@ class Sealing(Layer):
         )
         self._forget_unused(seals if rows else [], rows or [])
         return None if rows is None else self._open_rows(rows)
+
+    def settle(
+        self,
+        settled: Settled | None,
+        statements: Sequence[SideRow] = (),
+        *,
+        worker: int = 0,
+        epoch: int = 0,
+        starts: Sequence[NewRun] = (),
+        definitions: Sequence[tuple[str, str]] = (),
+        within: object = None,
+    ) -> Settlement | None:
+        """The result is sealed with its run's key; the statements are the application's own."""
+        if settled is not None:
+            seal = self._writers([settled.no]).get(settled.no)
+            settled = changed_message(settled, sealing(seal))
+        seals, sealed = self._begun(starts)
+        done = super().settle(
+            settled,
+            statements,
+            worker=worker,
+            epoch=epoch,
+            starts=sealed,
+            definitions=definitions,
+            within=within,
+        )
+        if done is not None:
+            self._forget_unused(seals, done.started)
+            done = replace(done, started=self._open_rows(done.started))
+        return done
 
     def _puts(self, puts: Sequence[Put]) -> list[Put]:
         return [

@@ -13,6 +13,7 @@ from everflow.store import (
     Pause,
     QuestionRow,
     RunRow,
+    Settled,
     Signal,
     Status,
     Unpause,
@@ -23,6 +24,7 @@ from everflow.store import (
     judge_child,
     judge_early,
     judge_pause,
+    judge_settled,
     judge_signal,
     judge_unpause,
     judge_upgrade,
@@ -39,6 +41,7 @@ _KINDS = {
     Unpause: "unpause",
     Signal: "signal",
     ChildEnded: "child",
+    Settled: "settled",
     UpgradeTo: "upgrade",
 }
 
@@ -47,6 +50,7 @@ _BY_RUN: dict[type[Message], Callable[[RunRow | None], Verdict]] = {
     ChildEnded: judge_child,
     Pause: judge_pause,
     Unpause: judge_unpause,
+    Settled: judge_settled,
     UpgradeTo: judge_upgrade,
 }
 

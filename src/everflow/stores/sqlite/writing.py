@@ -28,7 +28,7 @@ from everflow.stores.sqlite.opening import Place, Value
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
 _APPEND_AND_MORE, _WRITE = QUERIES["append_and_more"], QUERIES["write"]
-_REPEATED = _SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are above 0
+_REPEATED = SOME_WERE_THERE = -1  # what the triggers tell; numbers of runs are above 0
 _TRIES = 100
 
 
@@ -113,11 +113,11 @@ class Writing(Desk):
         self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
     ) -> list[RunRow]:
         """Insert the runs that are new; give for each its row, or that of the run with its key."""
-        given, nos = _births(runs)
+        given, nos = births(runs)
         told = self._pen.write(_START, (*given, as_json(definitions)))
-        if _SOME_WERE_THERE in told:
+        if SOME_WERE_THERE in told:
             return self._started(runs)
-        return _born(runs, nos, told)
+        return born(runs, nos, told)
 
     def _started(self, runs: Sequence[NewRun]) -> list[RunRow]:
         asked = as_json([(run.id, run.flow, run.key) for run in runs])
@@ -134,16 +134,16 @@ class Writing(Desk):
         admit: Sequence[int] = (),
     ) -> list[RunRow] | None:
         """Write records and what goes with them, if the records are as they are expected."""
-        given, nos = _births(starts)
+        given, nos = births(starts)
         expected = [(p.kind, p.key, p.expect) for p in puts if p.expect is not None]
         values = (puts_as_json(puts), as_json(expected), at, *given, as_json(definitions))
         try:
             told = self._pen.write(_WRITE, (*values, _letters(letters), as_json(admit)))
         except Changed:
             return None
-        if _SOME_WERE_THERE in told or admit or letters:
+        if SOME_WERE_THERE in told or admit or letters:
             return self._started(starts)
-        return _born(starts, nos, told)
+        return born(starts, nos, told)
 
     def accept(self, messages: Sequence[Message]) -> list[Verdict]:
         """Judge each message, and put the accepted into the inbox.
@@ -168,7 +168,7 @@ class Writing(Desk):
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
 
 
-def _births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[int]]:
+def births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[int]]:
     """What ``birth`` is given, and the number of each run: below 0, the nth without one."""
     nos, unnumbered = [], 0
     for run in runs:
@@ -199,7 +199,7 @@ def _birth(no: int, run: NewRun, *, queued: bool) -> tuple[object, ...]:
     )
 
 
-def _born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> list[RunRow]:
+def born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> list[RunRow]:
     """The rows of runs that were all new."""
     last = told[0] if told else 0
     numbered = zip(runs, nos, strict=True)

@@ -15,6 +15,7 @@ from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
 from everflow.testing.conformance.releasing import ReleaseRules
+from everflow.testing.conformance.settling import SettleRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
 from everflow.testing.conformance.starting import StartRules
 from everflow.testing.conformance.upgrades import UpgradeRules
@@ -38,6 +39,7 @@ class StoreConformance(
     LeaseRules,
     RecordRules,
     ReleaseRules,
+    SettleRules,
     SignalRules,
     LetterRules,
     QueueRules,

@@ -68,3 +68,25 @@ FROM json_each(:places) AS asked
 
 -- name: accept
 INSERT INTO acceptance VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: may_settle
+-- Whether the worker lives, whether the run is its own and goes on, and the op's message, or 0.
+SELECT json_array(
+    json(iif(EXISTS (
+        SELECT 1 FROM worker WHERE id = :worker AND epoch = :epoch AND gone = 0
+    ), 'true', 'false')),
+    json(iif(EXISTS (
+        SELECT 1 FROM run
+        WHERE
+            no = :no AND owner = :worker
+            AND status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
+    ) AND NOT EXISTS (
+        SELECT 1 FROM taken WHERE worker = :worker AND run = :no
+    ), 'true', 'false')),
+    coalesce((
+        SELECT id FROM inbox WHERE run = :no AND kind = 'settled' AND message ->> 'op' = :op
+    ), 0)
+)
+
+-- name: post_settled
+INSERT INTO inbox (run, kind, message) VALUES (:no, 'settled', :message) RETURNING id
