@@ -45,6 +45,7 @@ CREATE TABLE everflow.worker (
     pid bigint NOT NULL,
     since bigint NOT NULL,
     gone smallint NOT NULL DEFAULT 0,  -- 1: retired, 2: deposed, 3: deposed and no longer listed
+    refused bigint[] NOT NULL DEFAULT '{}',  -- what was of its last batch, to be told once more
     marks bigint NOT NULL DEFAULT 0,  -- how often what was taken from it changed
     node text NOT NULL DEFAULT '',  -- the folder of boards that it has, which tells hosts apart
     flights bigint[] NOT NULL DEFAULT '{}'  -- its board, for those who can't read that folder
@@ -218,14 +219,6 @@ CREATE INDEX record_due ON everflow.record (kind, due, key) WHERE due IS NOT NUL
 CREATE TABLE everflow.definition (
     hash text COLLATE "C" PRIMARY KEY,
     body text COLLATE "C" NOT NULL
-);
-
--- What was refused of each worker's last batch, so that it gets the same answer when it is sent again.
-CREATE TABLE everflow.refusal (
-    worker bigint NOT NULL,
-    place bigint NOT NULL,
-    run bigint NOT NULL,
-    PRIMARY KEY (worker, place)
 );
 
 -- Runs and questions as they are shown; the columns are read by their places (see rows.py), and what
