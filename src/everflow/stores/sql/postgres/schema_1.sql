@@ -48,7 +48,8 @@ CREATE TABLE everflow.worker (
     refused bigint[] NOT NULL DEFAULT '{}',  -- what was of its last batch, to be told once more
     marks bigint NOT NULL DEFAULT 0,  -- how often what was taken from it changed
     node text NOT NULL DEFAULT '',  -- the folder of boards that it has, which tells hosts apart
-    flights bigint[] NOT NULL DEFAULT '{}'  -- its board, for those who can't read that folder
+    flights bigint[] NOT NULL DEFAULT '{}',  -- its board, for those who can't read that folder
+    about text NOT NULL DEFAULT ''  -- what it says of itself to who looks
 ) WITH (fillfactor = 50);
 
 -- Heartbeats: no loss of the server's is worth a wait for its disk.
@@ -78,6 +79,8 @@ CREATE TABLE everflow.run (
     generation integer NOT NULL DEFAULT 0,
     base integer NOT NULL DEFAULT 0,
     deaths integer NOT NULL DEFAULT 0,
+    -- How many of its workers died in a row whose boards the next one couldn't read; 2: or more.
+    orphaned smallint NOT NULL DEFAULT 0,
     priority integer NOT NULL DEFAULT 0,
     era integer NOT NULL,
     mail integer NOT NULL DEFAULT 0,  -- how many messages wait in its inbox
@@ -128,12 +131,14 @@ CREATE TABLE everflow.run (
 ) WITH (fillfactor = 80);
 
 -- Where partial, so that runs at rest cost neither space nor time: whoever looks for work walks from
--- one (owner, definition, barred) to the next and never meets what it can't take.
+-- one (owner, queue, definition, barred) to the next and never meets what it can't take.
 CREATE UNIQUE INDEX run_id ON everflow.run (id);
 CREATE UNIQUE INDEX run_key ON everflow.run (flow, key) WHERE key IS NOT NULL;
-CREATE INDEX run_todo ON everflow.run (owner, definition, barred, created, no) WHERE todo = 1;
-CREATE INDEX run_due ON everflow.run (owner, due, no) WHERE timed = 1;
+CREATE INDEX run_todo ON everflow.run (owner, queue, definition, barred, created, no)
+WHERE todo = 1;
+CREATE INDEX run_due ON everflow.run (owner, queue, definition, due, no) WHERE timed = 1;
 CREATE INDEX run_due_leased ON everflow.run (owner, due, no) WHERE timed = 2;
+CREATE INDEX run_mail ON everflow.run (owner) WHERE mail > 0;
 CREATE INDEX run_called ON everflow.run (created, no) WHERE called + moving > 0;
 CREATE INDEX run_created ON everflow.run (created, no);
 CREATE INDEX run_status ON everflow.run (status, created, no);
