@@ -66,7 +66,7 @@ from everflow.store.messages import (
     UpgradeTo,
     sameness,
 )
-from everflow.store.moving import Here, Move, kept_of, pack, planned, unpack
+from everflow.store.moving import Here, Move, kept_of, pack, planned, shipped, unpack
 from everflow.store.records import Put, Record
 from everflow.store.rows import (
     KEPT,
@@ -171,5 +171,6 @@ __all__ = [
     "row_of_new",
     "sameness",
     "set_aside",
+    "shipped",
     "unpack",
 ]

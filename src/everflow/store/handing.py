@@ -76,10 +76,12 @@ class Slice(msgspec.Struct, kw_only=True):
 class Hand(msgspec.Struct, kw_only=True):
     """One act, in one transaction, all or nothing.
 
-    ``version``, ``seq`` and ``rev`` are what was seen of the tenure. ``body`` is the new standing,
-    ``here`` whether the run may be run here from now on, ``holder`` who has it otherwise ("" where
-    that isn't known), ``due`` when the tenure asks for a look. One that is here may be ``leased``:
-    it is taken from its owner when that begins or ends; None leaves it as it is.
+    ``version``, ``seq`` and ``rev`` are what was seen of the tenure; of the last two None stands
+    for whatever is here. ``body`` is the new standing, "" for none: the run is like one that never
+    had a tenure then, or, where it isn't to be run here, gone for good. ``here`` is whether the run
+    may be run here from now on, ``holder`` who has it otherwise ("" where that isn't known),
+    ``due`` when the tenure asks for a look. One that is here may be ``leased``: it is taken from
+    its owner when that begins or ends; None leaves it as it is.
 
     What lies beyond ``keep`` (seq, rev) is set aside as the branch of that label first: entries
     from ``keep``'s seq on, and all that is beside, unless both fit whole. Then of ``add`` is added
@@ -91,8 +93,8 @@ class Hand(msgspec.Struct, kw_only=True):
 
     run: str
     version: int
-    seq: int
-    rev: int
+    seq: int | None
+    rev: int | None
     body: str
     here: bool
     holder: str = ""
@@ -102,6 +104,12 @@ class Hand(msgspec.Struct, kw_only=True):
     due: int | None = None
     leased: bool | None = False
     drop: bool = False
+
+    def saw(self, here: Tenure) -> bool:
+        """Whether what is here is what was seen."""
+        known = here.version, here.seq, here.rev
+        seen = self.version, self.seq, self.rev
+        return all(one in {None, other} for one, other in zip(seen, known, strict=True))
 
 
 class Branch(msgspec.Struct, kw_only=True):

@@ -14,12 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from everflow.core.status import Status
-from everflow.errors import StoreDamaged, StoreError
+from everflow.errors import NoSuchRun, StoreDamaged, StoreError
 from everflow.store.handing import BRANCH, COPY, TENURE, Branch, Hand, Slice, Tenure
 from everflow.store.records import Put
 from everflow.store.rows import EntryRow, Imported, RunRow
 
-__all__ = ["Here", "Move", "kept_of", "pack", "planned", "unpack"]
+__all__ = ["Here", "Move", "kept_of", "pack", "planned", "shipped", "unpack"]
 
 _MOVING = frozenset({Status.RUNNING, Status.SUSPENDED, Status.WAITING})
 
@@ -82,7 +82,7 @@ def planned(
 
     ``keyed`` tells the run of a flow and a key.
     """
-    move = Move(puts=[Put(kind=TENURE, key=act.run, body=act.body, due=act.due)])
+    move = Move(puts=[Put(kind=TENURE, key=act.run, body=act.body or None, due=act.due)])
     kept = (0, 0) if act.drop else kept_of(seen.seq, seen.rev, act.keep)
     add = act.add if act.add and (act.add.seq > kept[0] or act.add.rev > kept[1]) else None
     cuts = kept != (seen.seq, seen.rev)
@@ -92,7 +92,26 @@ def planned(
         if act.leased not in {None, here.whole.row.leased}:
             move.taken = True
             move.row = replace(here.whole.row, owner=0, leased=bool(act.leased))
-        return move
+    else:
+        _change(move, act, kept, add, here, version=seen.version, at=at, keyed=keyed)
+    if not act.body:
+        move.rev = 0 if act.here else min(move.rev, 1)
+    return move
+
+
+def _change(
+    move: Move,
+    act: Hand,
+    kept: tuple[int, int],
+    add: Slice | None,
+    here: Here | None,
+    *,
+    version: int,
+    at: int,
+    keyed: Callable[[str, str], int | None],
+) -> None:
+    """Cut off what goes, add what comes, and have the row stand as it is to."""
+    cuts = here is not None and kept != (here.seq, here.rev)
     row = None if here is None else here.whole.row
     side = None if here is None or cuts else here.side
     if here is not None and not here.is_copy:
@@ -100,12 +119,11 @@ def planned(
     if row is not None and act.drop:
         move.cut, row = 0, replace(row, base=0, labels={})
     elif row is not None and here is not None and cuts:
-        row = _cut(move, act, here, kept[0], seen.version, at)
+        row = _cut(move, act, here, kept[0], version, at)
     if add is not None:
         row, side = _grown(move, add, kept, here, side)
     if row is not None:
         _settle(move, act, row, side, here, keyed)
-    return move
 
 
 def _check(act: Hand, kept: tuple[int, int], add: Slice | None, here: Here | None) -> None:
@@ -208,6 +226,26 @@ def _resumed(
         row.origin = f"{row.origin} without its key {row.key}, which another run has".strip()
         row.key = None
     return row
+
+
+def shipped(run: str, here: Here | None, after: int) -> Slice:
+    """What is shipped of a run, but for the definitions; ``here`` has its entries from ``after``.
+
+    Raises ``NoSuchRun`` where nothing whole of it is here, ``StoreDamaged`` for a checksum that
+    doesn't hold.
+    """
+    side = None if here is None else here.side
+    if here is None or side is None:
+        raise NoSuchRun(f"Nothing whole of the run {run} is here.", run=run)
+    for _, seq, body, checksum in here.whole.entries:
+        if crc32(body.encode()) != checksum:
+            raise StoreDamaged(
+                f"Entry {seq} is damaged: its checksum is wrong.",
+                run=run,
+                hint="nothing was changed; restore a backup",
+            )
+    whole = replace(unpack(side), entries=here.whole.entries)
+    return Slice(after=after, whole=whole, definitions=[], seq=here.seq, rev=here.rev)
 
 
 def kept_of(seq: int, rev: int, keep: tuple[int, int] | None) -> tuple[int, int]:

@@ -240,7 +240,7 @@ class Store(Working, Settling, Protocol):
         never replaced): then the old run is deleted with all that is its own. A prefix of what is
         there is ``same``; more than what is there is other history. Where either side was pruned,
         the entries that both have are compared (at least one). A key that another run has is a
-        ``conflict`` whatever ``replace`` says.
+        ``conflict`` whatever ``replace`` says, and so is the id of a run that others have.
         """
 
     # runs that more than one instance has
@@ -270,6 +270,32 @@ class Store(Working, Settling, Protocol):
 
     def branches(self, run: str) -> list[Branch]:
         """What was set aside of a run, by time."""
+
+    # stores that are carried elsewhere
+
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        """All of these runs, read in one transaction, in their order.
+
+        Each definition stands in the first slice that names it. Raises as ``slice`` does.
+        """
+
+    def hand_all(
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        """``hand`` of several runs in one transaction, all or none; no run comes twice.
+
+        ``puts`` are written with that; their expectations count for nothing. ``families``: False,
+        too, where a run that goes on here called one of these or was called by one, both go on, and
+        it isn't among them: so whoever is waited for goes along with who waits.
+        """
+
+    def kinds(self) -> list[str]:
+        """The kinds of which there are records, in order. Cheap."""
+
+    def definitions(self, *, after: str = "", limit: int = 1000) -> list[tuple[str, str]]:
+        """The definitions (hash, body) whose hashes are above ``after``, in their order."""
+
+    # what operators do
 
     def adopt(self, nos: Sequence[int]) -> list[bool]:
         """Let runs go on that were set aside: queued, without until and reason, and no deaths.
@@ -302,5 +328,6 @@ class Store(Working, Settling, Protocol):
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
         """Delete a run's entries under ``before`` (at most its base) but ``keep``; how many.
 
-        None of a run that has a tenure: its copies are told apart by how many entries they have.
+        None of a run that has a tenure, or that others have: its copies are told apart by how many
+        entries they have.
         """

@@ -260,6 +260,20 @@ class Layer:
     def branches(self, run: str) -> list[Branch]:
         return self.inner.branches(run)
 
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        return self.inner.slices(runs)
+
+    def hand_all(
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        return self.inner.hand_all(acts, at=at, puts=puts, families=families)
+
+    def kinds(self) -> list[str]:
+        return self.inner.kinds()
+
+    def definitions(self, *, after: str = "", limit: int = 1000) -> list[tuple[str, str]]:
+        return self.inner.definitions(after=after, limit=limit)
+
     def adopt(self, nos: Sequence[int]) -> list[bool]:
         return self.inner.adopt(nos)
 

@@ -214,14 +214,35 @@ class AsideStore(Layer):
 
     def hand(self, act: Hand, *, at: int) -> bool:
         """Large values go aside, as at an import."""
-        if act.add is not None:
-            blobs: dict[str, str] = {}
-            entries = [self._aside(row, blobs) for row in act.add.whole.entries]
-            whole = _with_entries(act.add.whole, entries)
-            if blobs:
-                self.inner.write(_puts(blobs), at=at)
-            act = replace(act, add=replace(act.add, whole=whole))
+        (act,) = self._handed([act], at)
         return self.inner.hand(act, at=at)
+
+    def _handed(self, acts: Sequence[Hand], at: int) -> list[Hand]:
+        blobs: dict[str, str] = {}
+        kept = [
+            act if act.add is None else replace(act, add=self._small(act.add, blobs))
+            for act in acts
+        ]
+        if blobs:
+            self.inner.write(_puts(blobs), at=at)
+        return kept
+
+    def _small(self, add: Slice, blobs: dict[str, str]) -> Slice:
+        entries = [self._aside(row, blobs) for row in add.whole.entries]
+        return replace(add, whole=_with_entries(add.whole, entries))
+
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        """With the values that are aside."""
+        return [
+            replace(one, whole=_with_entries(one.whole, self._back(one.whole.entries)))
+            for one in self.inner.slices(runs)
+        ]
+
+    def hand_all(
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        """Large values go aside, as at an import."""
+        return self.inner.hand_all(self._handed(acts, at), at=at, puts=puts, families=families)
 
     def branches(self, run: str) -> list[Branch]:
         """With the values that are aside, but those that are missing."""

@@ -15,14 +15,17 @@ from everflow.errors import NoSuchRun
 from everflow.store import (
     BRANCH,
     COPY,
+    OUTCOMES,
     TENURE,
     Branch,
     Hand,
     Here,
     Imported,
     Move,
+    Put,
     RunRow,
     Slice,
+    Status,
     Tenure,
     definitions_in,
     planned,
@@ -31,6 +34,8 @@ from everflow.store import (
 from everflow.stores.memory.keeping import Keeping
 from everflow.stores.memory.tables import copied, locked
 from everflow.stores.memory.writing import Writing
+
+_OVER = OUTCOMES | {Status.HANDED_OFF}
 
 
 class Handing(Writing, Keeping):
@@ -111,9 +116,9 @@ class Handing(Writing, Keeping):
     def hand(self, act: Hand, *, at: int) -> bool:
         """Write a tenure and what follows from it."""
         seen, here = self._tenure(act.run), self._here(act.run)
-        if (seen.version, seen.seq, seen.rev) != (act.version, act.seq, act.rev):
+        if not act.saw(seen):
             return False
-        move = planned(act, seen, here, at=at, keyed=lambda *key: self._keys.get(key))
+        move = self._planned(act, seen, here, at)
         if here is not None and here.owner and move.taken:
             self._taken.setdefault(here.owner, {})[here.no] = act.run
         if here is not None and move.fenced:
@@ -124,9 +129,45 @@ class Handing(Writing, Keeping):
             self._move(no, move)
         self._put(move.puts, at)
         now = self._here(act.run)
-        if now is not None and now.side is not None:
+        self._revs.pop(no, None)
+        if act.body and now is not None and now.side is not None:
             self._revs[no] = move.rev, now.side
         return True
+
+    @locked
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        """All of these runs."""
+        found = [self.slice(run, 0) for run in runs]
+        told: set[str] = set()
+        for one in found:
+            one.definitions = [given for given in one.definitions if given[0] not in told]
+            told.update(hash_ for hash_, _ in one.definitions)
+        return found
+
+    @locked
+    def hand_all(
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        """Several acts, all or none."""
+        if families and not self._are_families({act.run for act in acts}):
+            return False
+        if not all(act.saw(self._tenure(act.run)) for act in acts):
+            return False
+        for act in acts:
+            self._planned(act, self._tenure(act.run), self._here(act.run), at)
+        self._put(puts, at)
+        for act in acts:
+            self.hand(act, at=at)
+        return True
+
+    def _are_families(self, runs: set[str]) -> bool:
+        """Whether of those that wait for one another all that go on here are among these."""
+        going = [run for run in self._runs.values() if run.status not in _OVER]
+        ids = {run.id for run in going}
+        return all((run.id in runs) == (run.parent in runs) for run in going if run.parent in ids)
+
+    def _planned(self, act: Hand, seen: Tenure, here: Here | None, at: int) -> Move:
+        return planned(act, seen, here, at=at, keyed=lambda *key: self._keys.get(key))
 
     def _fence(self, no: int) -> None:
         """Delete what is beside a run."""
@@ -167,3 +208,14 @@ class Handing(Writing, Keeping):
             if kind == BRANCH
         ]
         return [branch for branch in found if branch.run == run]
+
+    @locked
+    def kinds(self) -> list[str]:
+        """The kinds of records."""
+        return sorted({kind for kind, _ in self._records})
+
+    @locked
+    def definitions(self, *, after: str = "", limit: int = 1000) -> list[tuple[str, str]]:
+        """The definitions above a hash."""
+        found = sorted((hash_, body) for hash_, body in self._definitions.items() if hash_ > after)
+        return found[: max(limit, 0)]

@@ -67,6 +67,8 @@ class Keeping(Tables):
             return "conflict"
         if (TENURE, run.row.id) in self._records:
             return "conflict"
+        if old is not None and self._runs[old].status is Status.HANDED_OFF:
+            return "conflict"
         if old is not None and (not replace or self._is_busy(self._runs[old])):
             return "conflict"
         if old is not None:
@@ -115,9 +117,10 @@ class Keeping(Tables):
     @locked
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
         """Delete what no load needs any more."""
-        if no not in self._runs or (TENURE, self._runs[no].id) in self._records:
+        run = self._runs.get(no)
+        if run is None or run.status is Status.HANDED_OFF or (TENURE, run.id) in self._records:
             return 0
-        before = min(before, self._runs[no].base)
+        before = min(before, run.base)
         old = [seq for seq in self._entries[no] if seq < before and seq not in keep]
         for seq in old:
             del self._entries[no][seq]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec.structs import replace as changed
 
-from everflow.store import Branch, Hand, Imported, Slice, definitions_in
+from everflow.store import Branch, Hand, Imported, Put, Slice, definitions_in
 from everflow.stores.sealed.parts import changed_whole, key_missing
 from everflow.stores.sealed.seal import Seal, has_seal
 from everflow.stores.sealed.store import Sealing
@@ -62,7 +62,18 @@ class SealedStore(Sealing):
 
     def slice(self, run: str, after: int) -> Slice:
         """Plain, with the definitions that only the open entries name; KeyMissing without a key."""
-        found = self.inner.slice(run, after)
+        return self._opened(self.inner.slice(run, after))
+
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        """The same of many."""
+        opened, told = [self._opened(found) for found in self.inner.slices(runs)], set[str]()
+        for one in opened:
+            one.definitions = [given for given in one.definitions if given[0] not in told]
+            told.update(hash_ for hash_, _ in one.definitions)
+        return opened
+
+    def _opened(self, found: Slice) -> Slice:
+        run = found.whole.row.id
         (seal,) = self._seals([run])
         if seal is None:
             if self._is_closed(run):
@@ -76,17 +87,27 @@ class SealedStore(Sealing):
 
     def hand(self, act: Hand, *, at: int) -> bool:
         """What is added is sealed as what is here is; KeyMissing where that can't be."""
-        if act.add is not None:
-            (key,) = self.keys.get([act.run])
-            if key is None and self._is_closed(act.run):
-                raise key_missing(act.run, self.keys)
-            whole = self._arriving(act.add.whole, key)
-            act = changed(act, add=changed(act.add, whole=whole))
+        return self.hand_all([act], at=at)
+
+    def hand_all(  # noqa: D102 - the contract's
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        handed = [self._handed(act) for act in acts]
         try:
-            return self.inner.hand(act, at=at)
+            return self.inner.hand_all(handed, at=at, puts=puts, families=families)
         finally:
-            row = self.inner.find(act.run)
-            self._live.pop(0 if row is None else row.no, None)
+            for act in acts:
+                row = self.inner.find(act.run)
+                self._live.pop(0 if row is None else row.no, None)
+
+    def _handed(self, act: Hand) -> Hand:
+        if act.add is None:
+            return act
+        (key,) = self.keys.get([act.run])
+        if key is None and self._is_closed(act.run):
+            raise key_missing(act.run, self.keys)
+        whole = self._arriving(act.add.whole, key)
+        return changed(act, add=changed(act.add, whole=whole))
 
     def _is_closed(self, run: str) -> bool:
         row = self.inner.find(run)

@@ -10,21 +10,20 @@ from collections.abc import Sequence
 from typing import cast
 
 import apsw
-from msgspec.structs import replace
 
-from everflow.errors import NoSuchRun
 from everflow.store import (
     Branch,
     Hand,
     Here,
     Move,
+    Put,
     RunRow,
     Slice,
     Tenure,
     definitions_in,
     kept_of,
     planned,
-    unpack,
+    shipped,
 )
 from everflow.stores.sqlite.desk import QUERIES, as_json
 from everflow.stores.sqlite.keeping import Keeping, fields_of
@@ -45,36 +44,54 @@ class Handing(Keeping):
     def slice(self, run: str, after: int) -> Slice:
         """What is shipped of a run."""
         (here,) = self._ask("here", tuple[Here | None], {"run": run, "after": after})
-        side = None if here is None else here.side
-        if here is None or side is None:
-            raise NoSuchRun(f"Nothing whole of the run {run} is here.", run=run)
-        entries = here.whole.entries
-        check_sums(run, entries)
-        whole = replace(unpack(side), entries=entries)
-        named = as_json(definitions_in(whole.row, entries))
-        return Slice(
-            after=after,
-            whole=whole,
-            definitions=self._ask("definitions", list[tuple[str, str]], {"hashes": named}),
-            seq=here.seq,
-            rev=here.rev,
-        )
+        found = shipped(run, here, after)
+        named = as_json(definitions_in(found.whole.row, found.whole.entries))
+        asked = {"hashes": named}
+        found.definitions = self._ask("definitions_named", list[tuple[str, str]], asked)
+        return found
+
+    def slices(self, runs: Sequence[str]) -> list[Slice]:
+        """All of these runs."""
+        asked = {"runs": as_json(runs)}
+        heres = self._ask("heres", list[Here | None], asked)
+        found = [shipped(run, here, 0) for run, here in zip(runs, heres, strict=True)]
+        named = [definitions_in(one.whole.row, one.whole.entries) for one in found]
+        wanted = as_json(list({hash_ for hashes in named for hash_ in hashes}))
+        given = dict(self._ask("definitions_named", list[tuple[str, str]], {"hashes": wanted}))
+        for one, hashes in zip(found, named, strict=True):
+            one.definitions = [(hash_, given.pop(hash_)) for hash_ in hashes if hash_ in given]
+        return found
 
     def hand(self, act: Hand, *, at: int) -> bool:
         """Write a tenure and what follows from it."""
+        return self.hand_all([act], at=at)
+
+    def hand_all(
+        self, acts: Sequence[Hand], *, at: int, puts: Sequence[Put] = (), families: bool = False
+    ) -> bool:
+        """Several acts, all or none."""
         with self._pen.transaction() as db:
-            runs = {"runs": as_json([act.run])}
-            (seen,) = self._decoded(str(db.execute(QUERIES["tenures"], runs).get), tuple[Tenure])
-            if (seen.version, seen.seq, seen.rev) != (act.version, act.seq, act.rev):
+            runs = {"runs": as_json([act.run for act in acts])}
+            if families and db.execute(QUERIES["relatives"], runs).get:
                 return False
-            first, _ = kept_of(seen.seq, seen.rev, act.keep)
-            values: dict[str, Value] = {"run": act.run, "after": first}
-            found = str(db.execute(QUERIES["here"], values).get)
-            (here,) = self._decoded(found, tuple[Here | None])
-            move = planned(act, seen, here, at=at, keyed=lambda *key: _keyed(db, *key))
-            self._move(db, here, move)
-            db.execute(QUERIES["put_records"], {"puts": puts_as_json(move.puts), "at": at})
+            tenures = str(db.execute(QUERIES["tenures"], runs).get)
+            met = list(zip(acts, self._decoded(tenures, list[Tenure]), strict=True))
+            if not all(act.saw(seen) for act, seen in met):
+                return False
+            for act, seen in met:
+                self._act(db, act, seen, at)
+            if puts:
+                db.execute(QUERIES["put_records"], {"puts": puts_as_json(puts), "at": at})
         return True
+
+    def _act(self, db: apsw.Connection, act: Hand, seen: Tenure, at: int) -> None:
+        first, _ = kept_of(seen.seq, seen.rev, act.keep)
+        values: dict[str, Value] = {"run": act.run, "after": first}
+        found = str(db.execute(QUERIES["here"], values).get)
+        (here,) = self._decoded(found, tuple[Here | None])
+        move = planned(act, seen, here, at=at, keyed=lambda *key: _keyed(db, *key))
+        self._move(db, here, move)
+        db.execute(QUERIES["put_records"], {"puts": puts_as_json(move.puts), "at": at})
 
     def _move(self, db: apsw.Connection, here: Here | None, move: Move) -> None:
         no = 0 if here is None else here.no
@@ -106,6 +123,15 @@ class Handing(Keeping):
         bodies = self._ask("branches", list[str], {"run": run})
         found = [self._decoded(body, Branch) for body in bodies]
         return [branch for branch in found if branch.run == run]
+
+    def kinds(self) -> list[str]:
+        """The kinds of records."""
+        return self._ask("kinds", list[str])
+
+    def definitions(self, *, after: str = "", limit: int = 1000) -> list[tuple[str, str]]:
+        """The definitions above a hash."""
+        asked: dict[str, Value] = {"beyond": after, "limit": max(limit, 0)}
+        return self._ask("definitions_after", list[tuple[str, str]], asked)
 
 
 def _keyed(db: apsw.Connection, flow: str, key: str) -> int | None:

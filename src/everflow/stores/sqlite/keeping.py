@@ -25,7 +25,7 @@ class There(msgspec.Struct):
 
     no: int | None  # of the run with its id
     busy: bool  # that run is active and its owner lives
-    tenured: bool  # other instances have it, too
+    kept: bool  # others have it, too: it may not be replaced
     keyed: int | None  # the run with its key
 
 
@@ -66,7 +66,7 @@ class Keeping(Desk):
             return "same"
         if there.keyed not in {None, there.no}:
             return "conflict"
-        if there.tenured or (there.no is not None and (there.busy or not replace)):
+        if there.kept or (there.no is not None and (there.busy or not replace)):
             return "conflict"
         no = cast("int", db.execute(QUERIES["highest_no"]).get) + 1
         if there.no is not None:

@@ -10,6 +10,7 @@ from everflow.testing.conformance.handing import TenureRules
 from everflow.testing.conformance.hostile import HostileRules, ThreadRules
 from everflow.testing.conformance.keeping import ExportRules, KeepingRules
 from everflow.testing.conformance.leasing import LeaseRules
+from everflow.testing.conformance.moving import MoveRules
 from everflow.testing.conformance.operating import GenerationRules, LabelRules, PauseRules
 from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
@@ -49,6 +50,7 @@ class StoreConformance(
     PlaceRules,
     UpgradeRules,
     TenureRules,
+    MoveRules,
     FenceRules,
     HostileRules,
     ThreadRules,

@@ -30,9 +30,24 @@ def _hand(random: Random) -> dict[str, Any]:
         "nth": maybe(random, random.randrange(4), 0.4),
         "newer": chance(random, 0.7),
         "due": maybe(random, at(random)),
+        "ends": chance(random, 0.2),
+        "blind": chance(random, 0.2),
         "at": at(random),
     }
     return drawn | {"drop": drawn["keep"] == 0 and not drawn["here"]}
+
+
+def _hand_all(random: Random) -> dict[str, Any]:
+    acts = [_hand(random) | {"run": one} for one in dict.fromkeys(some(random))]
+    return {"acts": acts, "families": chance(random, 0.3), "at": at(random)}
+
+
+def _definitions(random: Random) -> dict[str, Any]:
+    return {"after": random.choice(("", "d1", "z")), "limit": random.choice((0, 1, 100))}
+
+
+def _nothing(_: Random) -> dict[str, Any]:
+    return {}
 
 
 HANDED: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
@@ -41,4 +56,8 @@ HANDED: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "slice": (3, _slice),
     "hand": (6, _hand),
     "branches": (3, of_run),
+    "slices": (2, _tenures),
+    "hand_all": (4, _hand_all),
+    "kinds": (1, _nothing),
+    "definitions": (1, _definitions),
 }

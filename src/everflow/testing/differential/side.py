@@ -287,27 +287,44 @@ class Side(Names):
         found = self.store.branches(run)
         return [(b.label, b.at, b.first, b.sides, self._whole(b.whole)) for b in found]
 
-    def hand(
+    def slices(self, runs: Sequence[str]) -> list[Any]:
+        found = self.store.slices(runs)
+        return [(one.seq, self._whole(one.whole), one.definitions) for one in found]
+
+    def kinds(self) -> list[str]:
+        return self.store.kinds()
+
+    def definitions(self, after: str, limit: int) -> list[tuple[str, str]]:
+        return self.store.definitions(after=after, limit=limit)
+
+    def hand(self, at: int, **drawn: Any) -> bool:
+        return self.store.hand(self._act(at=at, **drawn), at=at)
+
+    def hand_all(self, acts: Sequence[dict[str, Any]], at: int, *, families: bool) -> bool:
+        given = [self._act(**drawn) for drawn in acts]
+        return self.store.hand_all(given, at=at, families=families)
+
+    def _act(
         self, run: str, stale: str | None, keep: int | None, nth: int | None, **given: Any
-    ) -> bool:
+    ) -> Hand:
         """``keep``: so many entries and nothing beside them; ``newer``: what is added has more."""
         (seen,) = self.store.tenures([run])
         known: dict[str, Any] = {"version": seen.version, "seq": seen.seq, "rev": seen.rev}
+        known |= {"seq": None, "rev": None} if given.pop("blind") else {}
         known |= {} if stale is None else {stale: NOBODY}
         newer, at = given.pop("newer"), given.pop("at")
         add = self._slices[-1 - nth] if nth is not None and nth < len(self._slices) else None
         if add is not None:
             add = structs.replace(add, rev=seen.rev + 1 if newer else 0)
-        act = Hand(
+        return Hand(
             run=run,
-            body=f'"{at}"',
+            body="" if given.pop("ends") else f'"{at}"',
             keep=None if keep is None else (keep, -1),
             branch=f"{keep}",
             add=add,
             **known,
             **given,
         )
-        return self.store.hand(act, at=at)
 
     # keeping
 

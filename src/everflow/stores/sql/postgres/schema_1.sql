@@ -141,6 +141,7 @@ CREATE INDEX run_due_leased ON everflow.run (owner, due, no) WHERE timed = 2;
 CREATE INDEX run_mail ON everflow.run (owner) WHERE mail > 0;
 CREATE INDEX run_called ON everflow.run (created, no) WHERE called + moving > 0;
 CREATE INDEX run_created ON everflow.run (created, no);
+CREATE INDEX run_parent ON everflow.run (parent) WHERE parent IS NOT NULL;
 CREATE INDEX run_status ON everflow.run (status, created, no);
 CREATE INDEX run_revised ON everflow.run (no) WHERE rev > 0;
 CREATE INDEX run_labels ON everflow.run USING gin (labels jsonb_path_ops) WHERE labels <> '{}';

@@ -34,8 +34,9 @@ SELECT json_object(
         SELECT 1 FROM run JOIN worker ON worker.id = run.owner
         WHERE run.id = :id AND worker.gone = 0 AND status IN ('queued', 'running', 'cancelling')
     ), 'true', 'false')),
-    'tenured', json(iif(EXISTS (
+    'kept', json(iif(EXISTS (
         SELECT 1 FROM record WHERE kind = 'tenure' AND key = :id
+        UNION ALL SELECT 1 FROM run WHERE id = :id AND status = 'handed_off'
     ), 'true', 'false')),
     'keyed', (SELECT no FROM run WHERE flow = :flow AND key = :key)
 )
@@ -121,7 +122,8 @@ WHERE
 -- name: prune
 DELETE FROM entry
 WHERE
-    run = :no AND seq < min(:before, (SELECT base FROM run WHERE no = :no))
+    run = :no
+    AND seq < min(:before, (SELECT base FROM run WHERE no = :no AND status <> 'handed_off'))
     AND seq NOT IN (SELECT value FROM json_each(:keep))
     AND NOT EXISTS (
         SELECT 1 FROM record

@@ -91,6 +91,7 @@ CREATE INDEX run_due ON run (owner, due) WHERE timed = 1;
 CREATE INDEX run_due_leased ON run (owner, due) WHERE timed = 2;
 CREATE INDEX run_called ON run (created) WHERE called + moving > 0;
 CREATE INDEX run_created ON run (created);
+CREATE INDEX run_parent ON run (parent) WHERE parent IS NOT NULL;
 CREATE INDEX run_revised ON run (no) WHERE rev > 0;
 CREATE INDEX run_status ON run (status, created);
 -- Who waits for a place in a queue, lane by lane, the first of each first; and who has one.
