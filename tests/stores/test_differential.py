@@ -79,7 +79,7 @@ def test_operations_come_from_their_seed() -> None:
 def test_every_verb_is_drawn() -> None:
     """No verb of the contract is left out, but those that only concern a place."""
     drawn = {operation.verb for operation in operations(1, 5000)}
-    verbs = {name for name in vars(Store) if not name.startswith("_")}
+    verbs = {name for name in dir(Store) if not name.startswith("_")}
     assert drawn - verbs == {"fly", "resend", "highest", "restart"}
     assert verbs - drawn == {"info", "close", "version", "flights", "backup"}
 
