@@ -29,7 +29,6 @@ from everflow.stores.sqlite.desk import QUERIES, as_json
 from everflow.stores.sqlite.keeping import Keeping, fields_of
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.writing import puts_as_json
-from everflow.stores.sums import check_sums
 
 _BESIDE = ("delete_inbox", "delete_questions", "delete_heard")
 
