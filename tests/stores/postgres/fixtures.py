@@ -14,6 +14,7 @@ from itertools import count
 import pytest
 
 from tests.stores.postgres.programs import Programs, oldest
+from tests.stores.postgres.proxy import Proxy
 from tests.stores.postgres.servers import Server, Servers
 
 _numbers = count(1)
@@ -62,5 +63,13 @@ def fresh_schema() -> Callable[[], str]:
 def own_servers() -> Iterator[Servers]:
     """Makes servers for this test alone; they end with it, in whatever state they are."""
     made = Servers()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def proxy(postgres: Server) -> Iterator[Proxy]:
+    """A proxy of TCP before the shared server."""
+    made = Proxy(postgres)
     yield made
     made.close()
