@@ -41,7 +41,10 @@ class Store(Working, Settling, Protocol):
         """Let go of files and connections. What was written stays; closing twice is no error."""
 
     def version(self) -> int:
-        """A number that changes when anybody else (another object or process) wrote. Cheap."""
+        """A number that changes when anybody else (another object or process) wrote. Cheap.
+
+        It may change a little later, within a second or so, and for nothing.
+        """
 
     # writing
 

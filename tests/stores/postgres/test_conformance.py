@@ -26,28 +26,38 @@ class TestPostgresStore(StoreConformance):
 
     @pytest.fixture(autouse=True)
     def at(self, fresh_url: str) -> Iterator[None]:
-        """Where this test's store is, and a connection beside it; nothing of it is left."""
+        """Where this test's stores are, and a connection beside them; nothing of them is left."""
         self.url = fresh_url
         place = Place.read(fresh_url)
+        ours = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
         with psycopg.connect(place.conninfo, autocommit=True) as self.line:
             yield
-            self.line.execute(f"DROP SCHEMA IF EXISTS {place.schema}, notes CASCADE")
+            for (name,) in self.line.execute(ours, [f"{place.schema}_"]).fetchall():
+                self.line.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+    def at_place(self, place: Path) -> str:
+        """The schema that stands for a folder."""
+        return f"{self.url}_{place.name}"
 
     def make_store(self, place: Path) -> Store:
-        self.line.execute("CREATE SCHEMA IF NOT EXISTS notes")
-        self.line.execute("CREATE TABLE IF NOT EXISTS notes.note (no serial, text text)")
-        return opened(self.url, create=True)
+        notes = f"{Place.read(self.url).schema}_notes"
+        self.line.execute(f"CREATE SCHEMA IF NOT EXISTS {notes}".encode())
+        self.line.execute(
+            f"CREATE TABLE IF NOT EXISTS {notes}.note (no serial, text text)".encode()
+        )
+        return opened(self.at_place(place), create=True)
 
     def reopen(self, store: Store, place: Path) -> Store:
         store.close()
-        return opened(self.url, create=False)
+        return opened(self.at_place(place), create=False)
 
     def another(self, store: Store, place: Path) -> Store:
-        return opened(self.url, create=False)
+        return opened(self.at_place(place), create=False)
 
     def side_row(self, text: str) -> SideRow:
-        return SideRow(statement="INSERT INTO notes.note (text) VALUES (%s)", values=[text])
+        statement = f"INSERT INTO {Place.read(self.url).schema}_notes.note (text) VALUES (%s)"
+        return SideRow(statement=statement, values=[text])
 
     def side_texts(self, store: Store) -> list[str]:
-        rows = self.line.execute("SELECT text FROM notes.note ORDER BY no")
-        return [str(text) for (text,) in rows]
+        notes = f"SELECT text FROM {Place.read(self.url).schema}_notes.note ORDER BY no"
+        return [str(text) for (text,) in self.line.execute(notes.encode())]

@@ -45,7 +45,7 @@ class Code(NamedTuple):
 def in_schema(text: str, schema: str) -> str:
     """SQL of ours as it is meant for one schema and this release."""
     named = _FUNCTION.sub(rf"everflow.\1_{SUFFIX}", text)
-    return re.sub(r"\beverflow\.", f"{schema}.", named).replace("<schema>", schema)
+    return re.sub(r"\beverflow\.", f'"{schema}".', named).replace("<schema>", schema)
 
 
 @cache

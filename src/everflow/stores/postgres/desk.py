@@ -15,6 +15,7 @@ import psycopg
 from everflow.store import StoreInfo
 from everflow.stores.postgres.code import QUERIES, SUFFIX, in_schema
 from everflow.stores.postgres.lines import Connection, Lines
+from everflow.stores.postgres.listening import Ear
 from everflow.stores.postgres.opening import find, recognised
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.trouble import AGAIN, UNPREPARED, in_words
@@ -45,6 +46,7 @@ class Desk:
         self._texts: dict[str, str] = {}
         self._closing = threading.Event()
         self._lines = Lines(place, self._welcome)
+        self._ear = Ear(place, self._lines)
         _open_here.add(self)
 
     def look(self, *, create: bool) -> None:
@@ -60,18 +62,24 @@ class Desk:
         return StoreInfo(id=row[0], format=row[1], created=row[2], highest=row[3], place=self._name)
 
     def version(self) -> int:
-        """Changes when others may have written."""
-        (row,) = self._rows("told")
-        return int(row[0])
+        """Changes after others wrote: soon where notifications come through, else within 1 s."""
+        return self._ear.version()
+
+    @property
+    def hears(self) -> bool | None:
+        """Whether notifications come through; None before that is known."""
+        return self._ear.hears
 
     def forsake(self) -> None:
         """In a forked child: let go of what is the parent's."""
+        self._ear.forsake()
         self._lines.forsake()
 
     def close(self) -> None:
         """Hang up. Closing twice is no error."""
         _open_here.discard(self)
         self._closing.set()
+        self._ear.close()
         self._lines.close()
 
     def _welcome(self, line: Connection) -> None:
@@ -104,7 +112,7 @@ class Desk:
     def _call(self, function: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of our function ``do_<function>``: one write, a transaction of its own."""
         marks = ", ".join(["%s"] * len(values))
-        name = f"{self._place.schema}.do_{function}_{SUFFIX}"
+        name = f'"{self._place.schema}".do_{function}_{SUFFIX}'
         return self._execute(f"SELECT * FROM {name}({marks})", values)  # noqa: S608 - names of ours
 
     def _execute(self, statement: str, values: Values) -> list[tuple[Any, ...]]:

@@ -26,7 +26,7 @@ from everflow.errors import StoreError, StoreUnavailable
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.trouble import ELSEWHERE, UNPREPARED, in_our_words
 
-__all__ = ["Connection", "Lines", "open_line"]
+__all__ = ["Connection", "Lines", "forsake_line", "open_line"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 MOST = 16  # connections of one store object
@@ -37,11 +37,26 @@ PREPARED_AFTER = 5  # times that a statement was used
 
 def open_line(place: Place, *, prepares: bool = False) -> Connection:
     """A new connection, in autocommit. Raises psycopg's errors."""
-    return psycopg.connect(
+    line = psycopg.connect(
         place.conninfo,
         autocommit=True,
         prepare_threshold=PREPARED_AFTER if prepares else None,
     )
+    line.add_notify_handler(_unheard)  # behind a pooler it may get what another listens to
+    return line
+
+
+def forsake_line(line: Connection) -> None:
+    """In a forked child: close a connection of the parent's without a word to the server."""
+    if not line.closed:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, line.fileno())
+        os.close(nowhere)
+        line.close()
+
+
+def _unheard(_told: psycopg.Notify) -> None:
+    """Whoever doesn't listen keeps none."""
 
 
 class Lines:
@@ -110,12 +125,8 @@ class Lines:
 
     def forsake(self) -> None:
         """In a forked child: let go of the parent's connections without a word to the server."""
-        nowhere = os.open(os.devnull, os.O_RDWR)
         for line in self._all:
-            if not line.closed:
-                os.dup2(nowhere, line.fileno())
-                line.close()
-        os.close(nowhere)
+            forsake_line(line)
 
     def _taken(self) -> Connection:
         while self._idle:

@@ -27,7 +27,7 @@ def write_schema(line: Connection, place: Place, *, origin: str, upto: int = FOR
     """Make the store, unless somebody else did meanwhile; ``origin``: the server and database."""
     with line.transaction(), line.cursor() as cursor:
         cursor.execute(in_schema(QUERIES["lock"], place.schema))
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {place.schema}")
+        cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{place.schema}"')
         cursor.execute("SELECT to_regclass(%s)", [f"{place.schema}.store"])
         if cursor.fetchone() != (None,):
             return

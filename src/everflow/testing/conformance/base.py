@@ -6,8 +6,9 @@ The hooks are all that a store's author fills in; no test looks behind the contr
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 import pytest
@@ -32,8 +33,19 @@ from everflow.store import (
 
 START = 1_700_000_000_000_000
 HOUR = 3_600_000_000
+PATIENCE = 30  # seconds
 Closed = Literal["answered", "expired", "cancelled"]
 DEFINITION = ("d1", '{"flow":"one"}')
+
+
+def eventually(ask: Callable[[], bool]) -> None:
+    """Wait until it is so; a store may tell a little later what others wrote."""
+    never = Event()
+    for _ in range(PATIENCE * 100):
+        if ask():
+            return
+        never.wait(0.01)
+    raise AssertionError(f"nothing came within {PATIENCE} s")
 
 
 def entry(no: int, seq: int, body: str = "[]") -> EntryRow:

@@ -9,7 +9,15 @@ import pytest
 from everflow.errors import Fenced, StoreError
 from everflow.store import WORKER_SPAN, Put, Record, RunQuery, Signal, Status, Store
 from everflow.store import Letter as LetterRow
-from everflow.testing.conformance.base import START, Hooks, Scribe, begin, inbox_of, new_run
+from everflow.testing.conformance.base import (
+    START,
+    Hooks,
+    Scribe,
+    begin,
+    eventually,
+    inbox_of,
+    new_run,
+)
 
 
 def put(key: str, body: str | None = "[1]", **changes: int) -> Put:
@@ -199,4 +207,4 @@ class RecordRules(Hooks):
         other = self.another(store, place)
         before = store.version()
         other.write([put("a")], at=START)
-        assert store.version() != before
+        eventually(lambda: store.version() != before)
