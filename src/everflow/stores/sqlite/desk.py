@@ -23,8 +23,6 @@ T = TypeVar("T")
 QUERIES = read_queries(
     "sqlite", "writing", "workers", "reading", "queueing", "keeping", "operating", "handing"
 )
-_encode = msgspec.json.Encoder().encode
-
 
 _open_here: weakref.WeakSet[Desk] = weakref.WeakSet()
 
@@ -35,11 +33,6 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def as_json(value: object) -> str:
-    """A value as the JSON text that a statement takes."""
-    return _encode(value).decode()
 
 
 class Desk:

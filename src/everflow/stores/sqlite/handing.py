@@ -25,10 +25,10 @@ from everflow.store import (
     planned,
     shipped,
 )
-from everflow.stores.sqlite.desk import QUERIES, as_json
+from everflow.stores.documents import as_json, puts_as_json
+from everflow.stores.sqlite.desk import QUERIES
 from everflow.stores.sqlite.keeping import Keeping, fields_of
 from everflow.stores.sqlite.opening import Value
-from everflow.stores.sqlite.writing import puts_as_json
 
 _BESIDE = ("delete_inbox", "delete_questions", "delete_heard")
 

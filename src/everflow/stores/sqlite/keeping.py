@@ -11,8 +11,9 @@ from msgspec.structs import asdict
 
 from everflow.errors import NoSuchRun
 from everflow.store import Imported, RunRow
-from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
-from everflow.stores.sqlite.judging import kind_of
+from everflow.stores.documents import as_json
+from everflow.stores.judging import kind_of
+from everflow.stores.sqlite.desk import QUERIES, Desk
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sums import check_sums
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import apsw
 
 from everflow.store import Put, Reopened
-from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
-from everflow.stores.sqlite.writing import puts_as_json
+from everflow.stores.documents import as_json, puts_as_json
+from everflow.stores.sqlite.desk import QUERIES, Desk
 
 
 class Operating(Desk):

@@ -16,8 +16,9 @@ from everflow.store import (
     Status,
     StoreInfo,
 )
+from everflow.stores.documents import as_json
 from everflow.stores.refusals import TooBig
-from everflow.stores.sqlite.desk import Desk, as_json
+from everflow.stores.sqlite.desk import Desk
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sums import check_sums, check_whole, missing
 

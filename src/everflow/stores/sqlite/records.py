@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from everflow.store import Record
+from everflow.stores.documents import as_json
 from everflow.stores.prefixes import beyond
-from everflow.stores.sqlite.desk import Desk, as_json
+from everflow.stores.sqlite.desk import Desk
 from everflow.stores.sqlite.opening import Value
 
 

@@ -14,7 +14,8 @@ import apsw
 
 from everflow.errors import Fenced, StatementFailed, StoreError
 from everflow.store import NewRun, RunRow, Settled, Settlement, SideRow
-from everflow.stores.sqlite.desk import QUERIES, as_json
+from everflow.stores.documents import as_json
+from everflow.stores.sqlite.desk import QUERIES
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.writing import SOME_WERE_THERE, Writing, births, born
 

@@ -15,7 +15,8 @@ import msgspec
 
 from everflow.errors import Fenced
 from everflow.store import Arrival, Holding, RunRow, WorkerRow
-from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
+from everflow.stores.documents import as_json
+from everflow.stores.sqlite.desk import QUERIES, Desk
 from everflow.stores.sqlite.opening import Value
 from everflow.stores.sqlite.trouble import in_words
 

@@ -19,11 +19,11 @@ from everflow.store import (
     Verdict,
     left_out,
     row_of_new,
-    sameness,
 )
+from everflow.stores.documents import as_json, each_once, puts_as_json
+from everflow.stores.judging import Accepted, Judge, Judged, kind_of, place_of
 from everflow.stores.refusals import Changed, Marked
-from everflow.stores.sqlite.desk import QUERIES, Desk, as_json
-from everflow.stores.sqlite.judging import Judge, Judged, kind_of, place_of
+from everflow.stores.sqlite.desk import QUERIES, Desk
 from everflow.stores.sqlite.opening import Place, Value
 
 _APPEND, _START, _ACCEPT = QUERIES["append"], QUERIES["start"], QUERIES["accept"]
@@ -161,11 +161,17 @@ class Writing(Desk):
             if not (judge.accepted or judge.aside):
                 return verdicts
             try:
-                self._pen.write(_ACCEPT, judge.rows())
+                self._pen.write(_ACCEPT, _acceptance(judge.accepted_rows()))
             except Changed:
                 continue
             return verdicts
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
+
+
+def _acceptance(given: Accepted) -> tuple[str, ...]:
+    inbox = [message[:-1] for message in given.messages]
+    parts = (given.answers, given.cancels, inbox, given.tagged, given.kept, given.signals)
+    return tuple(map(as_json, (*parts, given.aside)))
 
 
 def births(runs: Sequence[NewRun]) -> tuple[tuple[str, int, int, bool], list[int]]:
@@ -206,19 +212,9 @@ def born(runs: Sequence[NewRun], nos: Sequence[int], told: Sequence[int]) -> lis
     return [row_of_new(run, no if no > 0 else last - no) for run, no in numbered]
 
 
-def puts_as_json(puts: Sequence[Put]) -> str:
-    """Records as a statement takes them; of two puts for one the last counts."""
-    last = {(put.kind, put.key): put for put in puts}
-    return as_json([(put.kind, put.key, put.body, put.due) for put in last.values()])
-
-
 def _letters(letters: Sequence[Letter]) -> str:
-    once: dict[tuple[object, ...], Letter] = {}
-    for letter in letters:
-        _, *same = sameness(letter.message)
-        once.setdefault((letter.run, letter.of, *same), letter)
     rows = []
-    for letter in once.values():
+    for letter in each_once(letters):
         message = letter.message
         signal = message if isinstance(message, Signal) else None
         named = (signal.name, signal.key) if signal else (None, None)

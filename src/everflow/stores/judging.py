@@ -1,8 +1,10 @@
-"""Judging messages by a look at the rows; ``acceptance`` writes on condition that they stand so."""
+"""Judging messages by a look at the rows; a store writes on condition that they stand so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 from everflow.store import (
     Answer,
@@ -31,7 +33,7 @@ from everflow.store import (
     kept_row,
     set_aside,
 )
-from everflow.stores.sqlite.desk import as_json
+from everflow.stores.documents import as_json
 
 _KINDS = {
     Answer: "answer",
@@ -74,6 +76,21 @@ def place_of(message: Message) -> Place:
     if isinstance(message, Signal):
         return message.no, message.name, None, None, message.key
     return message.no, "", None, None, None
+
+
+class Accepted(msgspec.Struct):
+    """What accepted messages write, in their order.
+
+    ``tagged`` are those by tag alone, as they were given; ``kept`` those of them that are kept.
+    """
+
+    messages: list[tuple[int, str, str, str | None]]  # (run, kind, message, tag where it's kept)
+    cancels: list[int]
+    answers: list[tuple[int, str, int, str]]  # (run, tag, occurrence, key)
+    tagged: list[tuple[int, str, str]]  # (run, tag, key)
+    kept: list[tuple[int, str, str, int]]  # (run, tag, key, at)
+    signals: list[tuple[int, str, str]]  # (run, name, key)
+    aside: list[tuple[int, Status, Status, str]]  # (run, status before, status, reason)
 
 
 class Judge:
@@ -157,14 +174,16 @@ class Judge:
         self.accepted.append(early)
         return verdict
 
-    def rows(self) -> tuple[str, ...]:
-        """What ``acceptance`` is given."""
+    def accepted_rows(self) -> Accepted:
+        """What is to be written."""
         messages = self.accepted
-        answers = [(m.no, m.tag, m.occurrence, m.key) for m in messages if isinstance(m, Answer)]
-        cancels = [m.no for m in messages if isinstance(m, Cancel)]
-        inbox = [(m.no, kind_of(m), as_json(m)) for m in messages]
-        tagged = [(m.no, m.tag, m.key) for m in self._early]
-        kept = [(m.no, m.tag, m.key, m.at) for m in messages if isinstance(m, Early)]
-        signals = [(m.no, m.name, m.key) for m in messages if isinstance(m, Signal)]
-        aside = [(no, old, run.status, run.reason) for no, (old, run) in self.aside.items()]
-        return tuple(map(as_json, (answers, cancels, inbox, tagged, kept, signals, aside)))
+        tags = {id(m): m.tag for m in messages if isinstance(m, Early)}
+        return Accepted(
+            messages=[(m.no, kind_of(m), as_json(m), tags.get(id(m))) for m in messages],
+            cancels=[m.no for m in messages if isinstance(m, Cancel)],
+            answers=[(m.no, m.tag, m.occurrence, m.key) for m in messages if isinstance(m, Answer)],
+            tagged=[(m.no, m.tag, m.key) for m in self._early],
+            kept=[(m.no, m.tag, m.key, m.at) for m in messages if isinstance(m, Early)],
+            signals=[(m.no, m.name, m.key) for m in messages if isinstance(m, Signal)],
+            aside=[(no, old, run.status, run.reason) for no, (old, run) in self.aside.items()],
+        )
