@@ -3,6 +3,9 @@
 No wall clock is in a lease. A worker advances a counter; whoever sees a counter stand for the whole
 lease, by its own boot clock, deposes that worker. On the same host a kernel lock tells a death at
 once. A deposed worker's batches are refused by its epoch, whatever it does.
+
+Of the time between two looks at most half a lease counts: where the store was away for everybody,
+nobody could advance a counter, and whoever sees it first again must not take the others for dead.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ class Ownership:
         self._slots = FIRST + config.max_unrecorded
         self._host = host
         self._pid = pid
-        self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, boot time it was first seen)
+        self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, for how long it stood)
+        self._looked = 0
         self._next_watch = 0
         self.taken = False  # runs were taken from this worker
         self.worker = 0
@@ -50,16 +54,18 @@ class Ownership:
             return False
         self._next_watch = boot + min(self._lease // 5, WATCH_EVERY)
         freed = False
-        for row in self._store.workers():
+        rows = self._store.workers()
+        looked, self._looked = self._looked, self._clock.boot()
+        passed = min(self._looked - looked, self._lease // 2)
+        for row in rows:
             if row.id == self.worker:
                 self.taken = row.taken
             if row.gone or row.id == self.worker:
                 continue
-            beat, since = self._seen.get(row.id, (-1, boot))
-            if beat != row.beat:
-                self._seen[row.id] = (row.beat, boot)
-                since = boot
-            if row.lost or boot - since >= self._lease:
+            beat, stood = self._seen.get(row.id, (-1, 0))
+            stood = stood + passed if beat == row.beat else 0
+            self._seen[row.id] = (row.beat, stood)
+            if row.lost or stood >= self._lease:
                 freed |= self._store.depose(row.id, row.epoch)
                 self._seen.pop(row.id, None)
         return freed
