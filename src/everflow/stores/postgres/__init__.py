@@ -7,8 +7,6 @@ of a function there. ``lines`` says how statements reach the server, ``opening``
 from __future__ import annotations
 
 from everflow.stores.postgres.handing import Handing
-from everflow.stores.postgres.keeping import Keeping
-from everflow.stores.postgres.operating import Operating
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.queues import Queues
 from everflow.stores.postgres.reading import Reading
@@ -19,7 +17,7 @@ from everflow.stores.postgres.writing import Writing
 __all__ = ["PostgresStore"]
 
 
-class PostgresStore(Workers, Writing, Operating, Reading, Records, Queues, Handing, Keeping):
+class PostgresStore(Workers, Writing, Reading, Records, Queues, Handing):
     """A store in a database, shared by the threads of a process and by processes anywhere."""
 
     @classmethod
