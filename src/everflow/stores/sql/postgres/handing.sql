@@ -45,8 +45,7 @@ SELECT
         WHERE entry.era = run.era AND entry.run = run.no
     ), 0),
     CASE WHEN shown.status = 'handed_off' THEN run.rev ELSE greatest(run.rev, 1) END,
-    (SELECT body FROM everflow.record WHERE kind = 'copy' AND record.key = shown.id),
-    run.era
+    (SELECT body FROM everflow.record WHERE kind = 'copy' AND record.key = shown.id)
 FROM
     unnest(%(runs)s::text[]) WITH ORDINALITY AS asked (id, nth)
     JOIN everflow.run_shown AS shown ON shown.id = asked.id

@@ -45,6 +45,7 @@ FROM (
     SELECT nextval('everflow.run_no') AS no FROM generate_series(1, %(many)s)
 ) AS drawn
 WHERE NOT EXISTS (SELECT FROM everflow.run WHERE run.no = drawn.no)
+ORDER BY drawn.no
 
 -- name: delete_runs
 DELETE FROM everflow.run WHERE no = ANY(%(nos)s::bigint[])
