@@ -28,6 +28,7 @@ from everflow.engine.parking import Parking, waits_for_operator
 from everflow.engine.parts import Parts
 from everflow.engine.pausing import Pausing
 from everflow.engine.recorder import Draft
+from everflow.engine.rounds import CLAIM_EVERY, Rounds
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
 from everflow.store import ACTIVE, ORDERS, Arrival, Cancel, RunQuery, RunRow, Status
@@ -37,7 +38,6 @@ __all__ = ["Adoption"]
 _log = logging.getLogger("everflow.engine")
 GOING_ON = (*sorted(ACTIVE), Status.BLOCKED)
 CLAIM = 500  # runs that a claim takes at most
-CLAIM_EVERY = 1_000_000  # microseconds: timers of runs that nobody owns have to be noticed
 FETCH = 2_000  # messages that a look takes at most
 
 
@@ -68,8 +68,8 @@ class Adoption:
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
         self._after = 0
-        self._version = self._known = -1  # the store's, and the registry's
-        self._next_look = self._next_claim = 0
+        self._known = -1  # the registry's version
+        self._rounds = Rounds(parts.store, parts.config.poll_s)
         self._row_due: int | None = None
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
@@ -82,7 +82,8 @@ class Adoption:
 
     def nudge(self) -> None:
         """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
-        self._nudged = self._claiming = self._admissions.wanted = True
+        self._nudged = self._rounds.stirred = True
+        self.claim_soon()
 
     def claim_soon(self) -> None:
         """This process started runs that nobody owns: claim in this turn."""
@@ -96,9 +97,8 @@ class Adoption:
     def restless(self) -> bool:
         """Whether a look would find something to do."""
         claims = self._claiming and self._room > 0
-        if self._nudged or self._unloaded or self._lost or self._may_bear or claims:
-            return True
-        return self._suspects.restless or self._pausing.restless
+        mine = self._nudged or self._unloaded or self._lost or self._may_bear or claims
+        return bool(mine) or self._suspects.restless or self._pausing.restless
 
     @property
     def _room(self) -> int:
@@ -114,23 +114,23 @@ class Adoption:
     def look(self) -> None:
         """See what came in, what is due and what may be claimed; cheap when it is too early."""
         boot = self._parts.system_clock.boot()
-        if self._parts.ownership.watch() or boot >= self._next_claim:
-            self._next_claim = boot + CLAIM_EVERY
-            self._claiming = self._admissions.wanted = True
-            self._pausing.read()
+        now = max(self._parts.clock.now(), self._parts.system_clock.wall())
+        if self._parts.ownership.watch():
+            self._rounds.stirred = True
+            self.claim_soon()
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
-        if boot >= self._next_look:
-            self._next_look = boot + round(self._parts.config.poll_s * 1_000_000)
-            version = self._store.version()
-            if version != self._version:
-                self._version = version
-                self._nudged = self._claiming = self._admissions.wanted = True
+        if self._rounds.heard(boot):
+            self.nudge()
+        if self._rounds.begin(boot):
+            self._pausing.read()
+            self.claim_soon()
+        if self._rounds.timer(now):
+            self._claiming = True
         if self._nudged:
             self._nudged = self.take_arrivals()
             self._row_due = self._store.next_due(self._parts.ownership.worker)
-        now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
         if self._claiming or self._admissions.due(now):

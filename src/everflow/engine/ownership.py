@@ -61,13 +61,13 @@ class Ownership:
             if row.id == self.worker:
                 self.taken = row.taken
             if row.gone or row.id == self.worker:
+                self._seen.pop(row.id, None)
                 continue
             beat, stood = self._seen.get(row.id, (-1, 0))
             stood = stood + passed if beat == row.beat else 0
             self._seen[row.id] = (row.beat, stood)
             if row.lost or stood >= self._lease:
                 freed |= self._store.depose(row.id, row.epoch)
-                self._seen.pop(row.id, None)
         return freed
 
     def flights_of(self, worker: int) -> list[int]:

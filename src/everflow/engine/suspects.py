@@ -100,19 +100,18 @@ class Suspects:
         return cell.dropped or all(type(op) is NodeOp and op.asking for op in mine)
 
     def _begin(self, cell: Cell, ops: Sequence[NodeOp], boot: int) -> None:
-        """Run a suspect with nothing beside it; a new count of deaths is to be on disk first."""
+        """Run a suspect with nothing beside it, once that and its count of deaths are on disk.
+
+        Whoever takes over from another host sees no more of this worker than it told with a batch.
+        """
         self._ops = {op.id for op in ops}
         lease = round(self._config.lease_s * 1_000_000)
         self._until = boot + lease * 2**cell.row.deaths
         self._dispatcher.set_alone(cell)
         self._recorder.touch(cell)
-        if cell.changed:
-            self._recorder.draft.releases += [(cell, op) for op in ops]
-            self._recorder.draft.changes.append(change_of(cell.row))
-            cell.changed = False
-        else:
-            for op in ops:
-                self._dispatcher.ready(cell, op)
+        self._recorder.draft.releases += [(cell, op) for op in ops]
+        self._recorder.draft.changes.append(change_of(cell.row))
+        cell.changed = False
 
 
 def _deadly(cell: Cell) -> str:

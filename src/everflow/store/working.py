@@ -144,4 +144,7 @@ class Working(Protocol):
         """The worker's own resting runs whose timer is due, earliest first, then by number."""
 
     def next_due(self, worker: int) -> int | None:
-        """When the next timer of one of the worker's own resting runs is due, passed or to come."""
+        """When the next timer of one of the worker's own resting runs is due, passed or to come.
+
+        Of worker 0: of those that have no living owner, but leased ones, whoever may claim them.
+        """

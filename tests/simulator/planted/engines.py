@@ -176,11 +176,11 @@ def a_worker_looks_once(patch: pytest.MonkeyPatch) -> None:
     real = Adoption.look
 
     def look(self: Adoption) -> None:
-        self._version = self._store.version()
+        self._rounds._version = self._store.version()
         real(self)
 
     patch.setattr(Adoption, "look", look)
-    patch.setattr("everflow.engine.adoption.CLAIM_EVERY", 10**15)
+    patch.setattr("everflow.engine.rounds.NET", 10**15)
 
 
 @bug()

@@ -205,6 +205,10 @@ class Workers(Tables):
     @locked
     def next_due(self, worker: int) -> int | None:
         """When the next timer is due."""
+        if not worker:
+            free = [run for run in self._runs.values() if not self._lives(run.owner)]
+            dues = [run.due for run in free if run.status in TIMED and not run.leased]
+            return min((due for due in dues if due is not None), default=None)
         return next((due for due, _ in self._timers(worker)), None)
 
     def _timers(self, worker: int) -> list[tuple[int, int]]:

@@ -200,4 +200,6 @@ class Workers(Desk):
 
     def next_due(self, worker: int) -> int | None:
         """When the next timer is due."""
+        if not worker:
+            return self._ask("next_free", tuple[int | None])[0]
         return self._ask("next_due", tuple[int | None], {"worker": worker})[0]

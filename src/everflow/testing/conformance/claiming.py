@@ -273,6 +273,24 @@ class ArrivalRules(Hooks):
         assert store.next_due(one.id) is None
         assert store.next_due(two.id) == START
 
+    def test_the_next_timer_of_nobody_s_runs(self, store: Store) -> None:
+        """Of those without a living owner, as told of worker 0; leased ones are their lender's."""
+        one, two = Scribe(store), Scribe(store)
+        assert store.next_due(0) is None
+        one.run("a", Status.WAITING, due=START + 3)
+        row = two.run("b", Status.SUSPENDED, due=START + 2)
+        lent = begin(store, "c", status=Status.RUNNING, owner=two.id, leased=True)
+        two.write(changes=[standing(lent, Status.WAITING, due=START + 1)])
+        assert store.next_due(0) is None
+        store.release(two.id, [row.no, lent.no])
+        assert store.next_due(0) == START + 2
+        store.depose(one.id, 1)
+        assert store.next_due(0) == START + 2
+        assert [run.id for run in store.claim(two.id, now=START + 2, limit=9)] == ["b"]
+        assert store.next_due(0) == START + 3
+        store.retire(two.id)
+        assert store.next_due(0) == START + 2
+
     def test_the_next_timer_is_the_earliest(self, store: Store) -> None:
         """Passed or to come; none when nothing waits for one."""
         scribe = Scribe(store)

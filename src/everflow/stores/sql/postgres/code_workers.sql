@@ -280,28 +280,39 @@ BEGIN
 END
 $$;
 
--- The earliest timer of a worker's own: the first of each pile of runs alike, in run_due.
+-- The earliest timer of a worker's own, or, of worker 0, of runs that nobody living owns: the first of
+-- each pile of runs alike, in run_due.
 CREATE FUNCTION everflow.do_next_due(its_id bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     place record;
     earliest bigint;
 BEGIN
-    IF NOT EXISTS (SELECT FROM everflow.worker WHERE id = its_id AND gone <> 1) THEN
-        RETURN NULL;
+    IF its_id <> 0 THEN
+        IF NOT EXISTS (SELECT FROM everflow.worker WHERE id = its_id AND gone <> 1) THEN
+            RETURN NULL;
+        END IF;
+        earliest := (
+            SELECT due FROM everflow.run WHERE timed = 2 AND owner = its_id ORDER BY due LIMIT 1
+        );
     END IF;
-    earliest := (
-        SELECT due FROM everflow.run WHERE timed = 2 AND owner = its_id ORDER BY due LIMIT 1
-    );
-    SELECT queue, definition, due INTO place FROM everflow.run
-    WHERE timed = 1 AND owner = its_id ORDER BY queue, definition, due LIMIT 1;
+    SELECT owner, queue, definition, due INTO place FROM everflow.run
+    WHERE timed = 1 AND owner >= its_id ORDER BY owner, queue, definition, due LIMIT 1;
     WHILE FOUND LOOP
+        IF its_id <> 0 THEN
+            EXIT WHEN place.owner <> its_id;
+        ELSIF EXISTS (SELECT FROM everflow.worker WHERE id = place.owner AND gone = 0) THEN
+            SELECT owner, queue, definition, due INTO place FROM everflow.run
+            WHERE timed = 1 AND owner > place.owner
+            ORDER BY owner, queue, definition, due LIMIT 1;
+            CONTINUE;
+        END IF;
         earliest := least(earliest, place.due);
-        SELECT queue, definition, due INTO place FROM everflow.run
+        SELECT owner, queue, definition, due INTO place FROM everflow.run
         WHERE
-            timed = 1 AND owner = its_id
-            AND (queue, definition) > (place.queue, place.definition)
-        ORDER BY queue, definition, due LIMIT 1;
+            timed = 1
+            AND (owner, queue, definition) > (place.owner, place.queue, place.definition)
+        ORDER BY owner, queue, definition, due LIMIT 1;
     END LOOP;
     RETURN earliest;
 END

@@ -276,3 +276,14 @@ SELECT json_array((
     )
     WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
 ))
+
+-- name: next_free
+WITH RECURSIVE sleeper (owner) AS (
+    SELECT min(owner) FROM run WHERE timed = 1
+    UNION ALL
+    SELECT (SELECT min(owner) FROM run WHERE timed = 1 AND owner > sleeper.owner)
+    FROM sleeper WHERE sleeper.owner IS NOT NULL
+)
+SELECT json_array(min((SELECT min(due) FROM run WHERE timed = 1 AND owner = sleeper.owner)))
+FROM sleeper
+WHERE NOT EXISTS (SELECT 1 FROM worker WHERE worker.id = sleeper.owner AND gone = 0)
