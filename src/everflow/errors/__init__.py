@@ -121,6 +121,7 @@ from everflow.errors.request import (
 from everflow.errors.store import (
     Fenced,
     KeyMissing,
+    StoreCopied,
     StoreDamaged,
     StoreError,
     StoreForeign,
@@ -214,6 +215,7 @@ __all__ = [
     "StatementFailed",
     "StepFailed",
     "StillRunning",
+    "StoreCopied",
     "StoreDamaged",
     "StoreError",
     "StoreForeign",

@@ -7,6 +7,7 @@ from everflow.errors.base import EverflowError
 __all__ = [
     "Fenced",
     "KeyMissing",
+    "StoreCopied",
     "StoreDamaged",
     "StoreError",
     "StoreForeign",
@@ -58,6 +59,12 @@ class StoreForeign(StoreError):
     """The file isn't a store of Everflow's."""
 
     code = "store_foreign"
+
+
+class StoreCopied(StoreError):
+    """The store is a copy of another one, and mustn't act beside it until it is adopted."""
+
+    code = "store_copied"
 
 
 class StoreTooNew(StoreError):

@@ -18,7 +18,7 @@ from everflow.stores.postgres.lines import Connection, Lines
 from everflow.stores.postgres.listening import Ear
 from everflow.stores.postgres.opening import find, recognised
 from everflow.stores.postgres.place import Place
-from everflow.stores.postgres.trouble import AGAIN, UNPREPARED, in_words
+from everflow.stores.postgres.trouble import AGAIN, MISSING, UNPREPARED, in_words
 
 __all__ = ["QUERIES", "Desk"]
 
@@ -54,7 +54,7 @@ class Desk:
         with in_words(self._name):
             found = find(self._place, create=create)
         self._id = found.id
-        self._lines.prepares = not found.pooled
+        self._lines.begin(found.line, prepares=not found.pooled)
 
     def info(self) -> StoreInfo:
         """What the store says of itself."""
@@ -141,6 +141,12 @@ class Desk:
 
         return self._again(once)
 
+    def _refuse_newer(self, cause: BaseException | None) -> None:
+        """Where something of ours isn't there any more: say so if a newer release took it."""
+        if isinstance(cause, psycopg.Error) and cause.sqlstate in MISSING:
+            with self._lines.line() as line:
+                recognised(line, self._place, self._id)
+
     def _again(self, work: Callable[[], T]) -> T:
         """Do it again as long as the server undid it for another session's sake."""
         pause = 0.005
@@ -150,6 +156,7 @@ class Desk:
             except Exception as error:
                 cause = error.__cause__
                 if not isinstance(cause, psycopg.Error) or cause.sqlstate not in AGAIN | UNPREPARED:
+                    self._refuse_newer(cause)
                     raise
                 if cause.sqlstate in AGAIN:
                     short = random.uniform(0, pause)  # noqa: S311 - no secret, but never the same

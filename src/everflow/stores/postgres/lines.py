@@ -77,6 +77,13 @@ class Lines:
         """False in a forked child."""
         return self._pid == os.getpid()
 
+    def begin(self, line: Connection, *, prepares: bool) -> None:
+        """Take over the connection that looked whether the store may be used."""
+        self.prepares = prepares
+        line.prepare_threshold = PREPARED_AFTER if prepares else None
+        self._all.add(line)
+        self._put_back(line)
+
     def check(self) -> None:
         """Raise unless the store is open in this very process."""
         if not self.is_ours:

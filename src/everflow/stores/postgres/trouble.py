@@ -29,6 +29,8 @@ from everflow.stores.refusals import Changed, Inconsistent, Marked, TooBig
 __all__ = [
     "AGAIN",
     "ELSEWHERE",
+    "MISSING",
+    "PREPARE",
     "RESTORE",
     "UNPREPARED",
     "Changed",
@@ -45,6 +47,7 @@ PREPARE = "let the schema's owner run: everflow store prepare"
 AGAIN = frozenset(("40001", "40P01"))  # serialisation failure, deadlock: nothing was done
 UNPREPARED = frozenset(("26000", "42P05", "0A000"))  # a statement that was prepared elsewhere, or
 # before a table changed: refused before anything was done
+MISSING = frozenset(("42883", "42P01", "42703"))  # a function, a table, a column
 ELSEWHERE = frozenset(("25006", "57P01", "57P02", "57P03"))  # the server isn't the one to write to
 
 _Outcome = tuple[Callable[..., StoreError | ConfigurationError], str, str]
@@ -74,6 +77,7 @@ _TABLE: dict[str, _Outcome] = {
     ),
     "42883": _MISSING,
     "42P01": _MISSING,
+    "42703": _MISSING,
     "53": _UNAVAILABLE,  # memory, connections
     "53100": (StoreFull, "No room is left for the store {place}.", "free some disk space"),
     "54": _TOO_BIG,

@@ -7,6 +7,7 @@ CREATE TABLE everflow.store (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     id text NOT NULL,
     format integer NOT NULL,
+    needs integer NOT NULL DEFAULT 1,  -- the oldest format whose releases may still work here
     created bigint NOT NULL,
     highest bigint NOT NULL DEFAULT 0,  -- of the workers that are forgotten
     era integer NOT NULL DEFAULT 1,  -- of the runs that begin now, see entry
