@@ -68,6 +68,7 @@ from everflow.store.messages import (
 )
 from everflow.store.moving import Here, Move, kept_of, pack, planned, shipped, unpack
 from everflow.store.records import Put, Record
+from everflow.store.retaining import LetGo, Reclaimed, Retention
 from everflow.store.rows import (
     KEPT,
     WORKER_SPAN,
@@ -121,6 +122,7 @@ __all__ = [
     "Holding",
     "Imported",
     "LaneRow",
+    "LetGo",
     "Letter",
     "Loaded",
     "Message",
@@ -132,9 +134,11 @@ __all__ = [
     "QuestionOpened",
     "QuestionQuery",
     "QuestionRow",
+    "Reclaimed",
     "Record",
     "Released",
     "Reopened",
+    "Retention",
     "RunChange",
     "RunQuery",
     "RunRow",

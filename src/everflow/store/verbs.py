@@ -10,6 +10,7 @@ from everflow.core.status import Status
 from everflow.store.handing import Branch, Hand, Slice, Tenure
 from everflow.store.messages import Letter, Message
 from everflow.store.records import Put, Record
+from everflow.store.retaining import Retaining
 from everflow.store.rows import (
     Batch,
     EntryRow,
@@ -31,7 +32,7 @@ from everflow.store.working import Working
 
 
 @runtime_checkable
-class Store(Working, Settling, Protocol):
+class Store(Working, Settling, Retaining, Protocol):
     """All verbs may be called from any thread of the process that opened the store."""
 
     def info(self) -> StoreInfo:

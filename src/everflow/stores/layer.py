@@ -20,6 +20,7 @@ from everflow.store import (
     Holding,
     Imported,
     LaneRow,
+    LetGo,
     Letter,
     Loaded,
     Message,
@@ -27,8 +28,10 @@ from everflow.store import (
     Put,
     QuestionQuery,
     QuestionRow,
+    Reclaimed,
     Record,
     Reopened,
+    Retention,
     RunQuery,
     RunRow,
     Settled,
@@ -289,6 +292,21 @@ class Layer:
         at: int,
     ) -> None:
         self.inner.relabel(nos, labels, puts, at=at)
+
+    def let_go(
+        self,
+        retention: Retention,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 100,
+        dry: bool = False,
+    ) -> LetGo:
+        return self.inner.let_go(retention, after=after, limit=limit, dry=dry)
+
+    def reclaim(
+        self, retention: Retention, *, at: int, after: int = 0, dry: bool = False
+    ) -> Reclaimed:
+        return self.inner.reclaim(retention, at=at, after=after, dry=dry)
 
     def prune(self, no: int, *, before: int, keep: Sequence[int]) -> int:
         return self.inner.prune(no, before=before, keep=keep)

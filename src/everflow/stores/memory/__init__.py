@@ -10,13 +10,14 @@ from everflow.stores.memory.handing import Handing
 from everflow.stores.memory.operating import Operating
 from everflow.stores.memory.queues import Queues
 from everflow.stores.memory.reading import Reading
+from everflow.stores.memory.retaining import Retaining
 from everflow.stores.memory.settling import Settling
 from everflow.stores.memory.workers import Workers
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(Workers, Settling, Handing, Operating, Reading, Queues):
+class MemoryStore(Workers, Settling, Retaining, Handing, Operating, Reading, Queues):
     """A store in this process's memory, for tests and for learning the contract.
 
     ``side`` keeps the side rows, ``backups`` the copies by place; ``kill`` makes a worker look as

@@ -17,7 +17,16 @@ from everflow.stores.queries import read_queries, read_text
 
 __all__ = ["CODE", "QUERIES", "SUFFIX", "Code", "code_in", "in_schema"]
 
-_FILES = ("telling", "writing", "workers", "operating", "records", "handing", "keeping")
+_FILES = (
+    "telling",
+    "writing",
+    "workers",
+    "operating",
+    "records",
+    "handing",
+    "keeping",
+    "retaining",
+)
 QUERIES = read_queries(
     "postgres",
     "opening",
@@ -29,6 +38,7 @@ QUERIES = read_queries(
     "keeping",
     "operating",
     "handing",
+    "retaining",
 )
 CODE = "\n".join(read_text("postgres", f"code_{file}.sql") for file in _FILES)
 SUFFIX = sha256(CODE.encode()).hexdigest()[:10]

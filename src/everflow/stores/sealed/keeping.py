@@ -10,7 +10,16 @@ from typing import Literal
 
 from msgspec.structs import replace as changed
 
-from everflow.store import Branch, Hand, Imported, Put, Slice, definitions_in
+from everflow.store import (
+    Branch,
+    Hand,
+    Imported,
+    LetGo,
+    Put,
+    Retention,
+    Slice,
+    definitions_in,
+)
 from everflow.stores.sealed.parts import changed_whole, key_missing
 from everflow.stores.sealed.seal import Seal, has_seal
 from everflow.stores.sealed.store import Sealing
@@ -57,6 +66,20 @@ class SealedStore(Sealing):
             key = self.keys.create([run.row.id])[0]
         seal = Seal(run.row.id, key)
         return changed_whole(run, seal.seal_row, seal.seal)
+
+    def let_go(
+        self,
+        retention: Retention,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 100,
+        dry: bool = False,
+    ) -> LetGo:
+        """The keys of the runs that went are destroyed, so that no copy of the store has them."""
+        done = self.inner.let_go(retention, after=after, limit=limit, dry=dry)
+        if done.gone and not dry:
+            self.keys.erase(done.gone)
+        return done
 
     # --- runs that other instances have, too
 

@@ -18,6 +18,7 @@ from everflow.stores.sqlite.operating import Operating
 from everflow.stores.sqlite.queues import Queues
 from everflow.stores.sqlite.reading import Reading
 from everflow.stores.sqlite.records import Records
+from everflow.stores.sqlite.retaining import Retaining
 from everflow.stores.sqlite.settling import Settling
 from everflow.stores.sqlite.trouble import in_words
 from everflow.stores.sqlite.workers import Workers
@@ -25,7 +26,9 @@ from everflow.stores.sqlite.workers import Workers
 __all__ = ["SQLiteStore"]
 
 
-class SQLiteStore(Workers, Settling, Operating, Reading, Records, Queues, Handing, Backup):
+class SQLiteStore(
+    Workers, Settling, Operating, Reading, Records, Retaining, Queues, Handing, Backup
+):
     """A store in one file, shared by the threads of a process and the processes of a host."""
 
     @classmethod

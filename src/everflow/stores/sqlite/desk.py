@@ -21,7 +21,15 @@ from everflow.stores.sqlite.turnstile import Turnstile
 T = TypeVar("T")
 
 QUERIES = read_queries(
-    "sqlite", "writing", "workers", "reading", "queueing", "keeping", "operating", "handing"
+    "sqlite",
+    "writing",
+    "workers",
+    "reading",
+    "queueing",
+    "keeping",
+    "operating",
+    "handing",
+    "retaining",
 )
 
 _open_here: weakref.WeakSet[Desk] = weakref.WeakSet()

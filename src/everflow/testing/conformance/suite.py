@@ -16,6 +16,7 @@ from everflow.testing.conformance.queueing import PlaceRules, QueueRules
 from everflow.testing.conformance.reading import LoadRules, QueryRules
 from everflow.testing.conformance.records import RecordRules
 from everflow.testing.conformance.releasing import ReleaseRules
+from everflow.testing.conformance.retaining import RetentionRules
 from everflow.testing.conformance.settling import SettleRules
 from everflow.testing.conformance.signals import LetterRules, SignalRules
 from everflow.testing.conformance.starting import StartRules
@@ -40,6 +41,7 @@ class StoreConformance(
     LeaseRules,
     RecordRules,
     ReleaseRules,
+    RetentionRules,
     SettleRules,
     SignalRules,
     LetterRules,

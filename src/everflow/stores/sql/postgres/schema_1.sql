@@ -24,17 +24,10 @@ CREATE TABLE everflow.era (
     began bigint NOT NULL
 );
 
--- The era of a run that begins now. Its transaction has a number before it looks, so that whoever let
--- go of an era can wait for all that may have seen it as the present one; a transaction that only
--- sees what was there when it began mustn't go on if the era is another one by now.
-CREATE FUNCTION everflow.present_era() RETURNS integer LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_current_xact_id();
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RETURN (SELECT era FROM everflow.store FOR KEY SHARE);
-    END IF;
-    RETURN (SELECT era FROM everflow.store);
-END
+-- The era of a run that begins now. Who begins one in an era that is let go of meanwhile fails, or
+-- is found before the era is dropped.
+CREATE FUNCTION everflow.present_era() RETURNS integer STABLE LANGUAGE sql AS $$
+    SELECT era FROM everflow.store
 $$;
 
 CREATE TABLE everflow.worker (

@@ -42,7 +42,7 @@ SELECT json_object(
 )
 
 -- name: highest_no
-SELECT coalesce((SELECT no FROM run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0)
+SELECT no FROM last_number
 
 -- name: bodies
 -- (seq, body) of a run there that the import has as well, and its last seq.

@@ -4,7 +4,8 @@
 CREATE TABLE store (
     id TEXT NOT NULL,
     created INTEGER NOT NULL,
-    highest INTEGER NOT NULL DEFAULT 0  -- of the workers that are forgotten
+    highest INTEGER NOT NULL DEFAULT 0,  -- of the workers that are forgotten
+    numbered INTEGER NOT NULL DEFAULT 0  -- the highest number of a run that was let go of
 ) STRICT;
 
 CREATE TABLE worker (

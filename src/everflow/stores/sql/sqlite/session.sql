@@ -4,6 +4,13 @@
 -- jsonb_each because json_each renders each row of a document and parses it again for each column
 -- (measured: an entry 5.0 against 3.4 microseconds of a processor's time, a start 13 against 9.5).
 
+-- The highest number that the store gave to a run, be it let go of by now.
+CREATE TEMP VIEW last_number AS
+SELECT max(
+    coalesce((SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0),
+    (SELECT numbered FROM main.store)
+) AS no;
+
 CREATE TEMP VIEW run_shown AS
 SELECT
     run.*,
@@ -140,8 +147,7 @@ CREATE TEMP TRIGGER offspring_given INSTEAD OF INSERT ON offspring BEGIN
         queue, lane, priority, admitted, leased
     )
     SELECT
-        coalesce((SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0)
-        - (value ->> 0),
+        (SELECT no FROM last_number) - (value ->> 0),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9,
         value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16
@@ -311,9 +317,7 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
     INSERT OR IGNORE INTO definition (hash, body)
     SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.definitions);
 
-    SELECT everflow_tell(coalesce(
-        (SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0
-    )) WHERE NEW.unnumbered;
+    SELECT everflow_tell(no) FROM last_number WHERE NEW.unnumbered;
 
     INSERT OR IGNORE INTO run (
         no, id, flow, definition, status, owner, key, parent, labels, created, updated,
@@ -323,9 +327,7 @@ CREATE TEMP TRIGGER birth_given INSTEAD OF INSERT ON birth BEGIN
         iif(
             value ->> 0 > 0,
             value ->> 0,
-            coalesce(
-                (SELECT no FROM main.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1), 0
-            ) - (value ->> 0)
+            (SELECT no FROM last_number) - (value ->> 0)
         ),
         value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
         value ->> 8, value ->> 9, value ->> 9,
