@@ -12,8 +12,7 @@ import pytest
 from everflow import ask, parallel, suspend
 from everflow.engine.scheduler import FIRST_DELAY
 from everflow.errors import RunBlocked, StoreDamaged, StoreFull, StoreReadOnly, StoreUnavailable
-from everflow.store import Batch, SideRow
-from everflow.stores.memory import MemoryStore
+from tests.engine.shaky import Shaky
 from tests.engine.support import (
     DAY,
     PATIENT,
@@ -25,36 +24,6 @@ from tests.engine.support import (
     step,
     until,
 )
-
-
-class Shaky(MemoryStore):
-    """A store that can't be reached at times. ``after``: what was asked is done all the same."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.down: type[StoreUnavailable] | None = None
-        self.after = False
-        self.refused = 0
-
-    def _try(self) -> None:
-        if self.down is not None:
-            self.refused += 1
-            raise self.down("the disk is away")
-
-    def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:
-        if not self.after:
-            self._try()
-        found = super().append(batch, side_rows)
-        self._try()
-        return found
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in VERBS and not object.__getattribute__(self, "after"):
-            object.__getattribute__(self, "_try")()
-        return object.__getattribute__(self, name)
-
-
-VERBS = {"start", "accept", "arrivals", "claim", "load", "due", "next_due", "entries", "version"}
 
 
 @pytest.fixture

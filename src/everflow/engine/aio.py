@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, Generic, TypeVar, Unpack
 
 from everflow.core.flow import Flow
+from everflow.engine.absence import AGAIN, Absence
 from everflow.engine.client import Client
 from everflow.engine.faces import AsyncOperating
 from everflow.engine.queues import InQueue, Queues
@@ -16,6 +17,7 @@ from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.engine.schedules.aio import AsyncBook
 from everflow.engine.schedules.book import Book
 from everflow.engine.tenures import may_tell, told
+from everflow.errors import StoreUnavailable
 from everflow.store import OUTCOMES, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.transfer import ImportReport
 
@@ -23,6 +25,7 @@ __all__ = ["AsyncEngine", "AsyncRun"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Seen = TypeVar("Seen")
 LOOK = 0.2  # seconds between looks when no change is told
 
 
@@ -55,7 +58,7 @@ class AsyncRun(Generic[Out]):
         """Wait for the outcome and give its value; see ``Run.result``."""
         row = await self._wait(timeout, finished=True)
         types = self._client.registry.types
-        value: Out = await asyncio.to_thread(outcome_of, self._client.store, row, types)
+        value: Out = await self._borne(lambda: outcome_of(self._client.store, row, types), None)
         return value
 
     def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
@@ -67,15 +70,26 @@ class AsyncRun(Generic[Out]):
             return row, row.status in OUTCOMES or parked(client.store, row)
         return row, settled(client.store, row)
 
+    async def _borne(self, look: Callable[[], Seen], end: int | None) -> Seen:
+        """What a look says; the store's absence is waited out."""
+        absence = Absence(self._client.clock, end)
+        while True:
+            try:
+                return await asyncio.to_thread(look)
+            except StoreUnavailable as error:
+                absence.bear(error)
+                await asyncio.sleep(AGAIN)
+
     async def _wait(self, seconds: float | None, *, finished: bool) -> RunRow:
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
         end = None if seconds is None else loop.time() + seconds
+        last = None if seconds is None else self._client.clock.boot() + round(seconds * 1_000_000)
         ignore = self._changes.listen(lambda: loop.call_soon_threadsafe(changed.set))
         try:
             while True:
                 changed.clear()
-                row, enough = await asyncio.to_thread(self._enough, finished=finished)
+                row, enough = await self._borne(lambda: self._enough(finished=finished), last)
                 left = LOOK if end is None else min(LOOK, end - loop.time())
                 if enough or left <= 0:
                     return await asyncio.to_thread(told, row, self._client.leases)

@@ -16,12 +16,20 @@ from everflow.core.ops import AnyRef
 from everflow.core.refs import compose
 from everflow.core.state import Done, Failed
 from everflow.core.values import Types, decode
+from everflow.engine.absence import AGAIN, Absence
 from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
 from everflow.engine.noderun import Progress
 from everflow.engine.replies import require_here
 from everflow.engine.tenures import Leases, may_tell, told
-from everflow.errors import NoSuchRun, RunBlocked, RunCancelled, RunFailed, StillRunning
+from everflow.errors import (
+    NoSuchRun,
+    RunBlocked,
+    RunCancelled,
+    RunFailed,
+    StillRunning,
+    StoreUnavailable,
+)
 from everflow.store import OUTCOMES, Batch, QuestionQuery, QuestionRow, RunRow, Status, Store
 
 __all__ = [
@@ -36,6 +44,7 @@ __all__ = [
 ]
 
 Out_co = TypeVar("Out_co", covariant=True)
+Seen = TypeVar("Seen")
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
 Follower = Callable[[Sequence[int]], object]
 LOOK = 0.02  # seconds between looks at a store that another process writes
@@ -212,6 +221,7 @@ class Run(Generic[Out_co]):
         """Wait until the run is finished, suspended, paused or blocked; ``timeout`` in seconds.
 
         Gives where it stands then. All that was acknowledged for it before the call is applied.
+        A store that can't be reached meanwhile is waited for, too, for a minute at most.
         """
         return self._wait(timeout, lambda row: settled(self._store, row)).status
 
@@ -222,17 +232,32 @@ class Run(Generic[Out_co]):
         answers: the run itself goes on.
         """
         row = self._wait(timeout, lambda row: row.status in OUTCOMES or parked(self._store, row))
-        return cast("Out_co", outcome_of(self._store, row, self._types))
+        return cast("Out_co", self._borne(lambda: outcome_of(self._store, row, self._types), None))
+
+    def _borne(self, look: Callable[[], Seen], end: int | None) -> Seen:
+        """What a look says; the store's absence is waited out."""
+        absence = Absence(self._clock, end)
+        while True:
+            try:
+                return look()
+            except StoreUnavailable as error:
+                absence.bear(error)
+                threading.Event().wait(AGAIN)
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
         end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)
         patience = LOOK
-        while True:
+
+        def look() -> tuple[RunRow, bool]:
             if self._guard is not None:
                 self._guard()
-            seen = self._changes.count if self._changes is not None else 0
             row = self.row()
-            if enough(row) and may_tell(row, self._leases):
+            return row, enough(row) and may_tell(row, self._leases)
+
+        while True:
+            seen = self._changes.count if self._changes is not None else 0
+            row, ended = self._borne(look, end)
+            if ended:
                 return row
             left = patience
             if end is not None:
