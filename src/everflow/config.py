@@ -30,7 +30,8 @@ class Config:
     running is set aside. base_floor: bytes of a resting run's entries since its latest snapshot
     under which no new one is written; of a running one, 16 times as many. aside_over: a value of
     more characters of JSON is kept aside in the store, by its content. acknowledge_s: how long
-    a call for a leased run waits until the server that it is leased from has it, too.
+    a call for a leased run waits until the server that it is leased from has it, too. fleet: who
+    works here; a store in PostgreSQL that is another fleet's is refused.
     """
 
     threads: int = 64
@@ -48,10 +49,15 @@ class Config:
     base_floor: int = 4096
     aside_over: int = 1024 * 1024
     acknowledge_s: float = 10.0
+    fleet: str = ""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "fleet":
+                if not isinstance(value, str):
+                    raise ConfigurationError(f"fleet is a name, not {value!r:.60}")
+                continue
             wanted = float if field.name.endswith("_s") else int
             if isinstance(value, bool) or not isinstance(value, (int, wanted)) or not value > 0:
                 kind = "a number of seconds" if wanted is float else "a whole number"

@@ -48,8 +48,9 @@ BY = click.option(
 )
 STORE = click.option(
     "--store",
-    metavar="PATH",
-    help="The store's file.  [default: EVERFLOW_STORE, pyproject.toml, or everflow.db]",
+    metavar="PLACE",
+    help="The store: a file, or postgresql://USER@HOST/DATABASE.  "
+    "[default: EVERFLOW_STORE, pyproject.toml, or everflow.db]",
 )
 IMPORT = click.option(
     "--import",

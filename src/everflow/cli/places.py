@@ -52,5 +52,5 @@ def all_runs(flows: Connection, query: RunQuery) -> list[RunRow]:
 
 def shown_command(here: Here, *words: str) -> str:
     """A command as people may type it: with the store, where that was given by an option."""
-    chosen = ("--store", here.store) if here.named else ()
+    chosen = ("--store", here.shown) if here.named else ()
     return " ".join(("everflow", *(shell_quoted(word) for word in (*words, *chosen))))

@@ -30,6 +30,7 @@ from everflow.cli.commands.schedule import schedule
 from everflow.cli.commands.serve import serve
 from everflow.cli.commands.show import show
 from everflow.cli.commands.simulate import simulate
+from everflow.cli.commands.store import store
 from everflow.cli.commands.token import token
 from everflow.cli.commands.trigger import trigger
 from everflow.cli.commands.worker import worker
@@ -54,6 +55,7 @@ class Program(click.Group):
         ("Change", (check, upgrade)),
         ("Serve", (serve, token, peer, handoff, actor)),
         ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
+        ("Prepare", (store,)),
     )
 
     def format_commands(

@@ -17,6 +17,7 @@ from typing import Any
 from everflow.cli.words import broken
 from everflow.config import Config
 from everflow.errors import ConfigurationError
+from everflow.stores.urls import shown
 
 __all__ = ["DEFAULT_STORE", "Here", "here"]
 
@@ -33,7 +34,7 @@ class Here:
     ``named`` says that the store's place was chosen, so that commands shown to people repeat it.
     """
 
-    store: str
+    store: str = field(repr=False)  # with a password, perhaps: `shown` is for people
     modules: tuple[str, ...]
     path: tuple[Path, ...]
     config: Config
@@ -41,6 +42,11 @@ class Here:
     named: bool = False
     keys: str = ""  # the key store's file, with the text of its master keys; "" for none
     master: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The store as people may see it."""
+        return shown(self.store)
 
 
 def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
@@ -55,7 +61,8 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
     chosen = store if store is not None else os.environ.get(VARIABLE) or own or DEFAULT_STORE
     if not chosen or "\0" in chosen or broken(chosen) or Path(chosen).is_dir():
         raise ConfigurationError(
-            f"{chosen!r} is no file for a store", hint="name a file: --store PATH/everflow.db"
+            f"{shown(chosen)!r} is no file for a store",
+            hint="name a file: --store PATH/everflow.db",
         )
     if chosen == ":memory:":
         raise ConfigurationError(

@@ -42,9 +42,12 @@ class Connection(Operating[Run[Any]]):
         encryption: Keys | None = None,
     ) -> None:
         settings = config or Config()
-        over = settings.aside_over
         self.store, self._ours = open_store(
-            store, create=create, encryption=encryption, aside_over=over
+            store,
+            create=create,
+            encryption=encryption,
+            aside_over=settings.aside_over,
+            fleet=settings.fleet,
         )
         self._clock = clock or SystemClock()
         runs = RunClock(self._clock, self.store.info().highest)  # never before what workers wrote

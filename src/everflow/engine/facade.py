@@ -127,6 +127,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
                 self._where,
                 encryption=self._encryption,
                 aside_over=self.config.aside_over,
+                fleet=self.config.fleet,
             )
             if ours:
                 stack.callback(store.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +16,7 @@ from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
 from everflow.stores.urls import is_postgres, is_url, shown
 
-__all__ = ["is_durable", "key_file", "open_store"]
+__all__ = ["adopt", "is_durable", "key_file", "open_store", "preparation", "prepare"]
 
 MEMORY = ":memory:"
 
@@ -26,14 +27,16 @@ def open_store(
     create: bool = True,
     encryption: Keys | None = None,
     aside_over: int = 1 << 20,
+    fleet: str = "",
 ) -> tuple[Store, bool]:
     """The store at a place, and whether it was opened here (and so is to be closed by the caller).
 
     ``":memory:"`` is a store in memory, ``"postgresql://..."`` one in a database, a path a SQLite
     file; large values are kept aside in those.
     A store that is given is taken as it is. With ``encryption`` all that goes into it is sealed.
+    ``fleet`` names who works there, so that a store in a database is of one fleet alone.
     """
-    store, ours = _opened(place, create=create)
+    store, ours = _opened(place, create=create, fleet=fleet)
     if ours:
         store = AsideStore(store, aside_over)
     return (store if encryption is None else _sealed(store, encryption)), ours
@@ -42,6 +45,33 @@ def open_store(
 def key_file(place: str | os.PathLike[str], master: str) -> Any:
     """The key store in a file, made if it isn't there; ``master``: the master keys, as base64."""
     return _sealing().KeyFile.open(place, master)
+
+
+def prepare(
+    place: str, *, workers: Sequence[str] = (), clients: Sequence[str] = (), forget: bool = False
+) -> Any:
+    """Make what a store in PostgreSQL needs of this release, and let these roles work there."""
+    return _preparing(place).prepare(place, workers=workers, clients=clients, forget=forget)
+
+
+def preparation(place: str, *, workers: Sequence[str] = (), clients: Sequence[str] = ()) -> str:
+    """The same as SQL for an administrator."""
+    return str(_preparing(place).preparation(place, workers=workers, clients=clients))
+
+
+def adopt(place: str) -> bool:
+    """Have a copy take the place of the store that it was made of; False where it is no copy."""
+    return bool(_preparing(place).adopt(place))
+
+
+def _preparing(place: str) -> ModuleType:
+    if not is_postgres(place):
+        raise ConfigurationError(
+            f"{shown(place)} needs nothing of that kind: it is no store in PostgreSQL",
+            hint="name one: --store postgresql://USER@HOST/DATABASE",
+        )
+    found: ModuleType = _postgres().preparing
+    return found
 
 
 def _sealed(store: Store, keys: Keys) -> Store:
@@ -71,13 +101,15 @@ def _postgres() -> ModuleType:
     return postgres
 
 
-def _opened(place: Store | str | os.PathLike[str], *, create: bool) -> tuple[Store, bool]:
+def _opened(
+    place: Store | str | os.PathLike[str], *, create: bool, fleet: str
+) -> tuple[Store, bool]:
     if isinstance(place, Store):
         return place, False
     if place == MEMORY:
         return MemoryStore(), True
     if isinstance(place, str) and is_postgres(place):
-        store: Store = _postgres().PostgresStore.open(place, create=create)
+        store: Store = _postgres().PostgresStore.open(place, create=create, fleet=fleet)
         return store, True
     if isinstance(place, str) and is_url(place):
         raise ConfigurationError(

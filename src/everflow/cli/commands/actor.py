@@ -19,6 +19,7 @@ from everflow.cli.words import local
 from everflow.clock import SystemClock
 from everflow.engine.connect import Connection
 from everflow.errors import CallerError, ConfigurationError
+from everflow.stores.urls import is_url
 from everflow.views.times import instant
 
 __all__ = ["actor", "delivering", "has_actors", "publishing"]
@@ -52,7 +53,7 @@ def publishing() -> ModuleType:
 
 def has_actors(here: Here) -> bool:
     """Whether the store has actors, or had some."""
-    if not Path(here.store).is_file():
+    if not is_url(here.store) and not Path(here.store).is_file():
         return False
     with connected(here) as flows:
         return bool(flows.store.records("actor", limit=1))

@@ -163,9 +163,9 @@ def _say_begun(here: Here, host: str, port: int, *, open_: bool) -> None:
     address = f"http://{shown}:{port}"
     flows = sorted(default_registry().flows)
     if here.json:
-        emit({"address": address, "store": here.store, "flows": flows, "open": open_})
+        emit({"address": address, "store": here.shown, "flows": flows, "open": open_})
         return
-    click.echo(plain(f"serving {here.store} at {address}/api/v1, Ctrl-C ends it"), err=True)
+    click.echo(plain(f"serving {here.shown} at {address}/api/v1, Ctrl-C ends it"), err=True)
     click.echo(plain(f"flows: {', '.join(flows)}"), err=True)
     if open_:
         words = shown_command(here, "token", "create", "NAME")

@@ -80,10 +80,10 @@ def worker(
 def _say_begun(here: Here) -> None:
     flows = sorted(default_registry().flows)
     if here.json:
-        emit({"worker": os.getpid(), "store": here.store, "flows": flows})
+        emit({"worker": os.getpid(), "store": here.shown, "flows": flows})
     else:
         named = ", ".join(flows)
-        words = f"worker {os.getpid()} on {here.store}, flows: {named}; Ctrl-C ends it"
+        words = f"worker {os.getpid()} on {here.shown}, flows: {named}; Ctrl-C ends it"
         click.echo(plain(words), err=True)
 
 

@@ -6,6 +6,7 @@ of a function there. ``lines`` says how statements reach the server, ``opening``
 
 from __future__ import annotations
 
+from everflow.stores.postgres import preparing
 from everflow.stores.postgres.handing import Handing
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.queues import Queues
@@ -15,7 +16,7 @@ from everflow.stores.postgres.retaining import Retaining
 from everflow.stores.postgres.workers import Workers
 from everflow.stores.postgres.writing import Writing
 
-__all__ = ["PostgresStore"]
+__all__ = ["PostgresStore", "preparing"]
 
 
 class PostgresStore(Workers, Writing, Reading, Records, Retaining, Queues, Handing):

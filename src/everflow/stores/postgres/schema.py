@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -39,7 +40,9 @@ def steps_text(place: Place, found: int) -> str:
     return "\n\n".join(parts)
 
 
-def grants_text(place: Place, line: Connection, *, workers: list[str], clients: list[str]) -> str:
+def grants_text(
+    place: Place, line: Connection, *, workers: Sequence[str], clients: Sequence[str]
+) -> str:
     """What lets these roles work here, and no more than that."""
     parts = []
     for query, roles in (("grant_worker", workers), ("grant_client", clients)):
