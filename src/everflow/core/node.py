@@ -23,6 +23,7 @@ from everflow.core.naming import canonical_name, unnamed_reason
 from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, is_failure
 from everflow.core.signature import Signature, hints, read_signature
+from everflow.core.writes import settles_of
 from everflow.errors import BodyMisuse, NotAFlow, UnhandledFailure, UnnamedLeaf, WrongArgument
 
 __all__ = ["Dependencies", "Node", "Options", "Place", "bind", "node", "node_of"]
@@ -66,6 +67,7 @@ class Leaf:
     options: Options = field(default_factory=Options)
     failure: bool = False
     local: str = ""  # why another process can't find the function, as the end of a sentence
+    settles: bool = False  # it writes to its own database in the transaction of its result
 
     @cached_property
     def signature(self) -> Signature:
@@ -240,7 +242,9 @@ def node_of(fn: Any, options: Options | None = None, name: str | None = None) ->
     signature = read_signature(fn)
     local = "" if given else unnamed_reason(fn) or ""
     unique = given or canonical_name(fn) or f"local {next(_locals)}"
-    return Node(Leaf(fn, unique, settings, signature.takes_failure, local))
+    chosen = [name for name in ("pure", "inline", "process") if getattr(settings, name)]
+    settles = settles_of(unique, signature.needs.values(), chosen)
+    return Node(Leaf(fn, unique, settings, signature.takes_failure, local, settles))
 
 
 class Settings(TypedDict, total=False):

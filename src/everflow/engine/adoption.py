@@ -31,7 +31,7 @@ from everflow.engine.recorder import Draft
 from everflow.engine.rounds import CLAIM_EVERY, Rounds
 from everflow.engine.suspects import Suspects
 from everflow.errors import StoreUnavailable
-from everflow.store import ACTIVE, ORDERS, Arrival, Cancel, RunQuery, RunRow, Status
+from everflow.store import ACTIVE, AT_ONCE, Arrival, Cancel, RunQuery, RunRow, Settled, Status
 
 __all__ = ["Adoption"]
 
@@ -57,7 +57,7 @@ class Adoption:
         self._inbox = Inbox(
             parts,
             keeps=self._pausing.keeps,
-            again=self._read_again,
+            again=self.read_again,
             block=self.block,
             lacking=self._parking.without.add,
         )
@@ -206,7 +206,7 @@ class Adoption:
                 self._found.update(row.no for row in lost)
             query = replace(query, after=rows[-1].no)
         self._lost = False
-        self._read_again()  # what rests was claimed for a message that may be an old one
+        self.read_again()  # what rests was claimed for a message that may be an old one
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         owners = {row.owner for row in rows if row.owner}
@@ -252,7 +252,7 @@ class Adoption:
         """Apply the cancel of a run whose undos have no code here; they wait for that."""
         self._parts.cells.add(cell)
         for arrival in arrivals:
-            if isinstance(arrival.message, Cancel):
+            if isinstance(arrival.message, Settled | Cancel):
                 self._inbox.apply(cell, arrival)
         self._parking.leave(cell, lacking)
 
@@ -295,7 +295,7 @@ class Adoption:
         self._adopt(cell, [], suspect=False, moved=None)
         if row.no in self._passed:
             self._passed.discard(row.no)
-            self._read_again()
+            self.read_again()
 
     def _adopt(
         self, cell: Cell, arrivals: Sequence[Arrival], *, suspect: bool, moved: Definition | None
@@ -309,7 +309,7 @@ class Adoption:
         known = cell.machine.seq
         cell.tried = known if cell.row.status is Status.BLOCKED else -1
         for arrival in arrivals:  # first of all: the code may be missing
-            if isinstance(arrival.message, ORDERS):
+            if isinstance(arrival.message, AT_ONCE):
                 self._inbox.apply(cell, arrival)
         if cell.definition.missing and self._lacks_code(cell, arrivals):
             return
@@ -324,7 +324,7 @@ class Adoption:
             for op in held:
                 parts.dispatcher.ready(cell, op)
         for arrival in arrivals:
-            if not isinstance(arrival.message, ORDERS):
+            if not isinstance(arrival.message, AT_ONCE):
                 self._inbox.apply(cell, arrival)
 
     def _lacks_code(self, cell: Cell, arrivals: Sequence[Arrival]) -> bool:
@@ -380,10 +380,11 @@ class Adoption:
             cell.row.status, cell.row.outcome, cell.row.ended = Status.RUNNING, None, None
             cell.changed = True
             self._parts.recorder.touch(cell)
-        self._read_again()
+        self.read_again()
 
-    def _read_again(self) -> None:
-        self._after, self._nudged = 0, True
+    def read_again(self) -> None:
+        """Look at the inboxes once more."""
+        self._after, self._nudged, self._claiming = 0, True, True
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""
@@ -395,6 +396,5 @@ class Adoption:
         for kept in (self._born, self._passed, self._unloaded):
             kept.clear()
         self._lost = False
-        self._after = 0
-        self._nudged = self._claiming = True
+        self.read_again()
         self._row_due = None

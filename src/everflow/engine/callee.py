@@ -42,7 +42,8 @@ _RESULT = Kind.RESULT.value  # a plain text is formatted twice as fast as an enu
 class Ended(msgspec.Struct, gc=False):
     """How an attempt ended. ``kind`` is an entry's kind, or MISFIT with the reason as payload.
 
-    ``puts`` are records that are written with the entry.
+    ``puts`` are records that are written with the entry. ``arrival``: the message in the inbox that
+    tells the same, 0 where there is none; the entry takes its place. ``started``: so were runs.
     """
 
     kind: str
@@ -50,6 +51,8 @@ class Ended(msgspec.Struct, gc=False):
     ticks: int = 0
     note: str = ""
     puts: tuple[Put, ...] = ()
+    arrival: int = 0
+    started: bool = False
 
 
 class Callee:
@@ -254,11 +257,20 @@ class CountingCallee(Callee):
         return self.quick(payload)
 
 
-def make_callee(flow: Any, types: Types, given: Mapping[type[Any], Any], limit: int) -> Callee:
-    """The callee of a leaf. UnresolvedName when its function isn't here."""
+def make_callee(
+    flow: Any,
+    types: Types,
+    given: Mapping[type[Any], Any],
+    limit: int,
+    kind: type[Callee] = Callee,
+) -> Callee:
+    """The callee of a leaf, of that kind where it is a node.
+
+    UnresolvedName when its function isn't here.
+    """
     if isinstance(flow, Each):
         return CountingCallee(types, limit)
     if isinstance(flow, It):
         return ExpressionCallee(flow, types, limit)
     by_name = {name: given[kind] for name, kind in flow.dependencies.items() if kind in given}
-    return Callee(flow, types, by_name, limit)
+    return kind(flow, types, by_name, limit)

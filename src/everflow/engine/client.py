@@ -117,7 +117,7 @@ class Client(Operator):
     ) -> RunRow:
         """Start a run; it is durable when this returns. The same key gives the same run."""
         debounce = place.pop("debounce", None)
-        prepared = self._prepare(*self._known_as(flow), value, key, labels, place)
+        prepared = self.prepare(*self.known_as(flow), value, key, labels, place)
         row = self._start(prepared) if debounce is None else self._put_off(prepared, debounce)
         return self.safe(row)
 
@@ -127,8 +127,8 @@ class Client(Operator):
         """Start a run for each value, in few transactions."""
         if not values:
             return []
-        known = self._known_as(flow)
-        prepared = [self._prepare(*known, value, None, None, place) for value in values]
+        known = self.known_as(flow)
+        prepared = [self.prepare(*known, value, None, None, place) for value in values]
         size = self._config.batch
         rows: list[RunRow] = []
         for first in range(0, len(prepared), size):
@@ -136,13 +136,13 @@ class Client(Operator):
         return [self.safe(row) for row in rows]
 
     def definition(self, flow: Flow[Any, Any] | str) -> Definition:
-        """The definition that a start takes; checks that another process could run it.
+        """The definition that a start takes, that which a worker last had where none is known here.
 
-        By a name that isn't known here: the one that a worker last had for it.
+        Checks that another process could run it.
         """
-        return self._known_as(flow)[0]
+        return self.known_as(flow)[0]
 
-    def _known_as(self, flow: Flow[Any, Any] | str) -> tuple[Definition, str]:
+    def known_as(self, flow: Flow[Any, Any] | str) -> tuple[Definition, str]:
         """The same, and the queue in which runs of the flow wait if their start says none."""
         if isinstance(flow, str) and flow not in self.registry.flows:
             return self._recorded(flow)
@@ -173,7 +173,7 @@ class Client(Operator):
         self._checked[definition.hash] = input_checks(current)
         return definition, current.queue
 
-    def _prepare(
+    def prepare(
         self,
         definition: Definition,
         queue: str,
@@ -182,6 +182,7 @@ class Client(Operator):
         labels: Mapping[str, str] | None,
         place: InQueue,
     ) -> tuple[NewRun, Definition, str]:
+        """A run that is to be started, its definition, and its input."""
         payload = payload_given(value, self.registry.types, self._config.value_limit)
         self.check_input(definition, payload)
         now = self.clock.wall()

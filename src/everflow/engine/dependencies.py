@@ -9,6 +9,7 @@ from typing import Any
 from everflow.core.flow import Flow
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
+from everflow.core.writes import Writes
 from everflow.engine.reachable import is_reachable
 from everflow.errors import ConfigurationError, MissingDependency, UnresolvedName
 
@@ -35,7 +36,7 @@ def check_needs(needs: Iterable[Need], provide: Mapping[type[Any], Any]) -> None
     """
     for position, node in needs:
         for name, kind in node.dependencies.items():
-            if kind not in provide:
+            if kind not in provide and kind is not Writes:
                 raise MissingDependency(
                     f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
                     position=position,
@@ -75,7 +76,7 @@ def open_all(provide: Mapping[type[Any], Any], stack: ExitStack) -> dict[type[An
 
     What is an instance of the type already stands for itself.
     """
-    made: dict[type[Any], Any] = {}
+    made: dict[type[Any], Any] = {Writes: Writes}
     for kind, maker in provide.items():
         try:
             value = maker if isinstance(maker, kind) or not callable(maker) else maker()

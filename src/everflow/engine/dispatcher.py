@@ -13,17 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, MutableSequence, Sequence
 from typing import Any, Protocol
 
-import msgspec
-
 from everflow.config import Config
 from everflow.core.combine.body import Body
 from everflow.core.combine.cached import Cached
 from everflow.core.entries import Kind
-from everflow.core.faults import decode_error, encode_error
 from everflow.core.flow import Site
-from everflow.core.frames import shields
 from everflow.core.node import Node, Place
-from everflow.core.ops import NodeOp, Op, TimerOp
+from everflow.core.ops import NodeOp, Op
 from everflow.core.refs import Stored
 from everflow.core.registry import Registry
 from everflow.core.values import decode as read
@@ -35,6 +31,8 @@ from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
 from everflow.engine.dependencies import require_node
 from everflow.engine.noderun import NodeRun, Progress
+from everflow.engine.settling import Settler, SettlingCallee, asked_by, settles
+from everflow.engine.wanted import deadline_of, is_wanted, placed
 from everflow.errors import StoreDamaged, StoreError
 from everflow.store import Store
 
@@ -107,6 +105,7 @@ class Dispatcher:
         self._progress = progress
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
         self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
+        self.settler = Settler(store, lambda: (0, 0), lambda: 0)
         self._begun: dict[int, Attempt] = {}
         self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while a suspect runs alone
         self._token = 0
@@ -170,7 +169,8 @@ class Dispatcher:
             return CacheCallee(flow, limit)
         if isinstance(flow, Body):
             return BodyCallee(flow, self._registry, limit, verify=self.verify)
-        return make_callee(flow, self._types, self.given, limit)
+        kind = SettlingCallee if isinstance(flow, Node) and asked_by(flow) else Callee
+        return make_callee(flow, self._types, self.given, limit, kind)
 
     def ready(self, cell: Cell, op: NodeOp) -> None:
         """The op may begin."""
@@ -186,12 +186,34 @@ class Dispatcher:
         attempt = self._begun.get(token) if token is not None else None
         if attempt is None:
             return True
+        if not _shut(attempt):
+            return False  # it is being committed: its end is told
         if self._pools[attempt.callee.place].stop(attempt):
             return False
         del cell.running[op.id]
         self.finished(attempt)
         self._stopped += 1
         return True
+
+    def shut(self, no: int, path: str) -> bool:
+        """Keep a run's nodes within a path from being settled; False while one is."""
+        within = [a for a in self._settling(no) if a.op.startswith(f"{path}/")]
+        if any(mine.passed for a in within if (mine := settles(a.run)) is not None):
+            return False
+        return min(map(_shut, within), default=True)  # each of them, as all() wouldn't
+
+    def _settles(self, cell: Cell, op: NodeOp, callee: Callee) -> bool:
+        """Whether an older attempt of an op, from before its run was released, is being settled."""
+        if not isinstance(callee, SettlingCallee):
+            return False
+        return not all(_shut(a) for a in self._settling(cell.row.no) if a.op == op.id)
+
+    def _settling(self, no: int) -> list[Attempt]:
+        return [a for a in self._begun.values() if a.no == no and settles(a.run) is not None]
+
+    def is_begun(self, attempt: Attempt) -> bool:
+        """Whether an attempt's end is still to come, or to be made of."""
+        return attempt.token in self._begun
 
     def has_begun(self, no: int) -> bool:
         """Whether an attempt for that run goes on here, stopped or not."""
@@ -205,7 +227,7 @@ class Dispatcher:
     def give_up(self, cell: Cell, op: NodeOp) -> bool:
         """Wait no longer for the end of a stopped attempt. False when it has ended already."""
         attempt = self._begun.get(cell.running.get(op.id, 0))
-        if attempt is None or cell.machine.state.ops.get(op.id) is not op:
+        if attempt is None or cell.machine.state.ops.get(op.id) is not op or not _shut(attempt):
             return False
         del cell.running[op.id]
         self.finished(attempt)
@@ -274,7 +296,8 @@ class Dispatcher:
             cell, op, callee = pooled.popleft()
             if not is_wanted(cell, op):
                 continue
-            if self.alone is not None and cell is not self.alone:
+            elsewhere = self.alone is not None and cell is not self.alone
+            if elsewhere or self._settles(cell, op, callee):
                 pooled.append((cell, op, callee))
                 continue
             try:
@@ -294,6 +317,8 @@ class Dispatcher:
         payload = cell.payload(op.input, self._fetch)
         if isinstance(callee, BodyCallee):
             run.replay = replay_of(cell, op, callee, self._entries)
+        elif isinstance(callee, SettlingCallee):
+            run.settlement = self.settler.attempt(cell.row.no, op.id)
         self._token += 1
         attempt = Attempt(cell.row.no, op.id, self._token, callee, payload, run)
         attempt.slot = self._free.pop()
@@ -326,6 +351,7 @@ class Dispatcher:
     def forget_all(self) -> None:
         """The worker lost its epoch: stop what can be stopped; all ends will be late."""
         for attempt in list(self._begun.values()):
+            _shut(attempt)
             self._pools[attempt.callee.place].stop(attempt)
             self.finished(attempt)
         self._inline.clear()
@@ -362,29 +388,7 @@ def _nobody(_cell: Cell, why: str) -> None:
     raise StoreDamaged(why)
 
 
-def is_wanted(cell: Cell, op: NodeOp) -> bool:
-    """Whether the op is still to be run: not stopped, closed, dropped or paused meanwhile."""
-    known = cell.machine.state.ops.get(op.id)
-    return known is op and not (op.stopping or op.asking or cell.dropped or cell.paused)
-
-
-def placed(end: Ended, op: NodeOp) -> Ended:
-    """An error's end that names the position, which a node without a view doesn't know."""
-    error = decode_error(end.payload)
-    payload = encode_error(msgspec.structs.replace(error, position=op.position))
-    return Ended(end.kind, payload, end.ticks, end.note)
-
-
-def deadline_of(cell: Cell, op: NodeOp) -> int | None:
-    """When the nearest timeout around an op is due."""
-    frames, ops = cell.machine.state.frames, cell.machine.state.ops
-    least: int | None = None
-    parent = frames.get(op.parent)
-    while parent is not None:
-        timer = ops.get(f"{parent.path}/@within")
-        if type(timer) is TimerOp and (least is None or timer.due < least):
-            least = timer.due
-        if shields(parent):
-            break
-        parent = frames.get(parent.parent)
-    return least
+def _shut(attempt: Attempt) -> bool:
+    """Keep an attempt from being settled, if it would be; False when it is under way."""
+    mine = settles(attempt.run)
+    return mine is None or mine.shut()

@@ -192,6 +192,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             unclear=lambda: worker.post(scheduler.doubt),
             leases=scheduler.leases,
         )
+        scheduler.dispatcher.settler.client = self._client
         worker.start()
 
     def close(self) -> None:

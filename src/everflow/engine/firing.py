@@ -2,7 +2,8 @@
 
 A deadline that passes doesn't overrule an answer that was acknowledged: the question is closed in
 the store first, and the expiry journaled only if no answer is in the inbox then. Neither does it
-overrule a signal: the inbox is read to its end first.
+overrule a signal: the inbox is read to its end first. A timeout lets a node that is being settled
+end first; one that isn't by then never will be.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ __all__ = ["Firing"]
 
 
 class Firing:
-    """``take`` reads the inbox and says whether there is more; ``block`` parks a run."""
+    """``take`` reads the inbox and says whether there is more; ``block`` parks a run.
+
+    ``shut`` keeps the nodes of a run within a path from being settled, and says whether it could.
+    """
 
     def __init__(
         self,
@@ -31,24 +35,30 @@ class Firing:
         *,
         take: Callable[[], bool],
         block: Callable[[Cell, str, str], None],
+        shut: Callable[[int, str], bool],
     ) -> None:
         self._timers = timers
         self._cells = cells
         self._recorder = recorder
         self._take = take
         self._block = block
+        self._shut = shut
+        self._waiting: list[tuple[Cell, TimerOp]] = []  # for nodes that are being settled
 
     def look(self) -> None:
         """Fire what is due."""
-        for cell, op in self._timers.due():
-            if cell.paused or cell.machine.state.ops.get(op.id) is not op:
+        waiting, self._waiting = self._waiting, []
+        for cell, op in [*waiting, *self._timers.due()]:
+            if cell.paused or cell.dropped or cell.machine.state.ops.get(op.id) is not op:
                 continue  # or closed by one that fired before it
             self._cells.wake(cell)
             question = cell.machine.state.ops.get(f"{op.parent}/@question")
             if op.key == "@deadline":
                 self._expire(cell, op, question)
-            else:
+            elif op.key != "@within" or self._shut(cell.row.no, op.parent):
                 self._record(cell, op)
+            else:
+                self._waiting.append((cell, op))
 
     def _record(self, cell: Cell, op: TimerOp) -> None:
         try:

@@ -15,14 +15,24 @@ from msgspec.structs import replace
 
 from everflow.core.entries import Kind
 from everflow.core.matching import Fit, Verdict
-from everflow.core.ops import CallOp, ReceiveOp
+from everflow.core.ops import CallOp, NodeOp, ReceiveOp, input_of
 from everflow.core.upgrade import upgrade_text
 from everflow.engine.answers import as_asked, kept_as, position_of_name
 from everflow.engine.audit import audit
 from everflow.engine.cell import Cell
 from everflow.engine.parts import Parts
 from everflow.errors import FlowError
-from everflow.store import Answer, Arrival, Cancel, ChildEnded, Early, Message, Signal, UpgradeTo
+from everflow.store import (
+    Answer,
+    Arrival,
+    Cancel,
+    ChildEnded,
+    Early,
+    Message,
+    Settled,
+    Signal,
+    UpgradeTo,
+)
 
 __all__ = ["Inbox"]
 
@@ -64,6 +74,8 @@ class Inbox:
         cell.seen = max(cell.seen, arrival.id)
         if arrival.id in self._applying or cell.dropped or self._keeps(cell, arrival):
             return
+        if isinstance(arrival.message, Settled) and arrival.message.op in cell.running:
+            return  # its attempt is about to tell it
         try:
             self._learn(cell, arrival.message)
         except FlowError as error:
@@ -122,6 +134,8 @@ class Inbox:
                 if type(cell.machine.state.ops.get(message.op)) is CallOp:
                     payload, note = message.payload, message.kind
                     recorder.record(cell, Kind.CHILD, message.op, payload, note=note)
+            elif isinstance(message, Settled):
+                self._settled(cell, message)
             elif isinstance(message, UpgradeTo):
                 self._upgraded(cell, arrival.id, message)
             elif isinstance(message, Cancel) and not cell.machine.state.cancelling:
@@ -131,6 +145,13 @@ class Inbox:
             recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
             self._applying.discard(arrival.id)
             self._block(cell, "code", str(error))
+
+    def _settled(self, cell: Cell, message: Settled) -> None:
+        """A node's writes were committed with its result, by an attempt that couldn't tell it."""
+        op = cell.machine.state.ops.get(message.op)
+        if type(op) is NodeOp:
+            given, source = message.payload, input_of(op.input)
+            self._recorder.record(cell, Kind.RESULT, op.id, given, op.node, source, message.ticks)
 
     def _upgraded(self, cell: Cell, arrival: int, message: UpgradeTo) -> None:
         """Go on under another definition, if the run can just now."""

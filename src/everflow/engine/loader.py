@@ -32,7 +32,7 @@ from everflow.errors import (
     StoreDamaged,
     UnresolvedName,
 )
-from everflow.store import Arrival, Cancel, Loaded, RunRow, Store, UpgradeTo
+from everflow.store import Arrival, Cancel, Loaded, RunRow, Settled, Store, UpgradeTo
 
 __all__ = ["Blocked", "Definitions", "Fresh", "Loader", "lacks"]
 
@@ -153,6 +153,7 @@ class Loader:
 
     def _one(self, loaded: Loaded) -> Fresh | Blocked:
         row, seen = loaded.row, max([arrival.id for arrival in loaded.arrivals], default=0)
+        loaded.arrivals.sort(key=lambda arrival: not isinstance(arrival.message, Settled))
         try:
             fresh = self._fold(loaded)
             if not fresh.lacking and (lack := self._lacks(fresh.cell.machine)):

@@ -29,7 +29,7 @@ class NodeRun:
 
     __slots__ = (
         "_answers", "_asked", "_due", "_left", "_op", "_progress", "_questions",
-        "flow", "id", "own_thread", "replay", "spent", "suspended",
+        "flow", "id", "own_thread", "replay", "settlement", "spent", "suspended",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - all of it is what one attempt is
@@ -58,6 +58,7 @@ class NodeRun:
         self.spent = 0
         self.replay: Callable[[str], Any] | None = None  # of a plain def body
         self.suspended: BodySuspended | None = None
+        self.settlement: object = None  # of one whose writes are committed with its result
 
     @property
     def facts(self) -> tuple[str, str, str, int | None, int | None]:

@@ -47,6 +47,10 @@ class Ownership:
         self._next_watch = 0
         return self._store.flights(row.id, self._slots)
 
+    def identity(self) -> tuple[int, int]:
+        """The worker and its epoch."""
+        return self.worker, self.epoch
+
     def watch(self) -> bool:
         """Depose dead workers; True when runs may have become free. Cheap when it is too early."""
         boot = self._clock.boot()

@@ -18,15 +18,15 @@ from typing import Any
 
 from everflow.clock import Clock, RunClock
 from everflow.config import Config
-from everflow.core.entries import Kind
-from everflow.core.ops import NodeOp, Op, TimerOp, input_of
+from everflow.core.ops import NodeOp, Op, TimerOp
 from everflow.core.registry import Registry
 from everflow.engine.adoption import Adoption
 from everflow.engine.caching import kept_in
-from everflow.engine.callee import MISFIT, Ended
+from everflow.engine.callee import Ended
 from everflow.engine.cell import Cell, Cells
 from everflow.engine.commits import Committer
-from everflow.engine.dispatcher import Attempt, Dispatcher, Pool
+from everflow.engine.dispatcher import Dispatcher, Pool
+from everflow.engine.ends import Ends
 from everflow.engine.firing import Firing
 from everflow.engine.loader import Definitions
 from everflow.engine.noderun import Progress
@@ -34,13 +34,13 @@ from everflow.engine.ownership import Ownership
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import Draft, Recorder
 from everflow.engine.schedules.firing import Ticker
+from everflow.engine.settling import Settler
 from everflow.engine.tenures import Leases
 from everflow.engine.timers import Timers
 from everflow.errors import (
     EngineClosed,
     EverflowError,
     Fenced,
-    FlowError,
     StoreError,
     StoreUnavailable,
 )
@@ -80,9 +80,8 @@ class Scheduler:
         self.ownership = Ownership(store, clock, config, host=host, pid=pid)
         self.leases = Leases(store, clock)
         self.pools: dict[str, Pool] = {}
-        self.dispatcher = Dispatcher(
-            config, registry, self.pools, self._record_end, store, progress
-        )
+        self.dispatcher = Dispatcher(config, registry, self.pools, self._ended, store, progress)
+        self.dispatcher.settler = Settler(store, self.ownership.identity, self.clock.now)
         self.dispatcher.damaged = lambda cell, why: self.adoption.block(cell, "store", why)
         self.adoption = Adoption(
             Parts(
@@ -93,7 +92,15 @@ class Scheduler:
         )  # fmt: skip
         self.ticker = Ticker(store, self.clock, self.definitions, config, self.adoption.nudge)
         take, block = self.adoption.take_arrivals, self.adoption.block
-        self.firing = Firing(self.timers, self.cells, self.recorder, take=take, block=block)
+        shut = self.dispatcher.shut
+        self.firing = Firing(
+            self.timers, self.cells, self.recorder, take=take, block=block, shut=shut
+        )
+        self.ends = Ends(
+            config, clock, self.cells, self.recorder, self.dispatcher,
+            block=block, again=self.adoption.read_again,
+        )  # fmt: skip
+        self.stop, self.attempt_ended = self.ends.stop, self.ends.told
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
         self._wrote = wrote
@@ -101,7 +108,6 @@ class Scheduler:
         self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
         self._sent = False
-        self._graces: deque[tuple[int, Cell, NodeOp]] = deque()  # cancelled, until when
         self._delay = FIRST_DELAY
         self._retry_at = 0
         self._deposed = False  # fenced, and not enlisted anew so far
@@ -154,8 +160,7 @@ class Scheduler:
             least = due
         if not self.draining:
             least = min(least, self.ticker.next_in())
-        if self._graces:
-            least = min(least, max(self._graces[0][0] - self.system_clock.boot(), 0))
+        least = self.ends.next_in(least)
         if self.trouble is not None:
             return max(min(least, self._retry_at - self.system_clock.boot()), 1_000)
         return least
@@ -181,7 +186,7 @@ class Scheduler:
             self._in_trouble(error)
             return
         self.firing.look()
-        self._end_graces()
+        self.ends.look()
         try:
             most = self.config.batch * (1 if self._pending is None else 2)
             room = most - len(self.recorder.draft.entries)
@@ -218,57 +223,9 @@ class Scheduler:
             else:
                 self.recorder.draft.releases.append((cell, op))
 
-    def stop(self, cell: Cell, op: NodeOp) -> None:
-        """Stop an op that was cancelled; record that, unless its pool still tells its end."""
-        if cell.dropped or cell.machine.state.ops.get(op.id) is not op:
-            return
-        if self.dispatcher.stop(cell, op):
-            self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
-        else:
-            end = self.system_clock.boot() + round(self.config.grace_s * 1_000_000)
-            self._graces.append((end, cell, op))
-
-    def _end_graces(self) -> None:
-        """Give up async nodes that were cancelled and go on all the same: their ends come late."""
-        boot = self.system_clock.boot()
-        while self._graces and self._graces[0][0] <= boot:
-            _, cell, op = self._graces.popleft()
-            if not cell.dropped and self.dispatcher.give_up(cell, op):
-                self._record_end(cell, op, Ended(Kind.STOPPED, "null"))
-
-    def attempt_ended(self, attempt: Attempt, end: Ended | None) -> None:
-        """A pool tells the end of an attempt; None says that it was cancelled."""
-        if not self.dispatcher.finished(attempt):
-            self.recorder.late += 1
-            return
-        cell = self.cells.get(attempt.no)
-        op = cell.machine.state.ops.get(attempt.op) if cell is not None else None
-        mine = cell is not None and cell.running.pop(attempt.op, 0) == attempt.token
-        if cell is None or not mine or type(op) is not NodeOp:
-            self.recorder.late += 1
-            self.recorder.draft.recorded += 1
-            return
-        if op.stopping and (end is None or end.kind not in {Kind.RESULT, Kind.ERROR}):
-            end = Ended(Kind.STOPPED, "null")
-        if end is not None:
-            self.recorder.draft.recorded += 1
-            self._record_end(cell, op, end)
-        else:  # cancelled by its loop, not by us: it has no result, so it is run again
-            self.dispatcher.recorded(1)
-            self.dispatcher.ready(cell, op)
-
-    def _record_end(self, cell: Cell, op: NodeOp, end: Ended) -> None:
-        if end.kind == MISFIT:
-            self.adoption.block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
-            return
-        source = input_of(op.input)
-        try:
-            self.recorder.record(
-                cell, end.kind, op.id, end.payload, op.node, source, end.ticks, end.note
-            )
-            self.recorder.draft.puts += end.puts
-        except FlowError as error:
-            self.adoption.block(cell, "code", str(error))
+    def _ended(self, cell: Cell, op: NodeOp, end: Ended) -> None:
+        """An op was run in place."""
+        self.ends.record(cell, op, end)
 
     # --- commits
 

@@ -180,6 +180,7 @@ class Harness(Generic[In, Out]):
             nudge=lambda: scheduler.post(scheduler.adoption.nudge),
             unclear=lambda: scheduler.post(scheduler.adoption.look_for_lost),
         )
+        scheduler.dispatcher.settler.client = self.client
         self.schedules = Book(self.client, scheduler.clock, self._stir)
         for definitions in (scheduler.definitions, self.client.definitions):
             for definition in self._reached(definitions):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from everflow.core.caching import told_of
 from everflow.core.flow import Children, Flow, FlowLike, Moves, Names, Site, lift
 from everflow.core.frames import CachedFrame
+from everflow.core.node import Node
 from everflow.core.ops import ROOT, NodeOp
 from everflow.core.program import lay_out
 from everflow.core.refs import FAILURE_PREFIX, SMALL, Item, Ref, Stored, is_failure
@@ -125,7 +126,14 @@ def cached(body: FlowLike[In, Out], *, version: str = FIRST_VERSION) -> Flow[In,
             hint='cached(f, version="2")',
         )
     flow = lift(body, "cached")
-    if any(site.flow.kind == "step" for site in lay_out(flow, ROOT).values()):
+    within = [site.flow for site in lay_out(flow, ROOT).values()]
+    writing = [leaf for leaf in within if isinstance(leaf, Node) and leaf.leaf.settles]
+    if writing:
+        raise WrongArgument(
+            f"{writing[0].name} writes with its result, and a result that is kept writes nothing",
+            hint="put cached(...) around what comes before it",
+        )
+    if any(inner.kind == "step" for inner in within):
         raise WrongArgument(
             "a step bears a value of its own, which no key of a cache would tell",
             hint="write step(cached(f), value)",

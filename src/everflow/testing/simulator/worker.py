@@ -81,6 +81,8 @@ class Worker:
             unclear=lambda: self.scheduler.post(self.scheduler.adoption.look_for_lost),
         )
 
+        self.scheduler.dispatcher.settler.client = self.client
+
     def open(self, given: Mapping[type[Any], Any]) -> None:
         """Enlist."""
         self.scheduler.open(given)

@@ -1,0 +1,198 @@
+"""Settling: how a node's own writes are committed with its result, in one transaction, once.
+
+Three rules hold here. An attempt passes its gate before anything is committed, and whoever would
+end its op otherwise shuts the gate first: so an op that was stopped, or whose time was over, never
+leaves writes behind. Once it passed, its end is what the store says, however long that takes. What
+isn't known to be committed is sent again unchanged, which changes nothing where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from everflow.core.definition import Definition
+from everflow.core.entries import Kind
+from everflow.core.flow import Flow
+from everflow.core.node import Node
+from everflow.core.values import Types
+from everflow.core.writes import Begun, Settles, Writes
+from everflow.engine.callee import Callee, Ended
+from everflow.engine.noderun import NodeRun
+from everflow.engine.queues import InQueue
+from everflow.errors import EngineClosed, EverflowError, StoreError
+from everflow.store import NewRun, Settled, SideRow, Store
+
+__all__ = ["LOST", "UNSETTLED", "Settlement", "Settler", "SettlingCallee", "asked_by", "settles"]
+
+UNSETTLED = "unsettled"  # it isn't known whether it was committed
+LOST = "lost"  # the run isn't this worker's any more
+
+
+class Starting(Protocol):
+    """What makes runs that are to be started: a client."""
+
+    def known_as(self, flow: Flow[Any, Any] | str) -> tuple[Definition, str]:
+        """A flow's definition, and its queue."""
+
+    def prepare(
+        self,
+        definition: Definition,
+        queue: str,
+        value: Any,
+        key: str | None,
+        labels: Mapping[str, str] | None,
+        place: InQueue,
+    ) -> tuple[NewRun, Definition, str]:
+        """A run that is to be started."""
+
+
+@dataclass
+class Settler:
+    """Where a worker settles. ``identity`` gives its id and epoch, ``now`` the runs' time."""
+
+    store: Store
+    identity: Callable[[], tuple[int, int]]
+    now: Callable[[], int]
+    client: Starting | None = None
+
+    def prepared(self, begun: Begun) -> tuple[NewRun, Definition]:
+        """A run that a node starts."""
+        if self.client is None:
+            raise EngineClosed("a node starts a run, and nothing here can")
+        known = self.client.known_as(begun.flow)
+        key, labels = begun.key, begun.labels
+        return self.client.prepare(*known, begun.value, key, labels, InQueue())[:2]
+
+    def attempt(self, no: int, op: str) -> Settlement:
+        """What one attempt settles with."""
+        return Settlement(self, no, op)
+
+
+class Settlement:
+    """One attempt's gate, and what it commits once it passed."""
+
+    def __init__(self, settler: Settler, no: int, op: str) -> None:
+        self._settler = settler
+        self._no = no
+        self._op = op
+        self._worker, self._epoch = settler.identity()
+        self._lock = threading.Lock()
+        self._shut = False
+        self.passed = False
+        self.asked: Settles = Writes()
+        self._settled: Settled | None = None
+        self._starts: list[tuple[NewRun, Definition]] = []
+
+    def shut(self) -> bool:
+        """Let nothing be committed from now on; False when that is under way, or was done."""
+        with self._lock:
+            self._shut = self._shut or not self.passed
+            return self._shut
+
+    def _pass(self) -> bool:
+        with self._lock:
+            self.passed = not self._shut
+            return self.passed
+
+    def begin(self) -> Settles:
+        """What the node is given."""
+        self.asked = Writes()
+        return self.asked
+
+    def end(self, end: Ended) -> Ended:
+        """The node gave a result: commit it. Any trouble of the store's is UNSETTLED."""
+        self._starts = [self._settler.prepared(begun) for begun in self.asked.starts]
+        if not self._pass():
+            return Ended(Kind.STOPPED, "null")
+        now = self._settler.now()
+        self._settled = Settled(
+            no=self._no, op=self._op, payload=end.payload, at=now, ticks=end.ticks
+        )
+        try:
+            return self.send()
+        except StoreError:
+            return Ended(UNSETTLED, "null")
+
+    def send(self) -> Ended:
+        """Commit it, or learn that it was; raises StoreError while that can't be known."""
+        settled, writes = self._settled, self.asked
+        if settled is None:
+            return Ended(Kind.STOPPED, "null")
+        statements = writes.statements if isinstance(writes, Writes) else []
+        done = self._settler.store.settle(
+            settled,
+            [SideRow(statement=sql, values=list(values)) for sql, values in statements],
+            worker=self._worker,
+            epoch=self._epoch,
+            starts=[new for new, _ in self._starts],
+            definitions=[(made.hash, made.body) for _, made in self._starts],
+        )
+        if done is None:
+            return Ended(LOST, "null")
+        return Ended(
+            Kind.RESULT, settled.payload, settled.ticks, "", (), done.id, bool(self._starts)
+        )
+
+
+def settles(run: NodeRun) -> Settlement | None:
+    """What an attempt settles with, if it does."""
+    return run.settlement if isinstance(run.settlement, Settlement) else None
+
+
+def asked_by(node: Node[Any, Any]) -> str:
+    """The parameter by which a node's function asks for what is committed with its result."""
+    for name, kind in node.dependencies.items():
+        if isinstance(kind, type) and issubclass(kind, Settles):
+            return name
+    return ""
+
+
+class SettlingCallee(Callee):
+    """A node's function whose writes are committed with its result."""
+
+    __slots__ = ("_asks",)
+
+    def __init__(
+        self, node: Node[Any, Any], types: Types, given: Mapping[str, Any], limit: int
+    ) -> None:
+        super().__init__(node, types, given, limit)
+        self._asks = asked_by(node)
+        self.light = False
+
+    def _arguments(self, payload: str, run: NodeRun | None) -> tuple[list[Any], dict[str, Any]]:
+        args, keywords = super()._arguments(payload, run)
+        mine = settles(run) if run is not None else None
+        return args, {**keywords, self._asks: Writes() if mine is None else mine.begin()}
+
+    def perform(self, payload: str, run: NodeRun | None) -> Ended:
+        """Run a sync node once, and commit what it gave."""
+        end = super().perform(payload, run)
+        return end if run is None else self._settle(end, run)
+
+    async def perform_async(self, payload: str, run: NodeRun | None) -> Ended:
+        """Run an async node once, and commit what it gave on a thread."""
+        end = await super().perform_async(payload, run)
+        return end if run is None else await asyncio.to_thread(self._settle, end, run)
+
+    def _settle(self, end: Ended, run: NodeRun) -> Ended:
+        mine = settles(run)
+        if mine is None or end.kind != Kind.RESULT:
+            return end
+        return self._said(lambda: mine.end(end), run)
+
+    def again(self, run: NodeRun) -> Ended:
+        """How an attempt ended of which that wasn't known; raises StoreError while it isn't."""
+        mine = settles(run)
+        return Ended(Kind.STOPPED, "null") if mine is None else self._said(mine.send, run)
+
+    def _said(self, settle: Callable[[], Ended], run: NodeRun) -> Ended:
+        try:
+            return settle()
+        except StoreError:
+            raise
+        except EverflowError as error:  # of a statement, or of a run to be started: the node's own
+            return self._raised(error, run)
