@@ -42,6 +42,7 @@ from everflow.core.flow import Flow
 from everflow.core.node import Node, bind, node
 from everflow.core.registry import Registry
 from everflow.core.signature import need
+from everflow.core.writes import Writes
 from everflow.engine.aio import AsyncEngine, AsyncRun
 from everflow.engine.connect import Connection, connect
 from everflow.engine.facade import Engine
@@ -81,6 +82,7 @@ __all__ = [
     "Settled",
     "Status",
     "StepFailed",
+    "Writes",
     "after",
     "ask",
     "at_least",

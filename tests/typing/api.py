@@ -27,6 +27,8 @@ from everflow.core.expressions import It, it
 from everflow.core.faults import Caught, Failure, Question, Settled
 from everflow.core.flow import Flow, Keeping
 from everflow.core.node import Node, bind, node
+from everflow.core.signature import need
+from everflow.core.writes import Writes
 from everflow.engine.schedules.spec import Schedule, schedule
 
 
@@ -297,3 +299,15 @@ assert_type(schedule("n", "@daily", flow("e", const(3), queue="mails"), queue=No
 assert_type(sleep(3), Flow[Any, Any])
 assert_type(fixed(timedelta(seconds=1)), Backoff)
 schedule("n", "@daily", flow("c", const(3)), lane=3)  # type: ignore[call-overload]  # lanes are texts
+
+
+def pay(brief: Brief, *, writes: Writes = need(Writes)) -> Draft:
+    """A node that writes with its result has its result's type."""
+    writes.execute("INSERT INTO ledger VALUES ($1, $2)", brief, 3)
+    writes.start(flow("told", count), Draft(), key="k", labels={"of": "a"})
+    writes.execute(3)  # type: ignore[arg-type]  # a statement is a text
+    return Draft()
+
+
+assert_type(node(pay), Node[Brief, Draft])
+assert_type(flow("p", node(pay) >> count), Flow[Brief, int])

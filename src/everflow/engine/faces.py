@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
+from everflow.core.writes import Writes
 from everflow.engine import bulk
 from everflow.engine.audit import AuditLine, AuditQuery, audit_lines
 from everflow.engine.bulk import Outcome
 from everflow.engine.checking import Checked
 from everflow.engine.client import Client
 from everflow.engine.operating import SAME
+from everflow.engine.settling import commit
 from everflow.engine.upgrading import Upgrader
 from everflow.store import RunQuery
 from everflow.stores.transfer import ImportReport
@@ -91,6 +93,14 @@ class Operating(Generic[Handle]):
     ) -> dict[str, str]:
         """Give a run these labels, and take away those that are None; what it has then."""
         return self._calls().label(_id(run), labels, by=by).labels
+
+    def commit(self, writes: Writes) -> list[Handle]:
+        """Execute statements and start runs in one transaction of the store's; give these runs.
+
+        StatementFailed, and nothing is written, where one fails. After StoreUnavailable nobody
+        knows whether they were: let the runs have keys, and the statements bear repetition.
+        """
+        return [self._handle(row.id) for row in commit(self._calls(), writes)]
 
     def pause(self, run: Named | str, *, by: str = "") -> bool:
         """Have a run begin nothing more: what is begun ends, answers are kept. False if it is."""
@@ -192,6 +202,11 @@ class AsyncOperating(Generic[Handle]):
     async def acknowledge(self, run: Named | str, *, by: str = "") -> None:
         """Say that its outcome was acted upon; see ``Engine.acknowledge``."""
         await asyncio.to_thread(self._client.acknowledge, _id(run), by=by)
+
+    async def commit(self, writes: Writes) -> list[Handle]:
+        """Execute statements and start runs in one transaction; see ``Engine.commit``."""
+        rows = await asyncio.to_thread(commit, self._client, writes)
+        return [self._handle(row.id) for row in rows]
 
     async def label(
         self, run: Named | str, labels: Mapping[str, str | None], *, by: str = ""

@@ -12,42 +12,61 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from everflow.core.definition import Definition
 from everflow.core.entries import Kind
-from everflow.core.flow import Flow
 from everflow.core.node import Node
 from everflow.core.values import Types
 from everflow.core.writes import Begun, Settles, Writes
 from everflow.engine.callee import Callee, Ended
+from everflow.engine.client import Client
 from everflow.engine.noderun import NodeRun
 from everflow.engine.queues import InQueue
 from everflow.errors import EngineClosed, EverflowError, StoreError
-from everflow.store import NewRun, Settled, SideRow, Store
+from everflow.store import NewRun, RunRow, Settled, SideRow, Store
 
-__all__ = ["LOST", "UNSETTLED", "Settlement", "Settler", "SettlingCallee", "asked_by", "settles"]
+__all__ = [
+    "LOST",
+    "UNSETTLED",
+    "Settlement",
+    "Settler",
+    "SettlingCallee",
+    "asked_by",
+    "commit",
+    "settles",
+]
 
 UNSETTLED = "unsettled"  # it isn't known whether it was committed
 LOST = "lost"  # the run isn't this worker's any more
 
 
-class Starting(Protocol):
-    """What makes runs that are to be started: a client."""
+def _prepared(client: Client, begun: Begun) -> tuple[NewRun, Definition]:
+    known = client.known_as(begun.flow)
+    new, definition, _ = client.prepare(*known, begun.value, begun.key, begun.labels, InQueue())
+    return new, definition
 
-    def known_as(self, flow: Flow[Any, Any] | str) -> tuple[Definition, str]:
-        """A flow's definition, and its queue."""
 
-    def prepare(
-        self,
-        definition: Definition,
-        queue: str,
-        value: Any,
-        key: str | None,
-        labels: Mapping[str, str] | None,
-        place: InQueue,
-    ) -> tuple[NewRun, Definition, str]:
-        """A run that is to be started."""
+def commit(client: Client, writes: Writes) -> list[RunRow]:
+    """Commit an application's own statements, and the starts of runs with them; their rows.
+
+    StatementFailed, and nothing is written, for one that fails. After StoreUnavailable it isn't
+    known whether they were: then only runs with keys can be started again without harm.
+    """
+    starts = [_prepared(client, begun) for begun in writes.starts]
+    done = client.store.settle(
+        None,
+        _rows(writes),
+        starts=[new for new, _ in starts],
+        definitions=[(made.hash, made.body) for _, made in starts],
+    )
+    client.nudge()
+    return [] if done is None else done.started
+
+
+def _rows(writes: Settles) -> list[SideRow]:
+    statements = writes.statements if isinstance(writes, Writes) else []
+    return [SideRow(statement=sql, values=list(values)) for sql, values in statements]
 
 
 @dataclass
@@ -57,15 +76,13 @@ class Settler:
     store: Store
     identity: Callable[[], tuple[int, int]]
     now: Callable[[], int]
-    client: Starting | None = None
+    client: Client | None = None
 
     def prepared(self, begun: Begun) -> tuple[NewRun, Definition]:
         """A run that a node starts."""
         if self.client is None:
             raise EngineClosed("a node starts a run, and nothing here can")
-        known = self.client.known_as(begun.flow)
-        key, labels = begun.key, begun.labels
-        return self.client.prepare(*known, begun.value, key, labels, InQueue())[:2]
+        return _prepared(self.client, begun)
 
     def attempt(self, no: int, op: str) -> Settlement:
         """What one attempt settles with."""
@@ -122,10 +139,9 @@ class Settlement:
         settled, writes = self._settled, self.asked
         if settled is None:
             return Ended(Kind.STOPPED, "null")
-        statements = writes.statements if isinstance(writes, Writes) else []
         done = self._settler.store.settle(
             settled,
-            [SideRow(statement=sql, values=list(values)) for sql, values in statements],
+            _rows(writes),
             worker=self._worker,
             epoch=self._epoch,
             starts=[new for new, _ in self._starts],
