@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from everflow import (
     Registry,
     Writes,
-    cached,
     fail,
     flow,
     identity,
@@ -27,103 +24,18 @@ from everflow import (
     try_catch,
     wait_for,
 )
-from everflow.core.flow import Flow
 from everflow.engine.settling import commit
-from everflow.errors import RunFailed, StatementFailed, StoreUnavailable, WrongArgument
-from everflow.store import OUTCOMES, Settlement, Store
-from everflow.stores.layer import Layer
+from everflow.errors import RunFailed, StatementFailed, StoreUnavailable
+from everflow.store import OUTCOMES
 from everflow.stores.memory import MemoryStore
-from everflow.stores.sqlite import SQLiteStore
-from everflow.testing.harness import Harness, harness
-
-LEDGER = "CREATE TABLE ledger (who INTEGER PRIMARY KEY, sum INTEGER)"
-INSERT = "INSERT INTO ledger VALUES ($1, $2)"
-
-
-class Killed(BaseException):
-    """The process that made the call is no more."""
-
-
-class Troubled(Layer):
-    """A store of which the next calls of ``settle`` go wrong, as they are told to.
-
-    ``before``: nothing is written, ``after``: it was, all the same. ``calls`` counts.
-    """
-
-    def __init__(self, inner: Store) -> None:
-        super().__init__(inner)
-        self.next: list[tuple[str, BaseException]] = []
-        self.calls = 0
-
-    def settle(self, *args: Any, **named: Any) -> Settlement | None:
-        self.calls += 1
-        when, error = self.next.pop(0) if self.next else ("", Killed())
-        if when == "before":
-            raise error
-        done = self.inner.settle(*args, **named)
-        if when == "after":
-            raise error
-        return done
+from everflow.testing.harness import harness
+from tests.engine.paying import INSERT, Killed, Payer, Troubled, at_work, inbox, ledger, troubled
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Troubled]:
-    sqlite = SQLiteStore.open(tmp_path / "flows.db")
-    store = Troubled(sqlite)
-    done = Writes()
-    done.execute(LEDGER)
-    with at_work(suspend("never"), sqlite) as h:
-        commit(h.client, done)
-    yield store
-    sqlite.close()
-
-
-def ledger(store: Layer) -> list[tuple[object, ...]]:
-    db = apsw.Connection(store.info().place)
-    try:
-        return list(db.execute("SELECT who, sum FROM ledger ORDER BY who"))
-    finally:
-        db.close()
-
-
-class Payer:
-    """A node that pays, and counts how often it was asked to."""
-
-    def __init__(self, *, place: str = "thread") -> None:
-        self.asked: list[int] = []
-        self.raises: list[BaseException] = []
-        self.meanwhile: Any = None
-
-        def pay(x: int, *, writes: Writes = need(Writes)) -> int:
-            return self.pay(x, writes)
-
-        async def pay_later(x: int, *, writes: Writes = need(Writes)) -> int:
-            return self.pay(x, writes)
-
-        fn: Any = pay_later if place == "loop" else pay
-        self.node = node(fn, name="pay")
-
-    def pay(self, x: int, writes: Writes) -> int:
-        self.asked.append(x)
-        writes.execute(INSERT, x, len(self.asked))
-        if self.meanwhile is not None:
-            self.meanwhile()
-        if self.raises:
-            raise self.raises.pop(0)
-        return x * 10
-
-
-@contextmanager
-def at_work(body: Any, store: Store, name: str = "f") -> Iterator[Harness[Any, Any]]:
-    registry = Registry()
-    made: Flow[Any, Any] = flow(name, body, registry=registry)
-    with harness(made, store=store, registry=registry) as h:
-        yield h
-
-
-def inbox(h: Harness[Any, Any]) -> list[Any]:
-    nos = [row.no for row in (h.client.row(run.id) for run in h.runs())]
-    return [arrival for loaded in h.store.load(nos) for arrival in loaded.arrivals]
+    with troubled(tmp_path) as store:
+        yield store
 
 
 @pytest.mark.parametrize("place", ["thread", "loop"])
@@ -375,107 +287,3 @@ def test_siblings_write_each_their_own(store: Troubled) -> None:
     with at_work(parallel(one.node, shift >> other), store) as h:
         assert h.start(1).result() == (10, 60)
     assert (ledger(store), store.calls) == ([(1, 1), (6, 1)], 2)
-
-
-@pytest.mark.parametrize("setting", ["pure", "inline", "process"])
-def test_it_is_refused_where_it_cant_be(setting: str) -> None:
-    """At the definition, with the reason."""
-
-    def pay(x: int, *, writes: Writes = need(Writes)) -> int:
-        return x + len(writes.statements)
-
-    options: Any = {setting: True}
-    with pytest.raises(WrongArgument, match=f"can't be {setting}=True"):
-        node(pay, name="pay", **options)
-
-
-def test_it_isnt_cached_and_no_node_asks_twice() -> None:
-    """A result that is kept writes nothing; one transaction is enough."""
-    with pytest.raises(WrongArgument, match="pay writes with its result"):
-        cached(Payer().node)
-
-    def greedy(one: Writes = need(Writes), two: Writes = need(Writes)) -> None:
-        one.execute("SELECT 1")
-        two.execute("SELECT 1")
-
-    with pytest.raises(WrongArgument, match="greedy needs 2"):
-        node(greedy)
-
-
-@pytest.mark.parametrize("sql", ["", "  ", 3])
-def test_a_statement_is_a_text(sql: Any) -> None:
-    """Told where it is written."""
-    with pytest.raises(WrongArgument, match="a statement is a text"):
-        Writes().execute(sql)
-
-
-def told_by(seen: list[Any], registry: Registry) -> Flow[Any, Any]:
-    def tell(x: int) -> int:
-        seen.append(x)
-        return x
-
-    return flow("tell", node(tell, name="tell"), registry=registry)
-
-
-def test_runs_are_started_with_the_result(store: Troubled) -> None:
-    """What is to leave is a run of its own: there with the writes, and executed."""
-    seen: list[Any] = []
-    registry = Registry()
-    told = told_by(seen, registry)
-
-    @node(name="pay")
-    def pay(x: int, *, writes: Writes = need(Writes)) -> int:
-        writes.execute(INSERT, x, 1)
-        writes.start(told, x, key=f"paid {x}", labels={"by": "pay"})
-        writes.start("tell", x + 1)
-        return x
-
-    paying = flow("f", pay, registry=registry)
-    with harness(paying, store=store, registry=registry) as h:
-        assert h.start(1).result() == 1
-        rows = [row for row in (h.client.row(run.id) for run in h.runs()) if row.flow == "tell"]
-        told_of = {(row.key, str(row.status), row.labels.get("by")) for row in rows}
-        assert told_of == {("paid 1", "done", "pay"), (None, "done", None)}
-    assert sorted(seen) == [1, 2]
-
-
-@pytest.mark.parametrize("broken", ["statement", "value", "flow"])
-def test_no_run_is_started_of_a_node_that_failed(store: Troubled, broken: str) -> None:
-    """Neither where a statement is refused, nor where a start is: that is the node's error."""
-    registry = Registry()
-    told = told_by([], registry)
-
-    @node(name="pay")
-    def pay(x: int, *, writes: Writes = need(Writes)) -> int:
-        writes.execute(INSERT if broken != "statement" else "nonsense", x, 1)
-        writes.start(told, object() if broken == "value" else x)
-        if broken == "flow":
-            writes.start("unknown", x)
-        return x
-
-    paying = flow("f", pay, registry=registry)
-    with harness(paying, store=store, registry=registry) as h:
-        assert str(h.start(1).status) == "failed"
-        assert len(h.runs()) == 1
-    assert ledger(store) == []
-
-
-def test_started_once_whatever_is_sent_again(store: Troubled) -> None:
-    """The commit was ambiguous, and the process killed: one run."""
-    seen: list[Any] = []
-    registry = Registry()
-    told = told_by(seen, registry)
-
-    @node(name="pay")
-    def pay(x: int, *, writes: Writes = need(Writes)) -> int:
-        writes.start(told, x)
-        return x
-
-    paying = flow("f", pay, registry=registry)
-    store.next = [("after", StoreUnavailable("away")), ("after", Killed())]
-    with harness(paying, store=store, registry=registry) as h:
-        with pytest.raises(Killed):
-            h.start(1)
-        h.crash()
-        assert len(h.runs()) == 2
-    assert seen == [1]

@@ -178,7 +178,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
             stack.callback(pool.close)
         scheduler.open(given)
         self._pid, self._scheduler, self._worker = os.getpid(), scheduler, worker
-        self._client = Client(
+        scheduler.dispatcher.settler.client = self._client = Client(
             store,
             self.registry,
             self.config,
@@ -192,7 +192,6 @@ class Engine(Upkeep, Operating[Run[Any]]):
             unclear=lambda: worker.post(scheduler.doubt),
             leases=scheduler.leases,
         )
-        scheduler.dispatcher.settler.client = self._client
         worker.start()
 
     def close(self) -> None:

@@ -90,17 +90,7 @@ class Scheduler:
                 lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
-        self.ticker = Ticker(store, self.clock, self.definitions, config, self.adoption.nudge)
-        take, block = self.adoption.take_arrivals, self.adoption.block
-        shut = self.dispatcher.shut
-        self.firing = Firing(
-            self.timers, self.cells, self.recorder, take=take, block=block, shut=shut
-        )
-        self.ends = Ends(
-            config, clock, self.cells, self.recorder, self.dispatcher,
-            block=block, again=self.adoption.read_again,
-        )  # fmt: skip
-        self.stop, self.attempt_ended = self.ends.stop, self.ends.told
+        self._see_to_time_and_ends()
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
         self._wrote = wrote
@@ -112,6 +102,21 @@ class Scheduler:
         self._retry_at = 0
         self._deposed = False  # fenced, and not enlisted anew so far
         self.draining = False  # begin nothing more: the engine is closing
+
+    def _see_to_time_and_ends(self) -> None:
+        self.ticker = Ticker(
+            self.store, self.clock, self.definitions, self.config, self.adoption.nudge
+        )
+        take, block = self.adoption.take_arrivals, self.adoption.block
+        shut = self.dispatcher.shut
+        self.firing = Firing(
+            self.timers, self.cells, self.recorder, take=take, block=block, shut=shut
+        )
+        self.ends = Ends(
+            self.config, self.system_clock, self.cells, self.recorder, self.dispatcher,
+            block=block, again=self.adoption.read_again,
+        )  # fmt: skip
+        self.stop, self.attempt_ended = self.ends.stop, self.ends.told
 
     # --- from outside the loop
 
