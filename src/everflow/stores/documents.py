@@ -8,7 +8,7 @@ import msgspec
 
 from everflow.store import Letter, Put, sameness
 
-__all__ = ["as_json", "each_once", "puts_as_json"]
+__all__ = ["as_json", "each_once", "last_of", "puts_as_json"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -19,9 +19,13 @@ def as_json(value: object) -> str:
 
 
 def puts_as_json(puts: Sequence[Put]) -> str:
-    """Records as a statement takes them; of two puts for one the last counts."""
-    last = {(put.kind, put.key): put for put in puts}
-    return as_json([(put.kind, put.key, put.body, put.due) for put in last.values()])
+    """Records as a statement takes them."""
+    return as_json([(put.kind, put.key, put.body, put.due) for put in last_of(puts)])
+
+
+def last_of(puts: Sequence[Put]) -> list[Put]:
+    """Of two puts for one record the last counts."""
+    return list({(put.kind, put.key): put for put in puts}.values())
 
 
 def each_once(letters: Sequence[Letter]) -> list[Letter]:

@@ -20,9 +20,11 @@ __all__ = ["CODE", "QUERIES", "SUFFIX", "Code", "code_in", "in_schema"]
 _FILES = (
     "telling",
     "writing",
+    "starting",
+    "messages",
+    "records",
     "workers",
     "operating",
-    "records",
     "handing",
     "keeping",
     "retaining",

@@ -111,9 +111,16 @@ class Desk:
 
     def _call(self, function: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of our function ``do_<function>``: one write, a transaction of its own."""
-        marks = ", ".join(["%s"] * len(values))
-        name = f'"{self._place.schema}".do_{function}_{SUFFIX}'
-        return self._execute(f"SELECT * FROM {name}({marks})", values)  # noqa: S608 - names of ours
+        return self._execute(self._calling(function, len(values)), values)
+
+    def _calling(self, function: str, many: int) -> str:
+        """The statement that calls our function ``do_<function>`` with so many values."""
+        text = self._texts.get(function)
+        if text is None:
+            marks = ", ".join(["%s"] * many)
+            name = f'"{self._place.schema}".do_{function}_{SUFFIX}'
+            text = self._texts[function] = f"SELECT * FROM {name}({marks})"  # noqa: S608 - names of ours
+        return text
 
     def _execute(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
         def once() -> list[tuple[Any, ...]]:
