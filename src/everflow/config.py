@@ -31,7 +31,9 @@ class Config:
     under which no new one is written; of a running one, 16 times as many. aside_over: a value of
     more characters of JSON is kept aside in the store, by its content. acknowledge_s: how long
     a call for a leased run waits until the server that it is leased from has it, too. fleet: who
-    works here; a store in PostgreSQL that is another fleet's is refused.
+    works here; a store in PostgreSQL that is another fleet's is refused. drain_s: how long what was
+    begun may take to end when the engine closes. queues: the engine executes runs of these queues
+    alone, "" standing for runs of no queue; None for all.
     """
 
     threads: int = 64
@@ -50,6 +52,8 @@ class Config:
     aside_over: int = 1024 * 1024
     acknowledge_s: float = 10.0
     fleet: str = ""
+    drain_s: float = 5.0
+    queues: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -58,10 +62,17 @@ class Config:
                 if not isinstance(value, str):
                     raise ConfigurationError(f"fleet is a name, not {value!r:.60}")
                 continue
+            if field.name == "queues":
+                object.__setattr__(self, "queues", _queues(value))
+                continue
             wanted = float if field.name.endswith("_s") else int
             if isinstance(value, bool) or not isinstance(value, (int, wanted)) or not value > 0:
                 kind = "a number of seconds" if wanted is float else "a whole number"
                 raise ConfigurationError(f"{field.name} is {kind} above 0, not {value!r:.60}")
+
+    def serves(self, queue: str) -> bool:
+        """Whether runs of that queue are executed here; "" is none."""
+        return self.queues is None or queue in self.queues
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Self:
@@ -73,3 +84,15 @@ class Config:
                 hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(known)}"
                 raise ConfigurationError(f"there is no setting {name!r:.60}", hint=hint)
         return cls(**settings)
+
+
+def _queues(given: object) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    listed = tuple(given) if isinstance(given, (list, tuple)) else ()
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise ConfigurationError(
+            f'queues is a list of names of queues, "" for runs of none, not {given!r:.60}',
+            hint='queues = ["mails", ""]; leave it out to execute the runs of all',
+        )
+    return tuple(dict.fromkeys(listed))

@@ -76,14 +76,14 @@ def test_a_long_wait_is_left_to_a_worker(told: Any) -> None:
 
 def test_the_time_to_stay_is_bounded(told: Any, folder: Path) -> None:
     """After --timeout the command ends, the run doesn't."""
-    (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\n")
+    (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\ndrain_s = 0.2\n")
     view = told("run", f"{FLOWS}:gated", json.dumps(str(folder)), "--timeout", "100ms", code=3)
     assert view["status"] in {"running", "queued"}
 
 
 def test_an_interrupted_run_goes_on_elsewhere(spawn: Any, told: Any, folder: Path) -> None:
     """SIGINT ends the command with 130; the run is finished by the next worker."""
-    (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\n")
+    (folder / "pyproject.toml").write_text("[tool.everflow]\ngrace_s = 0.2\ndrain_s = 0.2\n")
     process = spawn("run", f"{FLOWS}:gated", json.dumps(str(folder)))
     while not (folder / "begun").exists():
         assert process.poll() is None

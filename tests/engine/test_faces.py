@@ -96,7 +96,7 @@ def test_leaving_async_with_ends_its_nodes(memory: World) -> None:
     flow = memory.flow("f", waits)
 
     async def main() -> str:
-        async with memory.engine(grace_s=0.02) as engine:
+        async with memory.engine(grace_s=0.02, drain_s=0.02) as engine:
             run = await engine.start(flow, 3)
             await begun.wait()
         assert story == ["begun", "ended"]
@@ -122,7 +122,7 @@ def test_an_engine_may_be_closed_on_its_own_loop(memory: World) -> None:
         return x
 
     flow = memory.flow("f", waits)
-    engine = memory.engine(grace_s=0.02)
+    engine = memory.engine(grace_s=0.02, drain_s=0.02)
 
     async def main() -> None:
         await asyncio.to_thread(engine.open, asyncio.get_running_loop())
@@ -153,7 +153,7 @@ def test_closing_waits_for_what_is_begun(world: World) -> None:
         begun.wait(PATIENT)
         closing = threading.Thread(target=engine.close)
         closing.start()
-        until(lambda: engine._scheduler is not None and engine._scheduler.draining)  # noqa: SLF001 - nothing outside shows it
+        until(lambda: engine._scheduler is not None and engine._scheduler.draining.active)  # noqa: SLF001 - nothing outside shows it
         go.set()
         closing.join(PATIENT)
     assert world.seen == ["held"]

@@ -60,7 +60,7 @@ def test_a_run_that_is_taken_amid_a_node_is_written_no_more(world: World, *, tol
     held = Held()
     long = world.flow("long", node(held.wait, name="held") >> plus_one)
     short = world.flow("short", plus_one)
-    with world.engine(grace_s=0.1) as engine:
+    with world.engine(grace_s=0.1, drain_s=0.1) as engine:
         run = engine.start(long, 1)
         assert held.begun.wait(PATIENT)
         store = engine.client.store
@@ -82,7 +82,7 @@ def test_a_run_that_comes_back_goes_on_at_once(world: World) -> None:
     """What it was taken in the midst of is run again, as after any crash."""
     held = Held()
     long = world.flow("long", node(held.wait, name="held") >> plus_one)
-    with world.engine(grace_s=0.1) as engine:
+    with world.engine(grace_s=0.1, drain_s=0.1) as engine:
         run = engine.start(long, 1)
         assert held.begun.wait(PATIENT)
         store = engine.client.store

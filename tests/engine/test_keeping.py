@@ -36,6 +36,8 @@ LIFE = {
         "client",
         "close",
         "config",
+        "drain",
+        "draining",
         "fault",
         "join",
         "keep_leases",

@@ -70,7 +70,7 @@ def test_an_async_node_that_ignores_its_cancel_is_given_up(memory: World) -> Non
     body = try_catch(
         timeout(timedelta(milliseconds=20), node(stubborn, name="stubborn")), const("in time")
     )
-    with memory.engine(grace_s=0.05) as engine:
+    with memory.engine(grace_s=0.05, drain_s=0.05) as engine:
         assert engine.start(memory.flow("f", body), 1).result(PATIENT) == "in time"
         release.set()
 

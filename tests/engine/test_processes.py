@@ -142,10 +142,10 @@ def test_closing_the_engine_ends_its_children(memory: World, tmp_path: Path) -> 
     busy = memory.flow("busy", there.hangs)
     provide = {there.Ledger: there.open_ledger}
     ledger = tmp_path / "ledger"
-    with memory.engine(provide=provide, grace_s=0.05, processes=1) as engine:
+    with memory.engine(provide=provide, grace_s=0.05, drain_s=0.05, processes=1) as engine:
         child = engine.start(idle, str(ledger)).result(PATIENT)
     assert ledger.read_text() == "opened used closed "
-    with memory.engine(provide=provide, grace_s=0.05) as engine:
+    with memory.engine(provide=provide, grace_s=0.05, drain_s=0.05) as engine:
         engine.start(busy, str(tmp_path / "pid"))
         until((tmp_path / "pid").exists)
         busy_child = int((tmp_path / "pid").read_text())

@@ -204,7 +204,7 @@ def test_a_clean_close_leaves_no_suspects(world: World) -> None:
     """The next engine has them at once, all of them beside each other."""
     barrier = threading.Barrier(3, timeout=PATIENT)
     flow = world.flow("f", step(lambda x: barrier.wait() and 0, name="meet"))
-    with world.engine(grace_s=0.02) as engine:
+    with world.engine(grace_s=0.02, drain_s=0.02) as engine:
         runs = [engine.start(flow, n).id for n in range(2)]
         until(lambda: barrier.n_waiting == 2)
     barrier.abort()

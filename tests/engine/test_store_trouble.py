@@ -246,7 +246,7 @@ def test_closing_while_the_store_is_away_ends_in_time(shaky: tuple[World, Shaky]
         return int(sees(x))
 
     flow = world.flow("f", effect)
-    with world.engine(grace_s=0.05) as engine:
+    with world.engine(grace_s=0.05, drain_s=0.05) as engine:
         run = engine.start(flow, 1).id
         begun.wait(PATIENT)
         store.down = StoreUnavailable

@@ -114,7 +114,7 @@ def test_a_paused_run_is_cancelled_like_any_other(world: World) -> None:
     gate = Gate()
     flow = world.flow("cancelled", gate.node >> plus_one)
     asking = world.flow("asking", ask("ok", bool))
-    with world.engine(grace_s=0.01) as engine:
+    with world.engine(grace_s=0.01, drain_s=0.01) as engine:
         run, other = engine.start(flow, 1), engine.start(asking, 1)
         gate.begun.wait(PATIENT)
         assert settle(other) == "suspended"

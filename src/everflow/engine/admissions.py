@@ -7,6 +7,7 @@ written anew with it. Places are counted from the rows of runs, so that no crash
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from everflow.core.queueing import admit
 from everflow.engine.debounce import begin_due
@@ -25,14 +26,17 @@ ROUNDS = 5  # transactions for one queue before other things have their turn
 
 
 class Admissions:
-    """Looks after all queues of a store.
+    """Looks after the queues that ``serves`` names: those whose runs are executed here.
+
+    So nobody gets a place, and uses up a rate, while no worker would run it.
 
     ``wanted``: something happened that may let runs go on. ``at``: when a rate allows more, or a
     debounced run begins.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, serves: Callable[[str], bool] = lambda _: True) -> None:
         self._store = store
+        self._serves = serves
         self.wanted = True
         self.at: int | None = None
         self._damaged: set[str] = set()
@@ -55,8 +59,11 @@ class Admissions:
             return
         self.wanted = True
         self.at = begin_due(self._store, now)
-        left = [queue for queue in self._store.waiting() if self._serve(queue, now)]
+        left = [queue for queue in self._mine() if self._serve(queue, now)]
         self.wanted = bool(left)
+
+    def _mine(self) -> list[str]:
+        return [queue for queue in self._store.waiting() if self._serves(queue)]
 
     def _serve(self, queue: str, now: int) -> bool:
         """Admit from one queue; True when there is more to do at once."""

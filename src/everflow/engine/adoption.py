@@ -11,16 +11,15 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind
 from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
-from everflow.engine.admissions import Admissions
 from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
+from everflow.engine.claims import CLAIM, Claims
+from everflow.engine.draining import Draining
 from everflow.engine.inbox import Inbox
 from everflow.engine.leasing import Leasing
 from everflow.engine.loader import Blocked, Loader, lacks
@@ -30,14 +29,11 @@ from everflow.engine.pausing import Pausing
 from everflow.engine.recorder import Draft
 from everflow.engine.rounds import CLAIM_EVERY, Rounds
 from everflow.engine.suspects import Suspects
-from everflow.errors import StoreUnavailable
-from everflow.store import ACTIVE, AT_ONCE, Arrival, Cancel, RunQuery, RunRow, Settled, Status
+from everflow.store import ACTIVE, AT_ONCE, Arrival, Cancel, RunRow, Settled, Status
 
 __all__ = ["Adoption"]
 
 _log = logging.getLogger("everflow.engine")
-GOING_ON = (*sorted(ACTIVE), Status.BLOCKED)
-CLAIM = 500  # runs that a claim takes at most
 FETCH = 2_000  # messages that a look takes at most
 
 
@@ -63,7 +59,8 @@ class Adoption:
         )
         self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
-        self._admissions = Admissions(parts.store)
+        self.draining = Draining(parts, self._parking)
+        self._claims = Claims(parts, self._parking, self._pausing, self.draining)
         self._suspects = Suspects(
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
@@ -73,43 +70,40 @@ class Adoption:
         self._row_due: int | None = None
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
-        self._nudged = self._claiming = True
-        self._unloaded: deque[list[RunRow]] = deque()  # claimed, and not yet in memory
-        self._lost = False  # this worker may own runs that it doesn't know
-        self._found: set[int] = set()  # such runs: their starts may still be told
+        self._nudged = True
 
     # --- looking at the store
 
     def nudge(self) -> None:
         """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
         self._nudged = self._rounds.stirred = True
-        self.claim_soon()
+        self._claims.soon()
 
     def claim_soon(self) -> None:
         """This process started runs that nobody owns: claim in this turn."""
-        self._claiming = self._admissions.wanted = True
+        self._claims.soon()
 
     def look_for_lost(self) -> None:
         """It isn't known whether a claim or a start went through: look what this worker owns."""
-        self._lost = True
+        self._claims.lost = True
 
     @property
     def restless(self) -> bool:
         """Whether a look would find something to do."""
-        claims = self._claiming and self._room > 0
-        mine = self._nudged or self._unloaded or self._lost or self._may_bear or claims
-        return bool(mine) or self._suspects.restless or self._pausing.restless
+        mine = self._nudged or self._may_bear or self._claims.restless or self.draining.restless
+        return mine or self._suspects.restless or self._pausing.restless
 
-    @property
-    def _room(self) -> int:
-        return min(self._parts.config.live_runs - self._parts.cells.going, CLAIM)
+    def drain(self) -> None:
+        """Claim and begin nothing more, and let go of what this worker owns."""
+        self.draining.begin((row.no for row, *_ in self._born), self._claims.unloaded)
+        self._born.clear()
 
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
         self._parking.without.clear()
         self._parking.code = self._known
         self._parts.definitions.forget()
-        self._claiming = True
+        self._claims.wanted = True
 
     def look(self) -> None:
         """See what came in, what is due and what may be claimed; cheap when it is too early."""
@@ -117,7 +111,7 @@ class Adoption:
         now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._parts.ownership.watch():
             self._rounds.stirred = True
-            self.claim_soon()
+            self._claims.soon()
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
@@ -125,28 +119,31 @@ class Adoption:
             self.nudge()
         if self._rounds.begin(boot):
             self._pausing.read()
-            self.claim_soon()
+            self._claims.soon()
+            if self._pausing.drains:
+                self.drain()
         if self._rounds.timer(now):
-            self._claiming = True
+            self._claims.wanted = True
         if self._nudged:
             self._nudged = self.take_arrivals()
             self._row_due = self._store.next_due(self._parts.ownership.worker)
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
-        if self._claiming or self._admissions.due(now):
-            self._claim(now)
+        self._claims.look(now)
         self._take_in()
         self._parking.look()
         self._pausing.look()
+        self.draining.look()
         self._suspects.look(boot)
 
     def _take_in(self) -> None:
         """Load what this worker came to own."""
-        if self._lost:
-            self._find_lost()
-        while self._unloaded:
-            self._load_claimed(self._unloaded[0])
-            self._unloaded.popleft()
+        if self._claims.lost:
+            self._claims.find_lost()
+            self.read_again()  # what rests was claimed for a message that may be an old one
+        while self._claims.unloaded:
+            self._load_claimed(self._claims.unloaded[0])
+            self._claims.unloaded.popleft()
         if self._born:
             self._take_born()
 
@@ -156,7 +153,10 @@ class Adoption:
         found = self._store.arrivals(worker, after=self._after, limit=FETCH)
         missing = {a.no for a in found if self._parts.cells.get(a.no) is None}
         if missing:
-            self._load(sorted(missing), arrived=True)
+            if self.draining.active:
+                self.draining.give_back(sorted(missing))
+            else:
+                self._load(sorted(missing), arrived=True)
         for arrival in found:
             self._after = max(self._after, arrival.id)
             cell = self._parts.cells.get(arrival.no)
@@ -168,45 +168,13 @@ class Adoption:
         worker = self._parts.ownership.worker
         due = self._store.due(worker, now=now, limit=CLAIM)
         cold = [no for no in due if self._parts.cells.get(no) is None]
-        if cold:
+        if cold and self.draining.active:
+            self.draining.give_back(cold)
+        elif cold:
             self._load(cold)
         self._due_again = bool(due)
         self._woken = now
         self._row_due = now + CLAIM_EVERY if due else self._store.next_due(worker)
-
-    def _claim(self, now: int) -> None:
-        room = self._room
-        if room <= 0:
-            return
-        self._admissions.look(now)
-        try:
-            rows = self._store.claim(
-                self._parts.ownership.worker,
-                now=now,
-                limit=room,
-                without=sorted(self._parking.without | self._pausing.without),
-                code=self._parking.code,
-                leased=self._parts.leases.held(),
-            )
-        except StoreUnavailable:
-            self._lost = True
-            raise
-        self._claiming = len(rows) == room or self._admissions.wanted
-        if rows:
-            self._unloaded.append(rows)
-
-    def _find_lost(self) -> None:
-        """Load what this worker owns and doesn't know; what rests comes by its message or timer."""
-        worker, query = self._parts.ownership.worker, RunQuery(status=GOING_ON, limit=CLAIM)
-        while rows := self._store.runs(query):
-            known = self._parts.cells
-            lost = [row for row in rows if row.owner == worker and known.get(row.no) is None]
-            if lost:
-                self._unloaded.append(lost)
-                self._found.update(row.no for row in lost)
-            query = replace(query, after=rows[-1].no)
-        self._lost = False
-        self.read_again()  # what rests was claimed for a message that may be an old one
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
         owners = {row.owner for row in rows if row.owner}
@@ -265,7 +233,10 @@ class Adoption:
 
     def started(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
         """A run that this process just started: its first entry is in the store."""
-        self._born.append((row, definition, at, payload))
+        if self.draining.active and row.owner == self._parts.ownership.worker:
+            self.draining.give_back([row.no])
+        else:
+            self._born.append((row, definition, at, payload))
 
     @property
     def load(self) -> int:
@@ -275,7 +246,7 @@ class Adoption:
     @property
     def _may_bear(self) -> bool:
         few = self._parts.dispatcher.inline_waiting < self._parts.config.batch
-        return bool(self._born) and few and self._room > 0
+        return bool(self._born) and few and self._claims.room > 0
 
     def _take_born(self) -> None:
         """Bring started runs into memory as they are worked off: live runs go on first."""
@@ -283,9 +254,9 @@ class Adoption:
             self._bear(*self._born.popleft())
 
     def _bear(self, row: RunRow, definition: Definition, at: int, payload: str) -> None:
-        known = row.no in self._found or self._parts.cells.get(row.no) is not None
+        known = row.no in self._claims.found or self._parts.cells.get(row.no) is not None
         if known or row.owner != self._parts.ownership.worker or self._pausing.leaves(row, ()):
-            self._found.discard(row.no)  # it came from the store already, and may have ended
+            self._claims.found.discard(row.no)  # it came from the store already, and may have ended
             return
         machine = Machine(definition.program)
         machine.tell(Entry(0, at, Kind.START, "", payload, definition.hash, note=row.id))
@@ -355,13 +326,13 @@ class Adoption:
         """A draft is on disk."""
         self._inbox.written(draft.arrivals)
         self._pausing.written(draft.arrivals)
-        self._lost |= self._parking.committed(draft)
+        self._claims.lost |= self._parking.committed(draft)
         self.leasing.committed(draft)
         if self._due_again and draft.changes:
             self._row_due, self._due_again = 0, False
         for change in draft.changes:
             self.rests(change.due)
-        self._claiming |= self._admissions.freed(draft)
+        self._claims.wanted |= self._claims.admissions.freed(draft)
 
     def rests(self, due: int | None) -> None:
         """A run of this worker rests until then; it may leave memory."""
@@ -393,8 +364,8 @@ class Adoption:
         self._pausing.clear()
         self._parking.clear()
         self._parts.leases.clear()
-        for kept in (self._born, self._passed, self._unloaded):
-            kept.clear()
-        self._lost = False
+        self._claims.clear()
+        self._born.clear()
+        self._passed.clear()
         self.read_again()
         self._row_due = None

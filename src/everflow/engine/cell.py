@@ -152,6 +152,10 @@ class Cells:
         """How many of them have something to do."""
         return len(self._cells) - len(self._resting)
 
+    def active(self) -> list[Cell]:
+        """Those that have something to do, or did something that isn't in the store yet."""
+        return [cell for no, cell in self._cells.items() if no not in self._resting]
+
     def __iter__(self) -> Iterator[Cell]:
         return iter(list(self._cells.values()))
 

@@ -219,6 +219,10 @@ class Dispatcher:
         """Whether an attempt for that run goes on here, stopped or not."""
         return any(attempt.no == no for attempt in self._begun.values())
 
+    def begun(self) -> list[tuple[str, str]]:
+        """The run and node of each attempt that goes on here."""
+        return [(attempt.run.id, attempt.callee.name) for attempt in self._begun.values()]
+
     def take_stopped(self) -> int:
         """How many were abandoned since: in flight until a commit says that they are closed."""
         stopped, self._stopped = self._stopped, 0

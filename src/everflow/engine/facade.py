@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -25,7 +26,9 @@ from everflow.engine.client import Client, Started
 from everflow.engine.currents import write_currents
 from everflow.engine.dependencies import check_needs, needs_in, needs_of, open_all
 from everflow.engine.faces import Operating
+from everflow.engine.fleet import text_of
 from everflow.engine.ids import Random, system_random
+from everflow.engine.member import Member
 from everflow.engine.noderun import Progress, current
 from everflow.engine.places import is_durable, open_store
 from everflow.engine.pools.local import LoopPool, ThreadPool
@@ -36,7 +39,6 @@ from everflow.engine.runs import Changes, Run
 from everflow.engine.scheduler import Scheduler
 from everflow.engine.schedules.book import Book
 from everflow.engine.schedules.spec import Schedule
-from everflow.engine.tenures import Tenures
 from everflow.engine.upkeep import Upkeep, id_of
 from everflow.engine.worker import Worker, until_idle
 from everflow.errors import EngineClosed, NotOnThisThread
@@ -50,7 +52,7 @@ Out = TypeVar("Out")
 Where = Store | str | os.PathLike[str]
 
 
-class Engine(Upkeep, Operating[Run[Any]]):
+class Engine(Upkeep, Member, Operating[Run[Any]]):
     """Executes runs on a store: ``with Engine("everflow.db") as engine: ...``.
 
     ``store``: a path, ``":memory:"``, or a store. ``provide``: a maker for each type nodes need.
@@ -58,7 +60,9 @@ class Engine(Upkeep, Operating[Run[Any]]):
     how far nodes are: (run, position, fraction from 0 to 1 or -1 for a heartbeat, message).
     A ``guest`` leaves runs that need other code alone, instead of blocking them until it is there.
     ``encryption``: the keys with which all that goes into the store is sealed. ``schedules`` are
-    written to the store, where their declaration is new or has changed.
+    written to the store, where their declaration is new or has changed. ``queues``: it executes
+    runs of these queues alone ("" for runs of none); see ``Config``, too. ``name``: what people
+    know it by.
     """
 
     def __init__(  # noqa: PLR0913 - the seams of a process
@@ -74,8 +78,13 @@ class Engine(Upkeep, Operating[Run[Any]]):
         guest: bool = False,
         encryption: Keys | None = None,
         schedules: Sequence[Schedule] = (),
+        queues: Sequence[str] | None = None,
+        name: str = "",
     ) -> None:
-        self.config = config or Config()
+        super().__init__()
+        config = config or Config()
+        self.config = config if queues is None else replace(config, queues=tuple(queues))
+        self._name = name
         self.registry = registry or default_registry()
         self.changes = Changes(progress)
         self._where = store
@@ -87,10 +96,7 @@ class Engine(Upkeep, Operating[Run[Any]]):
         self._declared = tuple(schedules)
         self._stack = ExitStack()
         self._numbers = count(1)
-        self._pools: dict[str, Any] = {}
         self._pid = 0
-        self._worker: Worker | None = None
-        self._scheduler: Scheduler | None = None
         self._client: Client | None = None
 
     # --- its life
@@ -174,9 +180,8 @@ class Engine(Upkeep, Operating[Run[Any]]):
             ),
         }
         scheduler.pools.update(pools)
-        for pool in pools.values():
-            stack.callback(pool.close)
-        scheduler.open(given)
+        stack.callback(self._end_pools)
+        scheduler.open(given, text_of(self.config, self.registry, self._name))
         self._pid, self._scheduler, self._worker = os.getpid(), scheduler, worker
         scheduler.dispatcher.settler.client = self._client = Client(
             store,
@@ -199,7 +204,8 @@ class Engine(Upkeep, Operating[Run[Any]]):
         worker, self._worker = self._worker, None
         if worker is None or os.getpid() != self._pid:
             return
-        worker.close(self.config.grace_s)
+        worker.close(self.config.drain_s, self._end_pools)
+        self.cut = worker.cut
         self.changes.tell()
         self._stack.close()
 
@@ -213,11 +219,6 @@ class Engine(Upkeep, Operating[Run[Any]]):
                 "the engine isn't running", hint="use it inside `with Engine(...) as engine:`"
             )
         return self._client
-
-    @property
-    def fault(self) -> BaseException | None:
-        """What stopped the engine by a fault of its own; None while it is well."""
-        return None if self._worker is None else self._worker.fault
 
     def start(
         self,
@@ -290,47 +291,12 @@ class Engine(Upkeep, Operating[Run[Any]]):
         """The open questions, of one run or of all."""
         return self._guarded().questions(None if run is None else id_of(run))
 
-    @property
-    def abandoned(self) -> list[tuple[str, str]]:
-        """Nodes that were given up and still hold a thread: the run and the node of each."""
-        self.client  # noqa: B018 - refuses an engine that isn't running
-        held: ThreadPool = self._pools[Place.THREAD]
-        return [(attempt.run.id, attempt.callee.name) for attempt in held.given_up()]
-
-    @property
-    def worker(self) -> int:
-        """The number of this process's worker in the store; it has another once it was deposed."""
-        return self._running[1].ownership.worker
-
-    @property
-    def late(self) -> int:
-        """How many results came for what was closed already: dropped, and counted."""
-        return 0 if self._scheduler is None else self._scheduler.recorder.late
-
     def join(self, timeout: float = 60.0) -> bool:
         """Wait until every run is finished or waits. False when the time is over."""
         self._guarded()
         return until_idle(*self._running, self._clock, timeout)
 
-    def keep_leases(self, tenures: Tenures | None) -> None:
-        """Run leased runs here from now on, while these hold their leases; None: no more."""
-        self._running[1].leases.tenures = tenures
-
-    def lease_changed(self, run: str) -> None:
-        """A run's lease may hold now, or it isn't leased any more. From any thread."""
-        self._running[0].post(self._running[1].adoption.leasing.follow, run)
-
     # --- inside
-
-    @property
-    def _running(self) -> tuple[Worker, Scheduler]:
-        """The worker and its scheduler; EngineClosed when there are none."""
-        worker, scheduler = self._worker, self._scheduler
-        if worker is None or scheduler is None:
-            raise EngineClosed(
-                "the engine isn't running", hint="use it inside `with Engine(...) as engine:`"
-            )
-        return worker, scheduler
 
     def _book(self) -> Book:
         worker, scheduler = self._running
@@ -382,9 +348,10 @@ class Engine(Upkeep, Operating[Run[Any]]):
             self._guarded()
 
     def _next_number(self) -> tuple[int, int]:
-        """The owner and number of a new run: none while there are too many in memory already."""
+        """The owner and number of a new run: none where it is left to others."""
         _, scheduler = self._running
-        if scheduler.load >= self.config.live_runs:
+        full = scheduler.load >= self.config.live_runs
+        if full or scheduler.draining.active or not self.config.serves(""):
             return 0, 0
         worker = scheduler.ownership.worker
         return worker, worker * WORKER_SPAN + next(self._numbers)

@@ -10,15 +10,18 @@ nobody could advance a counter, and whoever sees it first again must not take th
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence
+import logging
+from collections.abc import MutableSequence, Sequence
 
 from everflow.clock import Clock
 from everflow.config import Config
 from everflow.engine.dispatcher import FIRST
-from everflow.store import Store
+from everflow.engine.fleet import About, about_of, drain_key
+from everflow.store import Put, Store, WorkerRow
 
 __all__ = ["Ownership"]
 
+_log = logging.getLogger("everflow.engine")
 WATCH_EVERY = 500_000  # microseconds: a death on the same host shows at once, whatever the lease
 
 
@@ -35,6 +38,8 @@ class Ownership:
         self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, for how long it stood)
         self._looked = 0
         self._next_watch = 0
+        self.about = ""  # what it says of itself
+        self.others: dict[int, About] = {}  # who else lives, as the last look showed
         self.taken = False  # runs were taken from this worker
         self.worker = 0
         self.epoch = 0
@@ -42,7 +47,7 @@ class Ownership:
 
     def enlist(self, now: int) -> MutableSequence[int]:
         """Become a new worker; give its flight board."""
-        row = self._store.enlist(host=self._host, pid=self._pid, at=now)
+        row = self._store.enlist(host=self._host, pid=self._pid, at=now, about=self.about)
         self.worker, self.epoch, self.number = row.id, row.epoch, row.number
         self._next_watch = 0
         return self._store.flights(row.id, self._slots)
@@ -61,6 +66,7 @@ class Ownership:
         rows = self._store.workers()
         looked, self._looked = self._looked, self._clock.boot()
         passed = min(self._looked - looked, self._lease // 2)
+        self._meet(rows)
         for row in rows:
             if row.id == self.worker:
                 self.taken = row.taken
@@ -71,8 +77,33 @@ class Ownership:
             stood = stood + passed if beat == row.beat else 0
             self._seen[row.id] = (row.beat, stood)
             if row.lost or stood >= self._lease:
-                freed |= self._store.depose(row.id, row.epoch)
+                freed |= self._bury(row)
         return freed
+
+    def _meet(self, rows: Sequence[WorkerRow]) -> None:
+        """Note who else lives."""
+        living = [r for r in rows if not (r.gone or r.lost) and r.id != self.worker]
+        known = self.others
+        self.others = {r.id: known[r.id] if r.id in known else about_of(r) for r in living}
+
+    def _bury(self, row: WorkerRow) -> bool:
+        """Depose a worker that is dead; True when it was done just now, by this one."""
+        self.others.pop(row.id, None)
+        if not self._store.depose(row.id, row.epoch):
+            return False
+        if self._store.records("pause", keys=[drain_key(row.id)]):
+            self._say(row.id, None)
+        why = "its process is gone" if row.lost else f"no heartbeat for {self._lease / 1e6:g} s"
+        _log.warning("worker %d (%s, pid %d) is dead: %s", row.id, row.host, row.pid, why)
+        return True
+
+    def show_draining(self, *, drains: bool) -> None:
+        """Write down that this worker drains, or that it has ended."""
+        self._say(self.worker, "{}" if drains else None)
+
+    def _say(self, worker: int, body: str | None) -> None:
+        put = Put(kind="pause", key=drain_key(worker), body=body)
+        self._store.write([put], at=self._clock.wall())
 
     def flights_of(self, worker: int) -> list[int]:
         """What stood on a worker's board; a negative number was running alone."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from everflow.engine.aside import is_still, rewrite
 from everflow.engine.cell import Cell
+from everflow.engine.fleet import drain_key
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import change_of
 from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, pause_of
@@ -21,6 +23,7 @@ from everflow.store import Arrival, Cancel, Pause, RunRow, Status, Unpause, paus
 __all__ = ["Pausing"]
 
 PREFIX = "flow:"
+MOST = 10_000  # pauses that are looked at
 
 
 class Pausing:
@@ -36,15 +39,17 @@ class Pausing:
         self._again = again
         self._give_back = give_back
         self.without: set[str] = set()
+        self.drains = False  # this worker was told to end
         self._flows: set[str] = set()
         self._cells: dict[int, Cell] = {}  # on their way to rest
         self._wishes: dict[int, dict[int, str]] = {}  # by run: messages in its inbox, and by whom
         self._done: set[int] = set()  # messages in a draft that isn't committed
 
     def read(self) -> None:
-        """See which flows are paused now."""
-        records = self._parts.store.records("pause", prefix=PREFIX)
-        flows = {record.key.removeprefix(PREFIX) for record in records}
+        """See which flows are paused now, and whether this worker is to drain."""
+        keys = [record.key for record in self._parts.store.records("pause", limit=MOST)]
+        flows = {key.removeprefix(PREFIX) for key in keys if key.startswith(PREFIX)}
+        self.drains = drain_key(self._parts.ownership.worker) in keys
         if self._flows - flows:
             self.without.clear()
             self._again()
@@ -118,7 +123,7 @@ class Pausing:
     @property
     def restless(self) -> bool:
         """Whether a look right now would change something."""
-        return any(_rests(cell) for cell in self._cells.values())
+        return any(is_still(cell) for cell in self._cells.values())
 
     def look(self) -> None:
         """Put those aside of which nothing goes on any more."""
@@ -128,7 +133,7 @@ class Pausing:
                 self._wishes.pop(cell.no, None)
             elif cell.machine.outcome is not None:
                 self._end(cell)
-            elif _rests(cell):
+            elif is_still(cell):
                 self._put_aside(cell)
 
     def _put_aside(self, cell: Cell) -> None:
@@ -142,9 +147,7 @@ class Pausing:
             who = next((by for by in wishes.values() if by), "")
             row.status, row.reason = Status.PAUSED, pause_of(who)
         else:
-            status = cell.status()
-            row.status = Status.QUEUED if status is Status.RUNNING else status
-            row.due = cell.machine.next_due() if row.status is not Status.QUEUED else None
+            rewrite(cell)
             if row.flow in self._flows:
                 self.without.add(row.definition)
         draft = parts.recorder.draft
@@ -158,7 +161,3 @@ class Pausing:
         self._cells.clear()
         self._wishes.clear()
         self._done.clear()
-
-
-def _rests(cell: Cell) -> bool:
-    return not (cell.running or cell.held)

@@ -7,7 +7,7 @@ schedule that waits for nothing but the next look do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -21,11 +21,21 @@ __all__ = ["moves_soon"]
 MOST = 500  # schedules that are looked at
 
 
-def moves_soon(store: Store, workers: Iterable[int], *, now: int, within: int) -> bool:
-    """Whether something of a store goes on by then, for one of these workers; in microseconds."""
+def moves_soon(
+    store: Store,
+    workers: Iterable[int],
+    *,
+    now: int,
+    within: int,
+    serves: Callable[[str], bool] = lambda _: True,
+) -> bool:
+    """Whether something of a store goes on by then, for one of these workers; in microseconds.
+
+    ``serves`` tells the queues whose runs they execute.
+    """
     dues = [store.next_due(worker) for worker in workers]
     dues.append(store.next_record_due(debounce.KIND))
-    dues += [next_admission(store, queue, now) for queue in store.waiting()]
+    dues += [next_admission(store, queue, now) for queue in store.waiting() if serves(queue)]
     if any(due is not None and due <= now + within for due in dues):
         return True
     found = store.due_records(spec.KIND, now=now + within, limit=MOST)

@@ -90,6 +90,7 @@ class Scheduler:
                 lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
+        self.draining = self.adoption.draining
         self._see_to_time_and_ends()
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
@@ -101,7 +102,6 @@ class Scheduler:
         self._delay = FIRST_DELAY
         self._retry_at = 0
         self._deposed = False  # fenced, and not enlisted anew so far
-        self.draining = False  # begin nothing more: the engine is closing
 
     def _see_to_time_and_ends(self) -> None:
         self.ticker = Ticker(
@@ -124,10 +124,11 @@ class Scheduler:
         """Have something done in the next turn. The only call that other threads may make."""
         self._posts.append((react, args))
 
-    def open(self, given: Mapping[type[Any], Any]) -> None:
-        """Enlist as a worker. ``given`` is what nodes need, by type."""
+    def open(self, given: Mapping[type[Any], Any], about: str = "") -> None:
+        """Enlist as a worker that says so of itself. ``given`` is what nodes need, by type."""
         self.dispatcher.given.update(given)
         self.dispatcher.kept = kept_in(self.store)
+        self.ownership.about = about
         self.dispatcher.board = self.ownership.enlist(self.clock.now())
 
     @property
@@ -143,7 +144,7 @@ class Scheduler:
         if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
             return True
         starts = self.dispatcher.has_inline or self.dispatcher.may_begin or self.ticker.restless
-        return not self.draining and starts
+        return not self.draining.active and starts
 
     @property
     def idle(self) -> bool:
@@ -153,9 +154,9 @@ class Scheduler:
         return not (len(self.dispatcher) or self.dispatcher.unrecorded)
 
     @property
-    def idle_pools(self) -> bool:
-        """Whether all that was begun has ended and is on disk."""
-        return not (self.dispatcher.unrecorded or self._pending or self.recorder.draft.entries)
+    def drained(self) -> bool:
+        """Whether all that was begun has ended, and all is on disk and released."""
+        return self._pending is None and self.draining.is_done
 
     def sleep_us(self) -> int:
         """How long the loop may sleep when nobody posts, in microseconds."""
@@ -163,7 +164,7 @@ class Scheduler:
         due = self.timers.next_in()
         if due is not None and due < least:
             least = due
-        if not self.draining:
+        if not self.draining.active:
             least = min(least, self.ticker.next_in())
         least = self.ends.next_in(least)
         if self.trouble is not None:
@@ -180,7 +181,7 @@ class Scheduler:
             self._react()
             if self.trouble is not None and not self._try_again():
                 return
-            if not self.draining:
+            if not self.draining.active:
                 self.ticker.look()
             self.adoption.look()
             self._delay = FIRST_DELAY  # and not at the first write: reads may fail still
@@ -195,7 +196,7 @@ class Scheduler:
         try:
             most = self.config.batch * (1 if self._pending is None else 2)
             room = most - len(self.recorder.draft.entries)
-            if not self.draining:
+            if not self.draining.active:
                 self.dispatcher.run_inline(max(room, 0))
                 self.dispatcher.begin_pooled()
             self.adoption.calls.look()

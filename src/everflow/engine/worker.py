@@ -21,6 +21,7 @@ from everflow.errors import EverflowError
 __all__ = ["Worker", "until_idle"]
 
 _log = logging.getLogger("everflow.engine")
+SHOWN = 0.2  # seconds of draining after which it is written down
 
 
 def _nothing() -> None:
@@ -48,6 +49,7 @@ class Worker:
         self._thread = threading.Thread(target=self._loop, name="everflow-scheduler", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="everflow-heart", daemon=True)
         self.fault: BaseException | None = None
+        self.cut: list[tuple[str, str]] = []  # run and node of what didn't end in its grace
 
     def start(self) -> None:
         """Begin to take turns."""
@@ -65,14 +67,17 @@ class Worker:
         """Whether the caller is on the scheduler's own thread."""
         return threading.get_ident() == self._thread.ident
 
-    def close(self, patience: float) -> None:
-        """Stop: what is begun gets ``patience`` seconds to end and be recorded."""
+    def close(self, patience: float, end_pools: Callable[[], None] = _nothing) -> None:
+        """Stop: what is begun gets ``patience`` seconds to end and be recorded.
+
+        What didn't end by then is stopped by ``end_pools`` before others may have its run.
+        """
         scheduler = self._scheduler
         quiet = threading.Event()
 
         def look() -> None:
-            scheduler.draining = True
-            if scheduler.idle_pools or self.fault is not None:
+            scheduler.adoption.drain()
+            if scheduler.drained or self.fault is not None:
                 quiet.set()
 
         waited = 0.0
@@ -80,16 +85,33 @@ class Worker:
             self.post(look)
             quiet.wait(0.01)
             waited += 0.01
+            if abs(waited - SHOWN) < 0.005:  # noqa: PLR2004 - half a step: once
+                self.post(self._show)
         self._closing.set()
         self._wake.set()
         self._thread.join(5.0)
         self._heart.join(5.0)
         self._committer.close()
+        self.cut = [] if self.fault is not None else scheduler.dispatcher.begun()
+        for run, node in self.cut:
+            _log.warning(
+                "%s of run %s didn't end within %g s; it is begun again by another worker",
+                node,
+                run,
+                patience,
+            )
+        end_pools()
         scheduler.cells.clear()
         try:
             scheduler.store.retire(scheduler.ownership.worker)
+            if waited >= SHOWN:
+                scheduler.ownership.show_draining(drains=False)
         except EverflowError as error:
             _log.warning("the worker couldn't be retired, others will find it dead: %s", error)
+
+    def _show(self) -> None:
+        """Let whoever looks see that this worker drains, as it takes its time."""
+        self._scheduler.ownership.show_draining(drains=True)
 
     def _loop(self) -> None:
         scheduler, wake = self._scheduler, self._wake

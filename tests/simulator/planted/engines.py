@@ -8,6 +8,7 @@ from everflow.core.ops import CallOp, NodeOp, Op, TimerOp
 from everflow.engine.adoption import Adoption
 from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
+from everflow.engine.claims import Claims
 from everflow.engine.dispatcher import Attempt, Dispatcher
 from everflow.engine.firing import Firing
 from everflow.engine.inbox import Inbox
@@ -200,7 +201,7 @@ def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
 @bug(spawn=20, start=20)
 def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Runs of a claim that was done but said to have failed are nobody's."""
-    patch.setattr(Adoption, "_find_lost", lambda self: setattr(self, "_lost", False))
+    patch.setattr(Claims, "find_lost", lambda self: setattr(self, "lost", False))
 
 
 @bug()

@@ -11,10 +11,17 @@ import click
 
 from everflow.cli.commands.actor import delivering, has_actors, publishing
 from everflow.cli.commands.peer import peering
-from everflow.cli.exits import Exit
-from everflow.cli.lasting import load_executed, log_to_stderr, stop_at_signals, tune
+from everflow.cli.lasting import (
+    as_member,
+    end_of,
+    load_executed,
+    log_to_stderr,
+    member,
+    stop_at_signals,
+    tune,
+)
 from everflow.cli.loading import provided, schedules_of, triggers_of
-from everflow.cli.options import as_length, command, leave
+from everflow.cli.options import as_length, command
 from everflow.cli.output import emit
 from everflow.cli.places import created, encryption, shown_command
 from everflow.cli.settings import Here
@@ -48,6 +55,7 @@ PORT = 8470
     help="The port to listen on; 0 takes any that is free.",
 )
 @click.option("--for", "length", callback=as_length, metavar="LENGTH", help="End after so long.")
+@member
 @click.option("-v", "--verbose", is_flag=True, help="Log what nodes and the engine say.")
 def serve(
     here: Here,
@@ -57,6 +65,7 @@ def serve(
     port: int,
     length: float | None,
     verbose: bool,
+    **fleet: Any,
 ) -> None:
     """Execute the runs of a store, and take requests about them over HTTP, until SIGTERM or SIGINT.
 
@@ -79,22 +88,24 @@ def serve(
     engine = Engine(
         here.store,
         provide=delivering(here) | provided(loaded),
-        config=here.config,
+        config=as_member(here, fleet),
         encryption=encryption(here),
         schedules=schedules_of(loaded),
+        name=fleet["name"],
     )
     with listening, engine, Triggers(engine, triggers_of(loaded)) as triggers:
         parts = _parts(http, engine) + _actors(http, pub, engine, triggers)
         app = http.create_app(engine, access=http.Access(open=loopback), parts=parts)
         server = http.Server(
-            app, listening, ended=lambda: stop.is_set() or over() or engine.fault is not None
+            app,
+            listening,
+            ended=lambda: stop.is_set() or over() or engine.fault is not None or engine.draining,
         )
         client = engine.client
         _say_begun(here, host, server.port, open_=loopback and not _tokens_of(http, client).exist())
         asyncio.run(server.serve())
         fault = engine.fault
-    if fault is not None:
-        leave(Exit.FAULT)
+    end_of(engine, fault)
 
 
 def _over(length: float | None) -> Callable[[], bool]:

@@ -354,7 +354,7 @@ class World:
             return "no worker"
 
         def retire() -> str:
-            worker.scheduler.draining = True
+            worker.scheduler.adoption.drain()
             worker.scheduler.turn()
             worker.flush()
             try:
