@@ -16,6 +16,7 @@ __all__ = [
     "HandoffRefused",
     "ImportRefused",
     "InputRefused",
+    "MoveRefused",
     "NoSuchActor",
     "NoSuchFlow",
     "NoSuchPeer",
@@ -48,6 +49,12 @@ class NoSuchFlow(CallerError, LookupError):
     """No flow of that name is registered here."""
 
     code = "no_such_flow"
+
+
+class MoveRefused(CallerError):
+    """The runs of a store can't be moved to that other one so."""
+
+    code = "move_refused"
 
 
 class NoSuchRun(CallerError, LookupError):

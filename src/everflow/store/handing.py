@@ -76,8 +76,8 @@ class Slice(msgspec.Struct, kw_only=True):
 class Hand(msgspec.Struct, kw_only=True):
     """One act, in one transaction, all or nothing.
 
-    ``version``, ``seq`` and ``rev`` are what was seen of the tenure; of the last two None stands
-    for whatever is here. ``body`` is the new standing, "" for none: the run is like one that never
+    ``version``, ``seq`` and ``rev`` are what was seen of the tenure; None stands for whatever is
+    here. ``body`` is the new standing, "" for none: the run is like one that never
     had a tenure then, or, where it isn't to be run here, gone for good. ``here`` is whether the run
     may be run here from now on, ``holder`` who has it otherwise ("" where that isn't known),
     ``due`` when the tenure asks for a look. One that is here may be ``leased``: it is taken from
@@ -92,7 +92,7 @@ class Hand(msgspec.Struct, kw_only=True):
     """
 
     run: str
-    version: int
+    version: int | None
     seq: int | None
     rev: int | None
     body: str

@@ -27,7 +27,8 @@ class Put(msgspec.Struct, kw_only=True):
     ``expect``: 0 when it must not be there, a version when it must still be that one, None whatever
     there is. A batch is unconditional: there it counts for nothing. ``source`` is the number of the
     run for whose sake a batch writes it, if it is one: where that was taken from the worker, it
-    isn't written.
+    isn't written. ``at`` is when it was written where that was elsewhere; only ``hand_all`` heeds
+    it.
     """
 
     kind: str
@@ -36,3 +37,4 @@ class Put(msgspec.Struct, kw_only=True):
     expect: int | None = None
     due: int | None = None
     source: int = 0
+    at: int | None = None

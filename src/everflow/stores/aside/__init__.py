@@ -6,5 +6,6 @@ and goes when nothing refers to it any more.
 
 from everflow.stores.aside.store import AsideStore
 from everflow.stores.aside.sweep import Sweep, sweep
+from everflow.stores.aside.values import BLOB
 
-__all__ = ["AsideStore", "Sweep", "sweep"]
+__all__ = ["BLOB", "AsideStore", "Sweep", "sweep"]

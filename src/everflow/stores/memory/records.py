@@ -33,7 +33,7 @@ class Records(Tables):
                         key=put.key,
                         version=self._last_record,
                         body=put.body,
-                        at=at,
+                        at=at if put.at is None else put.at,
                         due=put.due,
                     )
                 )

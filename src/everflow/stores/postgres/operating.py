@@ -102,7 +102,7 @@ class Operating(Desk):
                 "keys": [marked(put.key) for put in given],
                 "bodies": [None if put.body is None else marked(put.body) for put in given],
                 "dues": [put.due for put in given],
-                "at": at,
+                "ats": [at if put.at is None else put.at for put in given],
             }
             cursor.execute(self._sql("put_records"), values)
 

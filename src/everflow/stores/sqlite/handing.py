@@ -80,7 +80,7 @@ class Handing(Keeping):
             for act, seen in met:
                 self._act(db, act, seen, at)
             if puts:
-                db.execute(QUERIES["put_records"], {"puts": puts_as_json(puts), "at": at})
+                db.execute(QUERIES["put_records"], {"puts": _carried(puts), "at": at})
         return True
 
     def _act(self, db: apsw.Connection, act: Hand, seen: Tenure, at: int) -> None:
@@ -131,6 +131,12 @@ class Handing(Keeping):
         """The definitions above a hash."""
         asked: dict[str, Value] = {"beyond": after, "limit": max(limit, 0)}
         return self._ask("definitions_after", list[tuple[str, str]], asked)
+
+
+def _carried(puts: Sequence[Put]) -> str:
+    """Records as a statement takes them, with when they were written elsewhere."""
+    last = {(put.kind, put.key): put for put in puts}
+    return as_json([(put.kind, put.key, put.body, put.due, put.at) for put in last.values()])
 
 
 def _keyed(db: apsw.Connection, flow: str, key: str) -> int | None:

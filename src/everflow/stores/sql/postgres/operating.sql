@@ -64,15 +64,16 @@ SELECT no FROM everflow.run WHERE no = ANY(%(nos)s::bigint[]) ORDER BY no FOR UP
 WITH given AS (
     SELECT *
     FROM unnest(
-        %(kinds)s::text[], %(keys)s::text[], %(bodies)s::text[], %(dues)s::bigint[]
-    ) AS one (kind, key, body, due)
+        %(kinds)s::text[], %(keys)s::text[], %(bodies)s::text[], %(dues)s::bigint[],
+        %(ats)s::bigint[]
+    ) AS one (kind, key, body, due, at)
 ),
 gone AS (
     DELETE FROM everflow.record USING given
     WHERE record.kind = given.kind AND record.key = given.key AND given.body IS NULL
 )
 INSERT INTO everflow.record (kind, key, body, due, at)
-SELECT kind, key, body, due, %(at)s FROM given WHERE body IS NOT NULL
+SELECT kind, key, body, due, at FROM given WHERE body IS NOT NULL
 ON CONFLICT (kind, key) DO UPDATE SET
     body = excluded.body, due = excluded.due, at = excluded.at, version = DEFAULT
 

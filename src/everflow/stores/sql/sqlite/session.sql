@@ -73,13 +73,15 @@ END;
 
 CREATE TEMP VIEW puts (doc, at) AS SELECT '', 0 WHERE 0;
 
--- (kind, key, body or null, due), each record once.
+-- (kind, key, body or null, due, at or null), each record once.
 CREATE TEMP TRIGGER puts_given INSTEAD OF INSERT ON puts BEGIN
     DELETE FROM record WHERE (kind, key) IN (
         SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.doc)
     );
     INSERT INTO record (kind, key, body, at, due)
-    SELECT value ->> 0, value ->> 1, value ->> 2, NEW.at, value ->> 3 FROM jsonb_each(NEW.doc)
+    SELECT
+        value ->> 0, value ->> 1, value ->> 2, coalesce(value ->> 4, NEW.at), value ->> 3
+    FROM jsonb_each(NEW.doc)
     WHERE value ->> 2 IS NOT NULL;
 END;
 
