@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
 from everflow.clock import SystemClock
 from everflow.engine.moving import Choice, MoveReport, move
-from everflow.store import Hand, NewRun, Put, RunQuery, RunRow, Signal, Status, Store
+from everflow.store import Hand, Put, RunQuery, RunRow, Signal, Status, Store
 from everflow.stores.layer import Layer
 from everflow.testing.conformance.base import (
     START,
@@ -22,6 +22,7 @@ from everflow.testing.conformance.base import (
 )
 
 ALL = Choice()
+T = TypeVar("T")
 
 
 class Cut(Exception):
@@ -36,7 +37,7 @@ class Cuttable(Layer):
         self._counter = counter
         self._after = after
 
-    def _cut(self, write: Callable[[], Any]) -> Any:
+    def _cut(self, write: Callable[[], T]) -> T:
         over = self._counter()
         if over and not self._after:
             raise Cut
@@ -46,13 +47,10 @@ class Cuttable(Layer):
         return done
 
     def write(self, puts: Sequence[Put], *, at: int, **more: Any) -> list[RunRow] | None:
-        return self._cut(lambda: self.inner.write(puts, at=at, **more))  # type: ignore[no-any-return]  # as it came
+        return self._cut(lambda: self.inner.write(puts, at=at, **more))
 
     def hand_all(self, acts: Sequence[Hand], *, at: int, **more: Any) -> bool:
-        return self._cut(lambda: self.inner.hand_all(acts, at=at, **more))  # type: ignore[no-any-return]  # as it came
-
-    def start(self, runs: Sequence[NewRun], definitions: Any = ()) -> list[RunRow]:
-        return self.inner.start(runs, definitions)
+        return self._cut(lambda: self.inner.hand_all(acts, at=at, **more))
 
 
 def counter(nth: int) -> Callable[[], bool]:

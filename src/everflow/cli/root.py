@@ -21,6 +21,7 @@ from everflow.cli.commands.graph import graph
 from everflow.cli.commands.handoff import handoff
 from everflow.cli.commands.keep import adopt, backup, export, import_
 from everflow.cli.commands.look import list_, status
+from everflow.cli.commands.move import move_
 from everflow.cli.commands.operate import acknowledge, fork, label, pause, retry, unpause
 from everflow.cli.commands.peer import peer
 from everflow.cli.commands.prune import prune
@@ -54,7 +55,10 @@ class Program(click.Group):
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
         ("Serve", (serve, token, peer, handoff, actor)),
-        ("Keep", (worker, queue, export, import_, adopt, backup, prune, cache, erase, rewrap)),
+        (
+            "Keep",
+            (worker, queue, export, import_, adopt, move_, backup, prune, cache, erase, rewrap),
+        ),
         ("Prepare", (store,)),
     )
 

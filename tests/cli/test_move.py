@@ -1,0 +1,41 @@
+"""`move`."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import FLOWS, Cli
+
+
+def test_a_store_moves_and_goes_on(cli: Cli, told: Any) -> None:
+    """Tried, moved, answered there, and told of at the source; again, it moves what is new."""
+    done = told("run", f"{FLOWS}:greet", "a")["id"]
+    asking = told("run", f"{FLOWS}:sure", "b", code=3)["id"]
+    tried = told("move", "everflow.db", "other.db", "--dry-run")
+    assert (tried["dry"], tried["runs"]) == (True, {"done": 1, "suspended": 1})
+    assert not Path("other.db").exists()
+    report = told("move", "everflow.db", "other.db")
+    assert (report["runs"], report["verified"]) == ({"done": 1, "suspended": 1}, 2)
+    there = ("--store", "other.db")
+    assert told("status", done, *there)["result"] == "Hello a"
+    told("answer", asking, "yes", *there)
+    told("worker", FLOWS, "--until-idle", *there)
+    assert told("status", asking, *there)["result"] == ["Hello b", True]
+    told("answer", asking, "yes", code=6)
+    shown = cli("status", asking)
+    assert "other.db" in shown.output
+    late = told("run", f"{FLOWS}:greet", "c")["id"]
+    assert told("move", "everflow.db", "other.db", late)["runs"] == {"done": 1}
+    result = cli("move", "everflow.db", "other.db")
+    assert result.exit_code == 0, result.output
+    assert "3 runs found at" in result.stdout
+
+
+def test_chosen_runs_move(cli: Cli, told: Any) -> None:
+    """By filters or by name, not both; and a store that isn't there is named."""
+    told("run", f"{FLOWS}:greet", "a")
+    told("run", f"{FLOWS}:sure", "b", code=3)
+    assert cli("move", "everflow.db", "other.db", "x", "--flow", "greet").exit_code == 2
+    assert cli("move", "nowhere.db", "other.db").exit_code == 2
+    assert told("move", "everflow.db", "other.db", "--status", "done")["runs"] == {"done": 1}
+    assert told("move", "everflow.db", "other.db", "--dry-run")["runs"] == {"suspended": 1}
+    assert cli("move", "everflow.db", "everflow.db").exit_code == 2
