@@ -55,7 +55,8 @@ def has_actors(here: Here) -> bool:
     """Whether the store has actors, or had some."""
     if not is_url(here.store) and not Path(here.store).is_file():
         return False
-    with connected(here) as flows:
+    # A database is asked by making what isn't there: whoever wants to know is about to execute.
+    with created(here) if is_url(here.store) else connected(here) as flows:
         return bool(flows.store.records("actor", limit=1))
 
 
