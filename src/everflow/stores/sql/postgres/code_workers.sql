@@ -96,6 +96,8 @@ $$;
 -- piles of runs alike, so that it costs the same however many runs there are. Then the oldest of all
 -- piles, as many as are wanted, but those that somebody else is at just now: nobody waits for anybody,
 -- and what another one has taken meanwhile shows by its owner. For those missed, the next oldest.
+-- Orders are written whole, and rows compared, so that one index alone fits, whatever is known of the
+-- table: a planner that takes a pile for most of it walks all runs by age instead.
 CREATE FUNCTION everflow.do_claim(
     taker bigint, instant bigint, most bigint, lacking text[], its_code bigint, lent bigint[],
     bound text[], here text
@@ -112,6 +114,9 @@ DECLARE
     sleepers_definitions text[] := '{}';
     me text := taker::text;
     nowhere text[] := ARRAY(SELECT to_json(hash)::text FROM unnest(lacking) AS hash);
+    other_nos bigint[];
+    other_births bigint[];
+    other_holders bigint[];
     wanted bigint;
     nos bigint[];
     births bigint[];
@@ -183,6 +188,49 @@ BEGIN
         END IF;
     END LOOP;
 
+    IF sleepers <> '{}' THEN
+        SELECT array_agg(pile.no), array_agg(pile.created), array_agg(pile.owner)
+        INTO other_nos, other_births, other_holders
+        FROM unnest(sleepers, sleepers_queues, sleepers_definitions)
+            AS heap (owner, queue, definition)
+        CROSS JOIN LATERAL (
+            -- After an outage many may be due: of a pile no more are looked at than these.
+            SELECT run.no, run.created, run.owner FROM everflow.run
+            WHERE
+                timed = 1 AND todo + 0 = 0
+                AND (run.owner, run.queue, run.definition)
+                >= (heap.owner, heap.queue, heap.definition)
+                AND (run.owner, run.queue, run.definition, run.due)
+                <= (heap.owner, heap.queue, heap.definition, instant)
+            ORDER BY run.owner, run.queue, run.definition, run.due, run.no
+            LIMIT greatest(most, 1000)
+        ) AS pile;
+    END IF;
+    IF lacking <> '{}' OR lent <> '{}' THEN
+        -- A cancel needs no code, and an upgrade may lead to other code. Of these there are few.
+        SELECT
+            other_nos || array_agg(run.no), other_births || array_agg(run.created),
+            other_holders || array_agg(run.owner)
+        INTO other_nos, other_births, other_holders
+        FROM (
+            SELECT no FROM everflow.run
+            WHERE called + moving > 0 AND todo + 0 = 1 AND definition = ANY (lacking)
+            UNION ALL
+            SELECT no FROM everflow.run
+            WHERE no = ANY (lent) AND (todo + 0 = 2 OR timed + 0 = 2 AND due <= instant)
+        ) AS special JOIN everflow.run ON run.no = special.no
+        WHERE
+            (definition <> ALL (lacking) OR called > 0 OR EXISTS (
+                SELECT FROM everflow.inbox
+                WHERE
+                    inbox.run = run.no AND inbox.kind = 'upgrade'
+                    AND (inbox.message::json -> 'definition')::text <> ALL (nowhere)
+            ))
+            AND (bound IS NULL OR queue = ANY (bound))
+            AND (barred = '{}' OR (barred::jsonb ->> me)::bigint IS DISTINCT FROM its_code)
+            AND NOT EXISTS (SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone = 0);
+    END IF;
+
     LOOP
         wanted := most - cardinality(won);
         EXIT WHEN wanted <= 0;
@@ -196,54 +244,19 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT run.created, run.no, run.owner FROM everflow.run
                 WHERE
-                    todo = 1 AND run.owner = heap.owner AND run.queue = heap.queue
-                    AND run.definition = heap.definition AND run.barred = heap.code
-                    AND (run.created, run.no) > (last_birth, last_no)
-                ORDER BY run.created, run.no LIMIT wanted
+                    todo = 1
+                    AND (run.owner, run.queue, run.definition, run.barred, run.created, run.no)
+                    > (heap.owner, heap.queue, heap.definition, heap.code, last_birth, last_no)
+                    AND (run.owner, run.queue, run.definition, run.barred)
+                    <= (heap.owner, heap.queue, heap.definition, heap.code)
+                ORDER BY
+                    run.owner, run.queue, run.definition, run.barred, run.created, run.no
+                LIMIT wanted
             ) AS pile
             UNION ALL
-            SELECT pile.created, pile.no, pile.owner
-            FROM unnest(sleepers, sleepers_queues, sleepers_definitions)
-                AS heap (owner, queue, definition)
-            CROSS JOIN LATERAL (
-                -- After an outage many may be due: of a pile no more are looked at than these.
-                SELECT run.created, run.no, run.owner FROM everflow.run
-                WHERE
-                    timed = 1 AND run.owner = heap.owner AND run.queue = heap.queue
-                    AND run.definition = heap.definition AND run.due <= instant
-                ORDER BY run.due, run.no LIMIT 10000
-            ) AS pile
-            JOIN everflow.run AS rests ON rests.no = pile.no AND rests.todo = 0
-            WHERE (pile.created, pile.no) > (last_birth, last_no)
-            UNION ALL
-            -- A cancel needs no code, and an upgrade may lead to other code.
-            SELECT run.created, run.no, run.owner FROM everflow.run
-            WHERE
-                lacking <> '{}' AND called + moving > 0 AND todo = 1 AND definition = ANY (lacking)
-                AND (called > 0 OR EXISTS (
-                    SELECT FROM everflow.inbox
-                    WHERE
-                        inbox.run = run.no AND inbox.kind = 'upgrade'
-                        AND NOT (inbox.message::json -> 'definition')::text = ANY (nowhere)
-                ))
-                AND (bound IS NULL OR queue = ANY (bound))
-                AND (barred = '{}' OR (barred::jsonb ->> me)::bigint IS DISTINCT FROM its_code)
-                AND NOT EXISTS (SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone = 0)
-                AND (run.created, run.no) > (last_birth, last_no)
-            UNION ALL
-            SELECT run.created, run.no, run.owner FROM everflow.run
-            WHERE
-                no = ANY (lent) AND (todo = 2 OR timed = 2 AND due <= instant)
-                AND (NOT definition = ANY (lacking) OR called > 0 OR EXISTS (
-                    SELECT FROM everflow.inbox
-                    WHERE
-                        inbox.run = run.no AND inbox.kind = 'upgrade'
-                        AND NOT (inbox.message::json -> 'definition')::text = ANY (nowhere)
-                ))
-                AND (bound IS NULL OR queue = ANY (bound))
-                AND (barred = '{}' OR (barred::jsonb ->> me)::bigint IS DISTINCT FROM its_code)
-                AND NOT EXISTS (SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone = 0)
-                AND (run.created, run.no) > (last_birth, last_no)
+            SELECT other.birth, other.no, other.holder
+            FROM unnest(other_nos, other_births, other_holders) AS other (no, birth, holder)
+            WHERE (other.birth, other.no) > (last_birth, last_no)
             ORDER BY 1, 2 LIMIT wanted
         ) AS oldest;
         EXIT WHEN nos = '{}';
@@ -316,4 +329,40 @@ BEGIN
     END LOOP;
     RETURN earliest;
 END
+$$;
+
+-- The newest of each status that is held, in the order of its index: never more rows than that.
+CREATE FUNCTION everflow.do_holding(p_workers bigint[], p_most bigint) RETURNS TABLE (
+    worker bigint, active bigint, resting bigint, next_due bigint, more boolean
+) LANGUAGE sql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+    WITH
+    held (status, active) AS (
+        VALUES ('queued', true), ('running', true), ('cancelling', true), ('suspended', false),
+            ('waiting', false)
+    ),
+    counted (owner, active, resting) AS (
+        SELECT owner, count(*) FILTER (WHERE active), count(*) FILTER (WHERE NOT active)
+        FROM held CROSS JOIN LATERAL (
+            SELECT run.owner FROM everflow.run
+            WHERE run.status >= held.status AND run.status <= held.status
+            ORDER BY run.status DESC, created DESC, no DESC LIMIT p_most
+        ) AS newest
+        GROUP BY owner
+    )
+    SELECT
+        asked.id, coalesce(counted.active, 0), coalesce(counted.resting, 0),
+        everflow.do_next_due(worker.id),
+        EXISTS (
+            SELECT FROM held CROSS JOIN LATERAL (
+                SELECT FROM everflow.run
+                WHERE run.status >= held.status AND run.status <= held.status
+                ORDER BY run.status DESC, created DESC, no DESC LIMIT 1 OFFSET p_most
+            ) AS further
+        )
+    FROM
+        unnest(p_workers) WITH ORDINALITY AS asked (id, nth)
+        LEFT JOIN everflow.worker ON worker.id = asked.id AND gone <> 1
+        LEFT JOIN counted ON counted.owner = worker.id
+    ORDER BY asked.nth
 $$;

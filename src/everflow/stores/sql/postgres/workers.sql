@@ -20,34 +20,7 @@ SELECT flights, ARRAY(
 FROM everflow.worker WHERE id = %(worker)s AND node <> %(node)s
 
 -- name: holding
--- The newest of each status that is held, in the order of its index: never more rows than that.
-WITH
-held (status, active) AS (
-    VALUES ('queued', true), ('running', true), ('cancelling', true), ('suspended', false),
-        ('waiting', false)
-),
-counted (owner, active, resting) AS (
-    SELECT owner, count(*) FILTER (WHERE active), count(*) FILTER (WHERE NOT active)
-    FROM held CROSS JOIN LATERAL (
-        SELECT run.owner FROM everflow.run WHERE run.status = held.status
-        ORDER BY created DESC, no DESC LIMIT %(most)s
-    ) AS newest
-    GROUP BY owner
-)
-SELECT
-    asked.id, coalesce(counted.active, 0), coalesce(counted.resting, 0),
-    everflow.do_next_due(worker.id),
-    EXISTS (
-        SELECT FROM held CROSS JOIN LATERAL (
-            SELECT FROM everflow.run WHERE run.status = held.status
-            ORDER BY created DESC, no DESC LIMIT 1 OFFSET %(most)s
-        ) AS further
-    )
-FROM
-    unnest(%(workers)s::bigint[]) WITH ORDINALITY AS asked (id, nth)
-    LEFT JOIN everflow.worker ON worker.id = asked.id AND gone <> 1
-    LEFT JOIN counted ON counted.owner = worker.id
-ORDER BY asked.nth
+SELECT * FROM everflow.do_holding(%(workers)s::bigint[], %(most)s)
 
 -- name: arrivals
 -- Those above an id, and those below it that the snapshot of the look before couldn't see.
