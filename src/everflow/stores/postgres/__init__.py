@@ -13,13 +13,13 @@ from everflow.stores.postgres.queues import Queues
 from everflow.stores.postgres.reading import Reading
 from everflow.stores.postgres.records import Records
 from everflow.stores.postgres.retaining import Retaining
+from everflow.stores.postgres.settling import Settling
 from everflow.stores.postgres.workers import Workers
-from everflow.stores.postgres.writing import Writing
 
 __all__ = ["PostgresStore", "preparing"]
 
 
-class PostgresStore(Workers, Writing, Reading, Records, Retaining, Queues, Handing):
+class PostgresStore(Workers, Settling, Reading, Records, Retaining, Queues, Handing):
     """A store in a database, shared by the threads of a process and by processes anywhere."""
 
     @classmethod

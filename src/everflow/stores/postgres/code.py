@@ -28,6 +28,7 @@ _FILES = (
     "handing",
     "keeping",
     "retaining",
+    "settling",
 )
 QUERIES = read_queries(
     "postgres",

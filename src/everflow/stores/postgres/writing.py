@@ -92,7 +92,7 @@ class Writing(Boarding, Reading):
             batch.at,
             marks.marks,
             *_entries(batch),
-            _document(changes),
+            document(changes),
             _numbers(batch.arrivals),
             _more(batch, lost),
             None if shown is None else _numbers(shown) or "{}",
@@ -122,9 +122,9 @@ class Writing(Boarding, Reading):
         self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()
     ) -> list[RunRow]:
         """Insert the runs that are new; give for each its row, or that of the run with its key."""
-        births = _document([birth(run) for run in runs])
+        births = document([birth(run) for run in runs])
         for _ in range(_TRIES):
-            ((nos,),) = self._call("start", births, _document(definitions))
+            ((nos,),) = self._call("start", births, document(definitions))
             found = self._started(runs, nos or [])
             if found is not None:
                 return found
@@ -156,13 +156,13 @@ class Writing(Boarding, Reading):
         fresh = [put for put in last if put.body is not None and (put.kind, put.key) in absent]
         others = [put for put in last if put not in fresh]
         values = (
-            _document(map(_put, others)),
-            _document(map(_put, fresh)),
-            _document(sorted(expected)),
+            document(map(_put, others)),
+            document(map(_put, fresh)),
+            document(sorted(expected)),
             at,
-            _document(map(birth, starts)),
-            _document(definitions),
-            _document(map(_letter, each_once(letters))),
+            document(map(birth, starts)),
+            document(definitions),
+            document(map(_letter, each_once(letters))),
             _numbers(admit),
         )
         try:
@@ -239,7 +239,7 @@ def birth(run: NewRun) -> tuple[object, ...]:
     )
 
 
-def _document(rows: Iterable[object]) -> str | None:
+def document(rows: Iterable[object]) -> str | None:
     """Rows as a JSON document, None for none."""
     listed = list(rows)
     return marked_json(as_json(listed)) if listed else None

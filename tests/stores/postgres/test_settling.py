@@ -1,0 +1,175 @@
+"""An application's own statements in PostgreSQL, and transactions that nodes have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+from everflow.errors import Fenced, StatementFailed, StoreError
+from everflow.store import RunRow, SideRow, Store
+from everflow.stores.postgres import PostgresStore
+from everflow.stores.postgres.place import Place
+from everflow.testing.conformance.base import Scribe, inbox_of, new_run
+from everflow.testing.conformance.settling import settled
+
+
+def said(sql: str, *values: object) -> SideRow:
+    return SideRow(statement=sql, values=list(values))
+
+
+class Bank:
+    """A store, a ledger of the application's in the same database, and a worker with a run."""
+
+    def __init__(self, url: str) -> None:
+        self.place = Place.read(url)
+        self.ledger = f"{self.place.schema}_ledger"
+        self.line = psycopg.connect(self.place.conninfo, autocommit=True)
+        self.line.execute(f"CREATE TABLE {self.ledger} (id text PRIMARY KEY, sum int)".encode())
+        self.store: Any = PostgresStore.open(url)
+        self.scribe = Scribe(cast("Store", self.store))
+        self.row: RunRow = self.scribe.run("a")
+        self.insert = f"INSERT INTO {self.ledger} VALUES ($1, $2)"
+        self.mine: Any = {"worker": self.scribe.id, "epoch": self.scribe.row.epoch}
+
+    @property
+    def paid(self) -> list[tuple[object, ...]]:
+        rows = f"SELECT id, sum FROM {self.ledger} ORDER BY id"
+        return list(self.line.execute(rows.encode()).fetchall())
+
+    def settle(self, *statements: SideRow, op: str = "./pay") -> None:
+        self.store.settle(settled(self.row, op), statements, **self.mine)
+
+    def close(self) -> None:
+        self.store.close()
+        self.line.execute(f"DROP TABLE {self.ledger}".encode())
+        self.line.execute(f"DROP SCHEMA {self.place.schema} CASCADE".encode())
+        self.line.close()
+
+
+@pytest.fixture
+def bank(fresh_url: str) -> Iterator[Bank]:
+    bank = Bank(fresh_url)
+    yield bank
+    bank.close()
+
+
+def test_values_are_given_by_number_or_as_psycopg_does(bank: Bank) -> None:
+    """``$1`` is the way that SQLite has, too; ``%s`` is the driver's."""
+    bank.settle(
+        said(bank.insert, "a", 1),
+        said(f"INSERT INTO {bank.ledger} VALUES ($2, $1), ($3, $1)", 2, "b", "c"),
+        said(f"INSERT INTO {bank.ledger} VALUES (%s, %s)", "d", 3),
+    )
+    assert bank.paid == [("a", 1), ("b", 2), ("c", 2), ("d", 3)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "values", "why"),
+    [
+        ("COMMIT", (), "begin or end a transaction"),
+        ("  rollback ", (), "begin or end a transaction"),
+        ("INSERT INTO L VALUES ('x', 1); COMMIT", (), "cannot insert multiple commands"),
+        ("DELETE FROM S.run", (), "a table of the store's own"),
+        ('UPDATE "S" . run SET owner = 0', (), "a table of the store's own"),
+        ("INSERT INTO L VALUES ('taken', 2)", (), "duplicate key"),
+        ("INSERT INTO nowhere VALUES (1)", (), "does not exist"),
+        ("INSERT INTO L VALUES ($1, $2)", ("a",), "bind message supplies 1 parameters"),
+        ("INSERT INTO L VALUES ($1, $2)", ("a", object()), "cannot adapt"),
+        ("INSERT INTO L VALUES ($1, $2)", ("a", "text"), "invalid input syntax"),
+        ("nonsense", (), "syntax error"),
+    ],
+)
+def test_what_fails_or_may_not_be_is_told(
+    bank: Bank, sql: str, values: tuple[object, ...], why: str
+) -> None:
+    """By its place and with the reason; nothing of the whole is written."""
+    bank.settle(said(bank.insert, "taken", 1), op="./first")
+    sql = sql.replace("L", bank.ledger, 1) if " L " in sql else sql
+    broken = said(sql.replace("S", bank.place.schema, 1) if "S.run" in sql else sql, *values)
+    broken.statement = broken.statement.replace('"S"', f'"{bank.place.schema}"')
+    with pytest.raises(StatementFailed, match=why) as failed:
+        bank.store.settle(
+            settled(bank.row),
+            [said(bank.insert, "first", 1), broken],
+            starts=[new_run("b")],
+            **bank.mine,
+        )
+    assert failed.value.place == 1
+    assert bank.paid == [("taken", 1)]
+    assert bank.store.find("b") is None
+    assert len(inbox_of(bank.store, bank.row)) == 1
+
+
+def test_a_nodes_transaction_sees_what_it_wrote(bank: Bank) -> None:
+    """It is committed with the result, and nobody sees it before."""
+    opened = bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+    assert opened.execute(bank.insert, ("a", 1)) == []
+    assert opened.execute(f"SELECT sum FROM {bank.ledger}", ()) == [(1,)]
+    done = bank.store.settle(settled(bank.row), starts=[new_run("b")], within=opened, **bank.mine)
+    assert done is not None
+    assert (bank.paid, inbox_of(bank.store, bank.row), bank.store.find("b")) == ([], [], None)
+    opened.commit()
+    opened.close()
+    assert bank.paid == [("a", 1)]
+    assert inbox_of(bank.store, bank.row) == [settled(bank.row)]
+    assert bank.store.find("b") == done.started[0]
+    known = bank.store.settled(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+    assert known == done.id
+
+
+def test_what_isnt_committed_never_was(bank: Bank) -> None:
+    """Closed without a commit, it leaves nothing, and its op may begin anew."""
+    for _ in range(2):
+        opened = bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+        opened.execute(bank.insert, ("a", 1))
+        opened.close()
+    assert bank.paid == []
+    assert bank.store.settled(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay") == 0
+
+
+def test_a_transaction_of_a_deposed_worker_isnt_committed(bank: Bank) -> None:
+    """Neither is one begun by it, nor one that it had begun."""
+    worker, epoch = bank.scribe.id, bank.scribe.row.epoch
+    opened = bank.store.begin(worker, epoch, bank.row.no, "./pay")
+    opened.execute(bank.insert, ("a", 1))
+    assert bank.store.depose(worker, epoch)
+    with pytest.raises(Fenced):
+        bank.store.settle(settled(bank.row), within=opened, **bank.mine)
+    opened.close()
+    with pytest.raises(Fenced):
+        bank.store.begin(worker, epoch, bank.row.no, "./pay")
+    assert bank.paid == []
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
+def test_a_node_doesnt_end_its_transaction(bank: Bank, end: str) -> None:
+    """Neither by a statement nor behind our back: then nothing is settled."""
+    opened = bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+    with pytest.raises(StatementFailed, match="begin or end"):
+        opened.execute(end, ())
+    opened.connection.execute(f"{end}; BEGIN".encode())
+    with pytest.raises(StatementFailed, match="ended by a statement of its own"):
+        bank.store.settle(settled(bank.row), within=opened, **bank.mine)
+    opened.close()
+    assert inbox_of(bank.store, bank.row) == []
+
+
+def test_one_that_is_revoked_executes_nothing_more(bank: Bank) -> None:
+    """Its node was given up: whatever its thread does then comes to nothing."""
+    opened = bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+    opened.execute(bank.insert, ("a", 1))
+    opened.revoke()
+    with pytest.raises(StatementFailed, match="its time is over"):
+        opened.execute(bank.insert, ("b", 1))
+    opened.close()
+    assert bank.paid == []
+
+
+def test_an_op_that_was_settled_has_no_transaction_more(bank: Bank) -> None:
+    """Its result stands in the inbox."""
+    bank.settle(said(bank.insert, "a", 1))
+    with pytest.raises(StoreError, match="settled already"):
+        bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
