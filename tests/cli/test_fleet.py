@@ -1,14 +1,23 @@
 """Several workers over one store, as processes: who takes what, and how they end."""
 
 import json
+import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pytest
+
+from everflow import Config, Engine, Registry, Status, flow, node, suspend
+from everflow.stores.memory import MemoryStore
+from everflow.testing.conformance.base import begin as begin_run
+from everflow.views.fleet import Beats, worker_views
 from tests.cli.conftest import FLOWS, Cli
 from tests.cli.test_worker import begun, until
+from tests.engine.support import JumpClock
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
@@ -48,3 +57,98 @@ def test_a_worker_of_a_queue_takes_its_runs_alone(cli: Cli, told: Any) -> None:
     Path("pyproject.toml").write_text('[tool.everflow]\nqueues = [""]\n')
     assert "queues: (none)" in cli("worker", FLOWS, "--until-idle").stderr
     assert told("status", plain)["status"] == "done"
+
+
+@pytest.fixture
+def gate() -> Iterator[Event]:
+    """What the nodes of these tests wait for."""
+    gate = Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def engine(gate: Event) -> Iterator[Engine]:
+    """A worker in this process that has one run in flight and one at rest."""
+    registry, begun = Registry(), Event()
+
+    def held(x: int) -> int:
+        begun.set()
+        gate.wait(20)
+        return x
+
+    gated = flow("gated", suspend("go") >> node(held, name="held"), registry=registry)
+    config = Config(poll_s=0.01, lease_s=0.4)
+    with Engine(
+        "everflow.db", registry=registry, config=config, queues=["mails", ""], name="one"
+    ) as engine:
+        runs = [engine.start(gated, 1) for _ in range(2)]
+        for run in runs:
+            run.wait(20)
+        engine.resume(runs[0], 2)
+        assert begun.wait(20)
+        yield engine
+        gate.set()
+
+
+def test_workers_are_shown_with_what_they_hold(cli: Cli, told: Any, engine: Engine) -> None:
+    """Who, where, since when, its heartbeat by the clock here, and the runs in flight."""
+    view = told("workers", "--flights")
+    assert (view["id"], view["name"], view["state"]) == (engine.worker, "one", "working")
+    assert (view["active"], view["resting"], view["in_flight"]) == (1, 1, 1)
+    assert (view["queues"], view["pid"], view["more"]) == (["mails", ""], os.getpid(), False)
+    assert view["beat"] < 1
+    assert [n["node"] for n in view["runs"][0]["nodes"]] == ["held"]
+    shown = cli("workers", "--flights").stdout
+    assert "mails, (none)" in " ".join(shown.split())
+    assert view["runs"][0]["run"] in shown
+    cli("workers", "99", "--drain")
+    assert "there is no worker 99" in cli("workers", "99").stderr
+    assert "--drain takes the IDs" in cli("workers", "--drain").stderr
+
+
+def test_a_worker_is_told_to_drain(cli: Cli, told: Any, engine: Engine, gate: Event) -> None:
+    """It hears of it, shows it, and what was said is in the audit."""
+    number = str(engine.worker)
+    assert told("workers", number, "--drain", "--by", "ann")["state"] == "draining"
+    until(lambda: engine.draining, "it drains")
+    assert told("audit", "--action", "drain")["by"] == "ann"
+    gate.set()
+    engine.close()
+    assert cli("workers").stdout.startswith("no worker is there")
+    assert told("workers", "--all")["state"] == "stopped"
+    assert "has ended already" in cli("workers", number, "--drain").stderr
+
+
+def test_what_nobody_takes_is_shown(cli: Cli, told: Any, engine: Engine) -> None:
+    """By the workers, by the queue, by the check, and by the run."""
+    cli("queue", "set", "pages")
+    run = told("start", f"{FLOWS}:greet", '"ann"', "--queue", "pages")["id"]
+    assert "1 run waits in the queue pages, and no worker takes such" in cli("workers").stderr
+    assert "no worker takes it" in cli("queue", "list").stdout
+    assert told("queue", "show", "pages")["workers"] == 0
+    assert "no worker takes such" in cli("check", "--import", FLOWS).stderr
+    assert told("status", run)["unattended"] is True
+    cli("queue", "set", "mails")
+    assert told("queue", "show", "mails")["workers"] == 1
+
+
+def test_the_dead_and_the_stale_are_told_apart(folder: Path) -> None:
+    """A heart that stood for the lease; a process that is gone; one whose runs wait for a taker."""
+    store = MemoryStore()
+    clock = JumpClock()
+    beats = Beats(store, clock, 1.0)
+    ids = [store.enlist(host="h", pid=1, at=0, about="not ours").id for _ in range(4)]
+
+    def pause(seconds: float) -> None:
+        clock.jump(seconds)
+        store.beat(ids[0])
+
+    for number in (1, 2, 3):
+        begin_run(store, str(number), owner=ids[number], status=Status.RUNNING)
+    beats.look()
+    store.kill(ids[2])
+    store.depose(ids[3], 1)
+    rows = beats.settle(pause)
+    states = {view["id"]: view["state"] for view in worker_views(store, beats, rows)}
+    assert [states[id_] for id_ in ids] == ["working", "stale", "dead", "dead"]

@@ -35,6 +35,7 @@ from everflow.cli.commands.store import store
 from everflow.cli.commands.token import token
 from everflow.cli.commands.trigger import trigger
 from everflow.cli.commands.worker import worker
+from everflow.cli.commands.workers import workers
 from everflow.cli.exits import EXITS, Exit
 from everflow.cli.output import hush, report
 from everflow.cli.words import broken, plain
@@ -51,7 +52,7 @@ class Program(click.Group):
         ("Begin here", (demo,)),
         ("Runs", (run, start, answer, resume, signal, cancel, schedule, trigger, activity)),
         ("Operate", (retry, fork, pause, unpause, label, acknowledge)),
-        ("Look", (status, list_, show, graph, audit)),
+        ("Look", (status, list_, show, workers, graph, audit)),
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
         ("Serve", (serve, token, peer, handoff, actor)),

@@ -15,6 +15,7 @@ import msgspec
 
 from everflow.clock import Clock
 from everflow.core.queueing import Limits, check_queue
+from everflow.engine.fleet import serving
 from everflow.errors import CallerError, NoSuchQueue, StoreDamaged, StoreUnavailable, WrongArgument
 from everflow.store import LaneRow, NewRun, Put, Record, Store
 
@@ -55,6 +56,7 @@ class QueueView(msgspec.Struct, kw_only=True):
     """A queue: what it allows, and how many of its runs wait and have a place, by lane.
 
     ``known`` is false for one that has runs and isn't declared in this store: it has no limits.
+    ``workers``: how many living ones take its runs.
     """
 
     name: str
@@ -64,6 +66,7 @@ class QueueView(msgspec.Struct, kw_only=True):
     waiting: int
     placed: int
     lanes: list[LaneRow]
+    workers: int = 0
 
 
 def pause_key(queue: str) -> str:
@@ -206,6 +209,7 @@ class Queues:
         lanes: dict[str, list[LaneRow]] = {}
         for lane in self._store.lanes(name):
             lanes.setdefault(lane.queue, []).append(lane)
+        workers = self._store.workers()
         return [
             QueueView(
                 name=queue,
@@ -215,6 +219,7 @@ class Queues:
                 waiting=sum(lane.waiting for lane in lanes.get(queue, [])),
                 placed=sum(lane.placed for lane in lanes.get(queue, [])),
                 lanes=lanes.get(queue, []),
+                workers=len(serving(workers, queue)),
             )
             for queue in sorted({*records, *lanes})
         ]

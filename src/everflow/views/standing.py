@@ -12,19 +12,20 @@ from everflow.core.combine.call import child_run
 from everflow.core.machine import Machine
 from everflow.core.ops import CallOp, ReceiveOp
 from everflow.engine.errands import ERRAND, read_errand
+from everflow.engine.fleet import serving
 from everflow.engine.history import History
 from everflow.errors import EverflowError
 from everflow.store import Record, RunRow, Status, Store
 from everflow.views.times import instant
 
-__all__ = ["asks_of", "nobody_works", "receives_of", "waiting_view"]
+__all__ = ["asks_of", "machine_of", "nobody_works", "receives_of", "waiting_view"]
 
 GOING = frozenset({Status.QUEUED, Status.RUNNING, Status.CANCELLING})
 
 
 def receives_of(store: Store, row: RunRow) -> list[dict[str, Any]]:
     """The signals that an open run waits for."""
-    machine = _machine(store, row)
+    machine = machine_of(store, row)
     ops = machine.commands() if machine is not None else []
     return [
         {
@@ -40,7 +41,7 @@ def receives_of(store: Store, row: RunRow) -> list[dict[str, Any]]:
 
 def asks_of(store: Store, row: RunRow) -> list[dict[str, Any]]:
     """What an open run asks of peers: which function, what went wrong last, when it is tried."""
-    machine = _machine(store, row)
+    machine = machine_of(store, row)
     if machine is None:
         return []
     generation = machine.state.generation
@@ -67,7 +68,7 @@ def _errand(record: Record | None) -> dict[str, Any]:
     }
 
 
-def _machine(store: Store, row: RunRow) -> Machine | None:
+def machine_of(store: Store, row: RunRow) -> Machine | None:
     """The machine of an open run; None for one that can't be read."""
     if row.ended is not None:
         return None
@@ -85,7 +86,8 @@ def nobody_works(store: Store) -> bool:
 def waiting_view(store: Store, row: RunRow) -> dict[str, Any]:
     """``receives``, ``asks``, ``accepted`` messages that no worker has applied, ``unattended``.
 
-    ``unattended``: there is something to do for the run, and no worker is alive to do it.
+    ``unattended``: there is something to do for the run, and no worker is alive that takes runs of
+    its queue.
     """
     found = store.standing(row.no)
     accepted = 0 if found is None or row.ended is not None else found[1]
@@ -94,5 +96,5 @@ def waiting_view(store: Store, row: RunRow) -> dict[str, Any]:
         "receives": receives_of(store, row),
         "asks": asks_of(store, row),
         "accepted": accepted,
-        "unattended": to_do and nobody_works(store),
+        "unattended": to_do and not serving(store.workers(), row.queue),
     }

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from everflow.cli.commands.workers import unserved_words
 from everflow.cli.exits import Exit
 from everflow.cli.inputs import user_name
 from everflow.cli.loading import load_all
@@ -21,6 +22,7 @@ from everflow.engine.checking import Checked
 from everflow.engine.upgrading import Upgrader
 from everflow.errors import CallerError
 from everflow.views import nobody_works
+from everflow.views.fleet import unserved
 
 __all__ = ["check", "upgrade"]
 
@@ -124,7 +126,10 @@ def check(here: Here, *, flow: str | None) -> None:
         if flow is not None:
             flows.client.require_flow(flow)
         tally.add(Upgrader(flows.client).check(flow))
+        left = unserved(flows.store) if flow is None and flows.store.workers() else {}
     tally.show()
+    for words in unserved_words(left):
+        notes().line(words, "yellow")
     if not tally.fits:
         leave(Exit.FLOW)
 

@@ -105,6 +105,7 @@ def _view(view: QueueView) -> dict[str, Any]:
         "paused": view.paused,
         "waiting": view.waiting,
         "placed": view.placed,
+        "workers": view.workers,
         "lanes": [
             {"lane": lane.lane, "waiting": lane.waiting, "placed": lane.placed}
             for lane in view.lanes
@@ -130,6 +131,10 @@ def _allowed(limits: Limits) -> str:
     return ", ".join(said) or "without limit"
 
 
+def _is_left(view: QueueView) -> bool:
+    return not view.workers and bool(view.waiting or view.placed)
+
+
 def _paint(views: list[QueueView], *, lanes: bool) -> None:
     if not views:
         screen().line("there are no queues", "dim")
@@ -140,7 +145,8 @@ def _paint(views: list[QueueView], *, lanes: bool) -> None:
             f"{view.waiting:,}",
             f"{view.placed:,}",
             ("paused; " if view.paused else "")
-            + (_allowed(view.limits) if view.known else "not declared here, without limit"),
+            + (_allowed(view.limits) if view.known else "not declared here, without limit")
+            + ("; no worker takes it" if _is_left(view) else ""),
         )
         for view in views
     ]
