@@ -40,6 +40,15 @@ def _end(started: subprocess.Popen[bytes]) -> None:
         started.kill()
 
 
+def _mounted_below(folder: str) -> list[str]:
+    try:
+        with open("/proc/self/mounts") as mounts:  # noqa: PTH123 - nothing is imported for it
+            places = [line.split()[1] for line in mounts]
+    except FileNotFoundError:
+        return []
+    return [place for place in places if place.startswith(folder)]
+
+
 def main(folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which end this
     started = []
@@ -51,6 +60,8 @@ def main(folder: str) -> None:
     os.chdir("/")
     for process in started:
         _end(process)
+    for mounted in _mounted_below(folder):
+        subprocess.run(["umount", "-l", mounted], check=False)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -197,11 +197,14 @@ class Servers:
             self._known[programs.folder] = programs.within_reach(place)
         return self._known[programs.folder]
 
-    def _place(self, programs: Programs | None) -> Server:
+    def _place(self, programs: Programs | None, room: str = "") -> Server:
         name = f"s{len(self._made) + 1}"
         server = Server(self, name, self._within_reach(programs or newest()))
         self._made.append(server)
         server.folder.mkdir()
+        if room:
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={room}", "none", str(server.folder)]
+            subprocess.run(mount, check=True)  # only root may; the keeper takes it down
         who = account()
         if who:
             os.chown(server.folder, who["user"], who["group"])
@@ -213,15 +216,16 @@ class Servers:
         *,
         durable: bool = False,
         start: bool = True,
+        room: str = "",
         locale: tuple[str, ...] = ("--locale=C",),
         **settings: object,
     ) -> Server:
         """A new server of the newest major, or of ``programs``.
 
         A durable one has PostgreSQL's own settings where a quick one has those that wait for
-        nothing.
+        nothing. With ``room`` (such as 100m) it has a file system of its own, of that size.
         """
-        server = self._place(programs)
+        server = self._place(programs, room)
         server.programs.run(
             "initdb",
             *("-D", server.data, "-U", OWNER, "--auth=trust", "--encoding=UTF8", "--no-sync"),

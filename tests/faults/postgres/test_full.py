@@ -1,0 +1,67 @@
+"""RELIABILITY 8: the server's disk is full; runs pause, and go on when there is room again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.outside import until
+from tests.faults.postgres.fleet import Fleet
+from tests.stores.postgres.servers import Server, Servers
+
+LASTING = 20.0  # seconds of a lease that no outage here outlasts
+ROOM = "150m"
+LOG = "32MB"  # PostgreSQL keeps about so much of what it wrote lately
+
+
+def _fill(server: Server) -> Path:
+    """Leave no room on the server's own file system."""
+    ballast = server.folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+    return ballast
+
+
+def _fill_up(server: Server, folder: Path, rounds: int) -> None:
+    fleet = Fleet(folder, server.url("crowded"), lease=LASTING)
+    try:
+        for _ in range(rounds):
+            fleet.works()
+            ballast, refusals = _fill(server), fleet.customer.refusals
+            until(lambda before=refusals: fleet.customer.refusals > before + 3)  # type: ignore[misc]  # a default binds it
+            ballast.unlink()
+            if not server.running:  # there was no room for its log either: somebody starts it
+                server.ended()
+                server.start()
+        fleet.works()
+        counted = fleet.check()
+    finally:
+        fleet.close()
+    assert counted["deposed"] == counted["repeats"] == 0
+    print(f"{rounds} times full, {counted}")  # noqa: T201 - the figure is reported
+
+
+ONLY_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small file system")
+
+
+@ONLY_ROOT
+def test_a_full_disk_pauses_runs(own_servers: Servers, tmp_path: Path) -> None:
+    """No run fails and none is repeated; all go on once there is room (B080)."""
+    _fill_up(own_servers.new(room=ROOM, max_wal_size=LOG, min_wal_size=LOG), tmp_path, 1)
+
+
+@ONLY_ROOT
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_disk_that_is_full_twenty_times(own_servers: Servers, tmp_path: Path) -> None:
+    """The same, again and again."""
+    _fill_up(
+        own_servers.new(durable=True, room=ROOM, max_wal_size=LOG, min_wal_size=LOG), tmp_path, 20
+    )
