@@ -16,6 +16,7 @@ import pytest
 from tests.stores.postgres.programs import Programs, oldest
 from tests.stores.postgres.proxy import Proxy
 from tests.stores.postgres.servers import Server, Servers
+from tests.stores.postgres.spares import Spares
 
 _numbers = count(1)
 
@@ -73,3 +74,11 @@ def proxy(postgres: Server) -> Iterator[Proxy]:
     made = Proxy(postgres)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def spares(postgres: Server) -> Iterator[Spares]:
+    """Empty stores that are there already, for tests that are many and small."""
+    spares = Spares(postgres)
+    yield spares
+    spares.close()
