@@ -115,11 +115,11 @@ class Desk:
 
     def _calling(self, function: str, many: int) -> str:
         """The statement that calls our function ``do_<function>`` with so many values."""
-        text = self._texts.get(function)
+        name = f"do_{function}"
+        text = self._texts.get(name)
         if text is None:
-            marks = ", ".join(["%s"] * many)
-            name = f'"{self._place.schema}".do_{function}_{SUFFIX}'
-            text = self._texts[function] = f"SELECT * FROM {name}({marks})"  # noqa: S608 - names of ours
+            called = f'"{self._place.schema}".{name}_{SUFFIX}({", ".join(["%s"] * many)})'
+            text = self._texts[name] = f"SELECT * FROM {called}"  # noqa: S608 - names of ours
         return text
 
     def _execute(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
