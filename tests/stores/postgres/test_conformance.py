@@ -8,6 +8,7 @@ import pytest
 
 from everflow.store import SideRow, Store
 from everflow.stores.postgres import PostgresStore
+from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance import StoreConformance
 from tests.stores.postgres.spares import Spares
 
@@ -44,6 +45,9 @@ class TestPostgresStore(StoreConformance):
 
     def another(self, store: Store, place: Path) -> Store:
         return self.opened(self.urls[place], create=False)
+
+    def open_backup(self, store: Store, backup: str) -> Store:
+        return SQLiteStore.open(backup, create=False)
 
     def side_row(self, text: str) -> SideRow:
         return SideRow(statement="INSERT INTO notes.note (text) VALUES (%s)", values=[text])

@@ -7,6 +7,7 @@ of a function there. ``lines`` says how statements reach the server, ``opening``
 from __future__ import annotations
 
 from everflow.stores.postgres import preparing
+from everflow.stores.postgres.backup import Backup
 from everflow.stores.postgres.handing import Handing
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.queues import Queues
@@ -19,7 +20,7 @@ from everflow.stores.postgres.workers import Workers
 __all__ = ["PostgresStore", "preparing"]
 
 
-class PostgresStore(Workers, Settling, Reading, Records, Retaining, Queues, Handing):
+class PostgresStore(Workers, Settling, Reading, Records, Retaining, Queues, Handing, Backup):
     """A store in a database, shared by the threads of a process and by processes anywhere."""
 
     @classmethod

@@ -24,9 +24,6 @@ _FILES = (
     "messages",
     "records",
     "workers",
-    "operating",
-    "handing",
-    "keeping",
     "retaining",
     "settling",
 )
@@ -41,6 +38,7 @@ QUERIES = read_queries(
     "keeping",
     "operating",
     "handing",
+    "copying",
     "retaining",
 )
 CODE = "\n".join(read_text("postgres", f"code_{file}.sql") for file in _FILES)
