@@ -107,11 +107,16 @@ def told(store: Store) -> dict[str, Any]:
     return found
 
 
+def as_they_go_on(runs: dict[str, Any]) -> dict[str, Any]:
+    """What becomes of rows at a move: one that ran or rested is queued, for whoever takes it."""
+    for row, *_ in runs.values():
+        if row.status in {Status.RUNNING, Status.SUSPENDED, Status.WAITING}:
+            row.status = Status.QUEUED
+    return runs
+
+
 def opened_by(store: Store, run: str) -> RunRow:
     """Its row."""
     row = store.find(run)
     assert row is not None
     return row
-
-
-__all__ = ["ALL", "Cut", "Cuttable", "counter", "furnish", "moved", "opened_by", "told"]

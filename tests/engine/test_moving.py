@@ -27,7 +27,17 @@ from everflow.testing.conformance.base import (
     opened,
     standing,
 )
-from tests.engine.moved import ALL, Cut, Cuttable, counter, furnish, moved, opened_by, told
+from tests.engine.moved import (
+    ALL,
+    Cut,
+    Cuttable,
+    as_they_go_on,
+    counter,
+    furnish,
+    moved,
+    opened_by,
+    told,
+)
 
 
 @pytest.fixture
@@ -44,14 +54,6 @@ def target(tmp_path: Path) -> Iterator[Store]:
     store = SQLiteStore.open(tmp_path / "target.db")
     yield AsideStore(store, 1000)
     store.close()
-
-
-def as_they_go_on(runs: dict[str, Any]) -> dict[str, Any]:
-    """What becomes of rows at a move: one that ran or rested is queued, for whoever takes it."""
-    for row, *_ in runs.values():
-        if row.status in {Status.RUNNING, Status.SUSPENDED, Status.WAITING}:
-            row.status = Status.QUEUED
-    return runs
 
 
 def test_everything_goes_and_comes_back(source: Store, target: Store) -> None:

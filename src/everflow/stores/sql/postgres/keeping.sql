@@ -83,7 +83,7 @@ ON CONFLICT DO NOTHING
 INSERT INTO everflow.entry (era, run, seq, body, sum)
 SELECT run.era, run.no, given.seq, given.body, given.sum
 FROM
-    unnest(%(nos)s::bigint[], %(seqs)s::integer[], %(bodies)s::text[], %(sums)s::bigint[])
+    unnest(%(nos)s::bigint[], %(seqs)s::integer[], %(bodies)b::text[], %(sums)s::bigint[])
     WITH ORDINALITY AS given (no, seq, body, sum, nth)
     JOIN everflow.run ON run.no = given.no
 ORDER BY given.nth
@@ -95,7 +95,7 @@ INSERT INTO everflow.question (
 SELECT given.*
 FROM unnest(
     %(runs)s::bigint[], %(tags)s::text[], %(occurrences)s::bigint[], %(ops)s::text[],
-    %(positions)s::text[], %(ats)s::bigint[], %(dues)s::bigint[], %(prompts)s::text[],
+    %(positions)s::text[], %(ats)s::bigint[], %(dues)s::bigint[], %(prompts)b::text[],
     %(schemas)s::text[], %(states)s::text[], %(keys)s::text[]
 ) AS given
 
@@ -110,14 +110,14 @@ FROM unnest(
 INSERT INTO everflow.inbox (run, kind, tag, message)
 SELECT no, kind, tag, message
 FROM
-    unnest(%(nos)s::bigint[], %(kinds)s::text[], %(tags)s::text[], %(messages)s::text[])
+    unnest(%(nos)s::bigint[], %(kinds)s::text[], %(tags)s::text[], %(messages)b::text[])
     WITH ORDINALITY AS given (no, kind, tag, message, nth)
 ORDER BY nth
 
 -- name: install_definitions
 INSERT INTO everflow.definition (hash, body)
 SELECT hash, body
-FROM unnest(%(hashes)s::text[], %(bodies)s::text[]) AS given (hash, body)
+FROM unnest(%(hashes)s::text[], %(bodies)b::text[]) AS given (hash, body)
 ORDER BY hash
 ON CONFLICT DO NOTHING
 

@@ -28,7 +28,7 @@ INSERT INTO everflow.question (run, tag, occurrence, op, position, at, due, prom
 SELECT *
 FROM unnest(
     %(runs)s::bigint[], %(tags)s::text[], %(occurrences)s::bigint[], %(ops)s::text[],
-    %(positions)s::text[], %(ats)s::bigint[], %(dues)s::bigint[], %(prompts)s::text[],
+    %(positions)s::text[], %(ats)s::bigint[], %(dues)s::bigint[], %(prompts)b::text[],
     %(schemas)s::text[]
 )
 ON CONFLICT (run, tag, occurrence) DO UPDATE SET
@@ -64,7 +64,7 @@ SELECT no FROM everflow.run WHERE no = ANY(%(nos)s::bigint[]) ORDER BY no FOR UP
 WITH given AS (
     SELECT *
     FROM unnest(
-        %(kinds)s::text[], %(keys)s::text[], %(bodies)s::text[], %(dues)s::bigint[],
+        %(kinds)s::text[], %(keys)s::text[], %(bodies)b::text[], %(dues)s::bigint[],
         %(ats)s::bigint[]
     ) AS one (kind, key, body, due, at)
 ),
