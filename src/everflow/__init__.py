@@ -42,7 +42,7 @@ from everflow.core.flow import Flow
 from everflow.core.node import Node, bind, node
 from everflow.core.registry import Registry
 from everflow.core.signature import need
-from everflow.core.writes import Writes
+from everflow.core.writes import AsyncTransaction, Transaction, Writes
 from everflow.engine.aio import AsyncEngine, AsyncRun
 from everflow.engine.connect import Connection, connect
 from everflow.engine.facade import Engine
@@ -58,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncEngine",
     "AsyncRun",
+    "AsyncTransaction",
     "Backoff",
     "Caught",
     "Config",
@@ -82,6 +83,7 @@ __all__ = [
     "Settled",
     "Status",
     "StepFailed",
+    "Transaction",
     "Writes",
     "after",
     "ask",

@@ -243,7 +243,9 @@ def node_of(fn: Any, options: Options | None = None, name: str | None = None) ->
     local = "" if given else unnamed_reason(fn) or ""
     unique = given or canonical_name(fn) or f"local {next(_locals)}"
     chosen = [name for name in ("pure", "inline", "process") if getattr(settings, name)]
-    settles = settles_of(getattr(fn, "__qualname__", unique), signature.needs.values(), chosen)
+    is_async = inspect.iscoroutinefunction(fn)
+    called = getattr(fn, "__qualname__", unique)
+    settles = settles_of(called, signature.needs.values(), chosen, is_async=is_async)
     return Node(Leaf(fn, unique, settings, signature.takes_failure, local, settles))
 
 

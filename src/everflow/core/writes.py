@@ -8,7 +8,7 @@ guaranteed delivery), DBOS's transactions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from everflow.errors import WrongArgument
@@ -16,7 +16,15 @@ from everflow.errors import WrongArgument
 if TYPE_CHECKING:
     from everflow.core.flow import Flow
 
-__all__ = ["Begun", "Settles", "Statement", "Writes", "settles_of"]
+__all__ = [
+    "AsyncTransaction",
+    "Begun",
+    "Settles",
+    "Statement",
+    "Transaction",
+    "Writes",
+    "settles_of",
+]
 
 In = TypeVar("In")
 
@@ -80,7 +88,47 @@ class Writes(Settles):
         self.statements.append(Statement(sql, values))
 
 
-def settles_of(name: object, needs: Iterable[type[Any]], refused: Iterable[str]) -> bool:
+Perform = Callable[[str, tuple[object, ...]], list[tuple[Any, ...]]]
+
+
+class Transaction(Settles):
+    """The very transaction in which a node's result is committed, on a store in PostgreSQL.
+
+    ``def pay(order: Order, *, db: Transaction = need(Transaction)) -> Receipt`` gets a new one for
+    each attempt. It is committed once the node has returned, with its result; a node that raises,
+    or whose time is over, leaves nothing. ``connection`` is psycopg's, for what needs it (COPY,
+    another library); it refuses to commit, to roll back and to close.
+    """
+
+    def __init__(self, perform: Perform, connection: Any = None) -> None:
+        super().__init__()
+        self._perform = perform
+        self.connection = connection
+
+    def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Execute a statement now; the rows that it gives. ``$1`` is the first of the values.
+
+        StatementFailed where the database refuses it: then the transaction is lost, whatever the
+        node makes of that.
+        """
+        return self._perform(sql, values)
+
+
+class AsyncTransaction(Settles):
+    """The same for async nodes: each statement is awaited."""
+
+    def __init__(self, perform: Callable[..., Awaitable[list[tuple[Any, ...]]]]) -> None:
+        super().__init__()
+        self._perform = perform
+
+    async def execute(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """See ``Transaction.execute``."""
+        return await self._perform(sql, values)
+
+
+def settles_of(
+    name: object, needs: Iterable[type[Any]], refused: Iterable[str], *, is_async: bool
+) -> bool:
     """Whether a node with such needs settles its own writes.
 
     WrongArgument where it asks for two such, or is executed as one can't be.
@@ -94,5 +142,11 @@ def settles_of(name: object, needs: Iterable[type[Any]], refused: Iterable[str])
             f"{name} needs {asked[0].__name__}, so it can't be {settings[0]}=True:"
             " its transaction is committed from the worker's own process, off its scheduler",
             hint="leave pure=, inline= and process= away",
+        )
+    wrong, right = (Transaction, AsyncTransaction) if is_async else (AsyncTransaction, Transaction)
+    if wrong in asked:
+        raise WrongArgument(
+            f"{name} is {'async' if is_async else 'a plain def'} and needs {wrong.__name__}",
+            hint=f"need({right.__name__}) is the one for it",
         )
     return bool(asked)

@@ -355,7 +355,8 @@ class Adoption:
 
     def read_again(self) -> None:
         """Look at the inboxes once more."""
-        self._after, self._nudged, self._claiming = 0, True, True
+        self._after, self._nudged = 0, True
+        self._claims.soon()
 
     def clear(self) -> None:
         """The worker begins anew: nothing is in memory."""

@@ -9,11 +9,13 @@ from typing import Any
 from everflow.core.flow import Flow
 from everflow.core.node import Node, Place
 from everflow.core.program import Program
-from everflow.core.writes import Writes
+from everflow.core.writes import AsyncTransaction, Settles, Transaction, Writes
 from everflow.engine.reachable import is_reachable
 from everflow.errors import ConfigurationError, MissingDependency, UnresolvedName
+from everflow.store import Store, Transacting
+from everflow.stores.layer import innermost
 
-__all__ = ["check_needs", "needs_in", "needs_of", "open_all", "require_node"]
+__all__ = ["check_needs", "needs_in", "needs_of", "offered", "open_all", "require_node"]
 
 Need = tuple[str, Node[Any, Any]]  # the position of a node that needs something, and the node
 
@@ -40,7 +42,7 @@ def check_needs(needs: Iterable[Need], provide: Mapping[type[Any], Any]) -> None
                 raise MissingDependency(
                     f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
                     position=position,
-                    hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
+                    hint=_ways_to(kind),
                 )
             if node.leaf.place == Place.PROCESS:
                 _check_maker(node.name, kind, provide[kind])
@@ -57,8 +59,14 @@ def require_node(node: Node[Any, Any], given: Mapping[type[Any], Any]) -> None:
         if kind not in given:
             raise UnresolvedName(
                 f"the node {node.name} needs {name}: {kind.__name__}, and nobody provides it",
-                hint=f"Engine(store, provide={{{kind.__name__}: make_it}})",
+                hint=_ways_to(kind),
             )
+
+
+def _ways_to(kind: type[Any]) -> str:
+    if issubclass(kind, Settles):
+        return "only a store in PostgreSQL has it; need(Writes) is there on every store"
+    return f"Engine(store, provide={{{kind.__name__}: make_it}})"
 
 
 def _check_maker(node: str, kind: type[Any], maker: object) -> None:
@@ -71,6 +79,12 @@ def _check_maker(node: str, kind: type[Any], maker: object) -> None:
             )
 
 
+def offered(store: Store) -> dict[type[Any], Any]:
+    """What a store itself provides to nodes."""
+    own = isinstance(innermost(store), Transacting)
+    return {kind: kind for kind in (Transaction, AsyncTransaction) if own}
+
+
 def open_all(provide: Mapping[type[Any], Any], stack: ExitStack) -> dict[type[Any], Any]:
     """Make what is provided. A maker is called; a context manager is entered, and left at the end.
 
@@ -78,6 +92,9 @@ def open_all(provide: Mapping[type[Any], Any], stack: ExitStack) -> dict[type[An
     """
     made: dict[type[Any], Any] = {Writes: Writes}
     for kind, maker in provide.items():
+        if maker is kind and issubclass(kind, Settles):  # each attempt gets one of its own
+            made[kind] = kind
+            continue
         try:
             value = maker if isinstance(maker, kind) or not callable(maker) else maker()
         except Exception as error:

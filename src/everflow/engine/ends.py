@@ -103,9 +103,10 @@ class Ends:
     def _known(self, attempt: Attempt, end: Ended | None) -> Ended | None:
         """How it ended, from the store where that isn't known here."""
         mine = settles(attempt.run)
-        if mine is None or not mine.passed or not isinstance(attempt.callee, SettlingCallee):
+        unknown = _is(end, UNSETTLED) or (end is None and mine is not None and mine.passed)
+        if not unknown or not isinstance(attempt.callee, SettlingCallee):
             return end
-        if not self._dispatcher.is_begun(attempt) or not (end is None or _is(end, UNSETTLED)):
+        if not self._dispatcher.is_begun(attempt):
             return end
         return attempt.callee.again(attempt.run)
 

@@ -24,7 +24,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.engine.aio import AsyncEngine
 from everflow.engine.client import Client, Started
 from everflow.engine.currents import write_currents
-from everflow.engine.dependencies import check_needs, needs_in, needs_of, open_all
+from everflow.engine.dependencies import check_needs, needs_in, needs_of, offered, open_all
 from everflow.engine.faces import Operating
 from everflow.engine.fleet import text_of
 from everflow.engine.ids import Random, system_random
@@ -126,8 +126,6 @@ class Engine(Upkeep, Member, Operating[Run[Any]]):
         """Open the store and what is provided, enlist as a worker, and begin to execute."""
         if self._worker is not None:
             raise EngineClosed("the engine runs already", hint="enter it once")
-        for name in self.registry.flows:
-            check_needs(self.registry.once(name, needs_of), self._provide)
         with ExitStack() as stack:
             store, ours = open_store(
                 self._where,
@@ -137,6 +135,9 @@ class Engine(Upkeep, Member, Operating[Run[Any]]):
             )
             if ours:
                 stack.callback(store.close)
+            self._provide = {**offered(store), **self._provide}
+            for name in self.registry.flows:
+                check_needs(self.registry.once(name, needs_of), self._provide)
             given = open_all(self._provide, stack)
             self._begin(store, given, loop, stack)
             self._stack = stack.pop_all()

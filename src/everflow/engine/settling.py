@@ -12,19 +12,29 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from everflow.core.definition import Definition
 from everflow.core.entries import Kind
 from everflow.core.node import Node
 from everflow.core.values import Types
-from everflow.core.writes import Begun, Settles, Writes
+from everflow.core.writes import AsyncTransaction, Begun, Settles, Transaction, Writes
 from everflow.engine.callee import Callee, Ended
 from everflow.engine.client import Client
 from everflow.engine.noderun import NodeRun
 from everflow.engine.queues import InQueue
-from everflow.errors import EngineClosed, EverflowError, StoreError
-from everflow.store import NewRun, RunRow, Settled, SideRow, Store
+from everflow.errors import EngineClosed, EverflowError, StatementFailed, StoreError
+from everflow.store import (
+    NewRun,
+    OpenTransaction,
+    RunRow,
+    Settled,
+    SideRow,
+    Store,
+    Transacting,
+)
+from everflow.stores.layer import innermost
 
 __all__ = [
     "LOST",
@@ -38,6 +48,7 @@ __all__ = [
 ]
 
 UNSETTLED = "unsettled"  # it isn't known whether it was committed
+_ENDING = frozenset({"close", "commit", "rollback", "set_autocommit", "tpc_begin"})
 LOST = "lost"  # the run isn't this worker's any more
 
 
@@ -84,6 +95,13 @@ class Settler:
             raise EngineClosed("a node starts a run, and nothing here can")
         return _prepared(self.client, begun)
 
+    def transactions(self) -> Transacting:
+        """Where nodes have transactions of their own; StoreError where there are none."""
+        store = innermost(self.store)
+        if not isinstance(store, Transacting):
+            raise StoreError("This store gives nodes no transactions of their own.")
+        return store
+
     def attempt(self, no: int, op: str) -> Settlement:
         """What one attempt settles with."""
         return Settlement(self, no, op)
@@ -101,6 +119,8 @@ class Settlement:
         self._shut = False
         self.passed = False
         self.asked: Settles = Writes()
+        self._open: OpenTransaction | None = None
+        self._own = False  # it was committed, perhaps, in a transaction of the node's own
         self._settled: Settled | None = None
         self._starts: list[tuple[NewRun, Definition]] = []
 
@@ -108,6 +128,8 @@ class Settlement:
         """Let nothing be committed from now on; False when that is under way, or was done."""
         with self._lock:
             self._shut = self._shut or not self.passed
+            if self._shut and self._open is not None:
+                self._open.revoke()
             return self._shut
 
     def _pass(self) -> bool:
@@ -115,13 +137,25 @@ class Settlement:
             self.passed = not self._shut
             return self.passed
 
-    def begin(self) -> Settles:
-        """What the node is given."""
+    def begin(self, kind: type[Any]) -> Settles:
+        """What the node is given. StoreError where its transaction can't be had now."""
         self.asked = Writes()
+        if kind is not Writes:
+            place = self._worker, self._epoch, self._no, self._op
+            opened = self._open = self._settler.transactions().begin(*place)
+            self.asked = Transaction(opened.execute, Guarded(opened.connection))
+            if kind is AsyncTransaction:
+                self.asked = AsyncTransaction(partial(_on_a_thread, opened))
         return self.asked
 
+    def leave(self) -> None:
+        """Let go of a transaction that wasn't committed."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            opened.close()
+
     def end(self, end: Ended) -> Ended:
-        """The node gave a result: commit it. Any trouble of the store's is UNSETTLED."""
+        """The node gave a result: commit it. StoreError when it isn't known whether it is."""
         self._starts = [self._settler.prepared(begun) for begun in self.asked.starts]
         if not self._pass():
             return Ended(Kind.STOPPED, "null")
@@ -129,29 +163,63 @@ class Settlement:
         self._settled = Settled(
             no=self._no, op=self._op, payload=end.payload, at=now, ticks=end.ticks
         )
-        try:
-            return self.send()
-        except StoreError:
-            return Ended(UNSETTLED, "null")
+        return self.send()
 
     def send(self) -> Ended:
         """Commit it, or learn that it was; raises StoreError while that can't be known."""
-        settled, writes = self._settled, self.asked
-        if settled is None:
-            return Ended(Kind.STOPPED, "null")
+        settled, opened = self._settled, self._open
+        if settled is None or self._own:
+            return self._learnt()
+        self._own = opened is not None
         done = self._settler.store.settle(
             settled,
-            _rows(writes),
+            _rows(self.asked),
             worker=self._worker,
             epoch=self._epoch,
             starts=[new for new, _ in self._starts],
             definitions=[(made.hash, made.body) for _, made in self._starts],
+            within=opened,
         )
         if done is None:
             return Ended(LOST, "null")
-        return Ended(
-            Kind.RESULT, settled.payload, settled.ticks, "", (), done.id, bool(self._starts)
-        )
+        if opened is not None:
+            opened.commit()
+        return self._ended(settled, done.id)
+
+    def _learnt(self) -> Ended:
+        """What became of a transaction of the node's own; if nothing, the node is run again."""
+        place = self._worker, self._epoch, self._no, self._op
+        known = self._settler.transactions().settled(*place)
+        if not known:
+            return Ended(Kind.STOPPED, "null")
+        if self._settled is None:
+            return Ended(LOST, "null", arrival=known)
+        return self._ended(self._settled, known)
+
+    def _ended(self, settled: Settled, arrival: int) -> Ended:
+        started = bool(self._starts)
+        return Ended(Kind.RESULT, settled.payload, settled.ticks, "", (), arrival, started)
+
+
+async def _on_a_thread(
+    opened: OpenTransaction, sql: str, values: tuple[object, ...]
+) -> list[tuple[Any, ...]]:
+    return await asyncio.to_thread(opened.execute, sql, values)
+
+
+class Guarded:
+    """A driver's connection that doesn't end the transaction which it is lent for."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ENDING:
+            raise StatementFailed(
+                f"a node asked its connection to {name}",
+                hint="return to commit, raise to roll back: the engine does it with the result",
+            )
+        return getattr(self._connection, name)
 
 
 def settles(run: NodeRun) -> Settlement | None:
@@ -170,29 +238,51 @@ def asked_by(node: Node[Any, Any]) -> str:
 class SettlingCallee(Callee):
     """A node's function whose writes are committed with its result."""
 
-    __slots__ = ("_asks",)
+    __slots__ = ("_asks", "_kind", "_stood_in")
 
     def __init__(
         self, node: Node[Any, Any], types: Types, given: Mapping[str, Any], limit: int
     ) -> None:
         super().__init__(node, types, given, limit)
         self._asks = asked_by(node)
+        kind = node.dependencies[self._asks]
+        self._stood_in = given.get(self._asks) is not kind  # by what a test provides
+        self._kind = Writes if self._stood_in else kind
         self.light = False
 
     def _arguments(self, payload: str, run: NodeRun | None) -> tuple[list[Any], dict[str, Any]]:
         args, keywords = super()._arguments(payload, run)
         mine = settles(run) if run is not None else None
-        return args, {**keywords, self._asks: Writes() if mine is None else mine.begin()}
+        if mine is not None and not self._stood_in:
+            keywords[self._asks] = mine.asked
+        return args, keywords
 
     def perform(self, payload: str, run: NodeRun | None) -> Ended:
         """Run a sync node once, and commit what it gave."""
-        end = super().perform(payload, run)
-        return end if run is None else self._settle(end, run)
+        mine = settles(run) if run is not None else None
+        if mine is None or run is None:
+            return super().perform(payload, run)
+        try:
+            mine.begin(self._kind)
+            return self._settle(super().perform(payload, run), run)
+        except StoreError:
+            return Ended(UNSETTLED, "null")
+        finally:
+            mine.leave()
 
     async def perform_async(self, payload: str, run: NodeRun | None) -> Ended:
         """Run an async node once, and commit what it gave on a thread."""
-        end = await super().perform_async(payload, run)
-        return end if run is None else await asyncio.to_thread(self._settle, end, run)
+        mine = settles(run) if run is not None else None
+        if mine is None or run is None:
+            return await super().perform_async(payload, run)
+        try:
+            await asyncio.to_thread(mine.begin, self._kind)
+            end = await super().perform_async(payload, run)
+            return await asyncio.to_thread(self._settle, end, run)
+        except StoreError:
+            return Ended(UNSETTLED, "null")
+        finally:
+            await asyncio.to_thread(mine.leave)
 
     def _settle(self, end: Ended, run: NodeRun) -> Ended:
         mine = settles(run)

@@ -94,7 +94,7 @@ from everflow.store.rows import (
     kept_row,
     row_of_new,
 )
-from everflow.store.settling import Settlement
+from everflow.store.settling import OpenTransaction, Settlement, Transacting
 from everflow.store.verbs import Store
 from everflow.store.working import Holding, WorkerRow
 
@@ -128,6 +128,7 @@ __all__ = [
     "Message",
     "Move",
     "NewRun",
+    "OpenTransaction",
     "Pause",
     "Put",
     "QuestionClosed",
@@ -151,6 +152,7 @@ __all__ = [
     "Store",
     "StoreInfo",
     "Tenure",
+    "Transacting",
     "Unpause",
     "UpgradeTo",
     "Verdict",

@@ -8,7 +8,7 @@ the run journals it and deletes it in one, instead of running the node again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -51,4 +51,38 @@ class Settling(Protocol):
 
         ``within`` is an open transaction of this store's own, where it has such, see ``begin``: all
         of this is written in it, and it is the caller who commits.
+        """
+
+
+class OpenTransaction(Protocol):
+    """A transaction that a node has while it is run; ``connection`` is the driver's own."""
+
+    @property
+    def connection(self) -> Any:
+        """The driver's connection."""
+
+    def execute(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """The rows that a statement gives; StatementFailed where it fails."""
+
+    def revoke(self) -> None:
+        """Let it execute nothing more: its node was given up."""
+
+    def commit(self) -> None:
+        """Commit it. StoreError when that isn't known to be done."""
+
+    def close(self) -> None:
+        """Let go of it: what isn't committed never was. Closing twice is no error."""
+
+
+@runtime_checkable
+class Transacting(Protocol):
+    """What a store has that gives nodes transactions of their own, for ``settle`` within them."""
+
+    def begin(self, worker: int, epoch: int, no: int, op: str) -> OpenTransaction:
+        """A transaction for a node of a run; Fenced where the worker is gone."""
+
+    def settled(self, worker: int, epoch: int, no: int, op: str) -> int:
+        """The id of the op's message in the inbox, 0 if no commit of it went through, or will.
+
+        Fenced as ``settle``.
         """

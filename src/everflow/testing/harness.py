@@ -27,7 +27,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.core.values import decode
 from everflow.engine.client import Client, Started
 from everflow.engine.commits import InlineCommitter
-from everflow.engine.dependencies import check_needs, needs_in, open_all
+from everflow.engine.dependencies import check_needs, needs_in, offered, open_all
 from everflow.engine.dispatcher import Attempt
 from everflow.engine.loader import Definitions
 from everflow.engine.replies import Reply
@@ -128,7 +128,7 @@ class Harness(Generic[In, Out]):
     def __enter__(self) -> Self:
         if not self.flow.name_of_flow:
             raise NoSuchFlow("a flow needs a name to be run", hint='name it: flow("name", ...)')
-        self._given = open_all(self._provide, self._stack)
+        self._given = open_all({**offered(self.store), **self._provide}, self._stack)
         self._stack.callback(self._performer.close)
         self._begin()
         self.client.definition(self.flow)  # refuses what an engine would
