@@ -66,7 +66,7 @@ class Adoption:
         )
         self._after = 0
         self._known = -1  # the registry's version
-        self._rounds = Rounds(parts.store, parts.config.poll_s)
+        self.rounds = Rounds(parts.store, parts.config.poll_s)
         self._row_due: int | None = None
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
@@ -76,7 +76,7 @@ class Adoption:
 
     def nudge(self) -> None:
         """Somebody in this process wrote something for a run, perhaps one that nobody owns."""
-        self._nudged = self._rounds.stirred = True
+        self._nudged = self.rounds.stirred = True
         self._claims.soon()
 
     def claim_soon(self) -> None:
@@ -110,19 +110,19 @@ class Adoption:
         boot = self._parts.system_clock.boot()
         now = max(self._parts.clock.now(), self._parts.system_clock.wall())
         if self._parts.ownership.watch():
-            self._rounds.stirred = True
+            self.rounds.stirred = True
             self._claims.soon()
         if self._known != (known := self._parts.definitions.registry.version):
             self._known = known
             self._know_again()
-        if self._rounds.heard(boot):
+        if self.rounds.heard(boot):
             self.nudge()
-        if self._rounds.begin(boot):
+        if self.rounds.begin(boot):
             self._pausing.read()
             self._claims.soon()
             if self._pausing.drains:
                 self.drain()
-        if self._rounds.timer(now):
+        if self.rounds.timer(now):
             self._claims.wanted = True
         if self._nudged:
             self._nudged = self.take_arrivals()

@@ -22,7 +22,8 @@ from everflow.store import Put, Store, WorkerRow
 __all__ = ["Ownership"]
 
 _log = logging.getLogger("everflow.engine")
-WATCH_EVERY = 500_000  # microseconds: a death on the same host shows at once, whatever the lease
+WATCH_EVERY = 1_000_000  # microseconds between looks at the others' beats, at most
+LOST_EVERY = 100_000  # and at the locks of those on this host, which costs next to nothing
 
 
 class Ownership:
@@ -37,7 +38,7 @@ class Ownership:
         self._pid = pid
         self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, for how long it stood)
         self._looked = 0
-        self._next_watch = 0
+        self._next_watch = self._next_lost = 0
         self.about = ""  # what it says of itself
         self.others: dict[int, About] = {}  # who else lives, as the last look showed
         self.taken = False  # runs were taken from this worker
@@ -59,26 +60,37 @@ class Ownership:
     def watch(self) -> bool:
         """Depose dead workers; True when runs may have become free. Cheap when it is too early."""
         boot = self._clock.boot()
-        if boot < self._next_watch:
+        if boot < self._next_watch and not self._sees_a_death(boot):
             return False
-        self._next_watch = boot + min(self._lease // 5, WATCH_EVERY)
         freed = False
         rows = self._store.workers()
         looked, self._looked = self._looked, self._clock.boot()
         passed = min(self._looked - looked, self._lease // 2)
         self._meet(rows)
+        before, self._seen = self._seen, {}
         for row in rows:
             if row.id == self.worker:
                 self.taken = row.taken
             if row.gone or row.id == self.worker:
-                self._seen.pop(row.id, None)
                 continue
-            beat, stood = self._seen.get(row.id, (-1, 0))
+            beat, stood = before.get(row.id, (-1, 0))
             stood = stood + passed if beat == row.beat else 0
-            self._seen[row.id] = (row.beat, stood)
-            if row.lost or stood >= self._lease:
-                freed |= self._bury(row)
+            if (row.lost or stood >= self._lease) and self._bury(row):
+                freed = True
+            else:
+                self._seen[row.id] = (row.beat, stood)
+        # Who stands still is looked at again just when its lease is over.
+        longest = max((stood for _, stood in self._seen.values()), default=0)
+        pause = min(self._lease // 5, WATCH_EVERY, max(self._lease - longest, LOST_EVERY))
+        self._next_watch = boot + pause
         return freed
+
+    def _sees_a_death(self, boot: int) -> bool:
+        """Whether a lock tells the death of one who lived at the last look."""
+        if boot < self._next_lost:
+            return False
+        self._next_lost = boot + LOST_EVERY
+        return bool(self._store.lost(list(self.others)))
 
     def _meet(self, rows: Sequence[WorkerRow]) -> None:
         """Note who else lives."""

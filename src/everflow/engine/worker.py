@@ -48,13 +48,20 @@ class Worker:
         scheduler.committer = self._committer
         self._thread = threading.Thread(target=self._loop, name="everflow-scheduler", daemon=True)
         self._heart = threading.Thread(target=self._beat, name="everflow-heart", daemon=True)
+        self._unheed = _nothing
         self.fault: BaseException | None = None
         self.cut: list[tuple[str, str]] = []  # run and node of what didn't end in its grace
 
     def start(self) -> None:
         """Begin to take turns."""
+        self._unheed = self._scheduler.store.heed(self._told)
         self._thread.start()
         self._heart.start()
+
+    def _told(self) -> None:
+        """The store hears that others wrote: no need to wait for the next poll."""
+        self._scheduler.adoption.rounds.told = True
+        self._wake.set()
 
     def post(self, react: Callable[..., None], *args: Any) -> None:
         """Have the scheduler do something in its next turn."""
@@ -87,6 +94,7 @@ class Worker:
             waited += 0.01
             if abs(waited - SHOWN) < 0.005:  # noqa: PLR2004 - half a step: once
                 self.post(self._show)
+        self._unheed()
         self._closing.set()
         self._wake.set()
         self._thread.join(5.0)

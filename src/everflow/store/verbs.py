@@ -47,6 +47,13 @@ class Store(Working, Settling, Retaining, Protocol):
         It may change a little later, within a second or so, and for nothing.
         """
 
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:
+        """Have ``react`` called at once when others wrote; give what ends that.
+
+        No more than a hint: a store that doesn't hear of it at once never calls it. It is called
+        from a thread of the store's own, and must neither wait nor call the store.
+        """
+
     # writing
 
     def append(self, batch: Batch, side_rows: Sequence[SideRow] = ()) -> list[int]:

@@ -73,6 +73,12 @@ class Working(Protocol):
         Only one that is gone and owns no run may be forgotten.
         """
 
+    def lost(self, workers: Sequence[int]) -> list[int]:
+        """Which of these workers a kernel lock tells dead, in their order; no more than looks here.
+
+        Only those of this host can be told so; of the others ``workers`` tells the beats.
+        """
+
     def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
         """What each of these workers owns, living or deposed, in their order; for who looks.
 
@@ -84,7 +90,8 @@ class Working(Protocol):
     def depose(self, worker: int, epoch: int) -> bool:
         """Bump the epoch of a worker taken for dead, if it is still ``epoch``: it is gone.
 
-        Its runs keep it as their owner until another claims them. False when it is gone already.
+        Its runs keep it as their owner until another claims them. False when it is gone already,
+        or in the middle of a write: it isn't waited for.
         """
 
     def retire(self, worker: int) -> None:

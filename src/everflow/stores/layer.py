@@ -66,6 +66,9 @@ class Layer:
     def version(self) -> int:
         return self.inner.version()
 
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:
+        return self.inner.heed(react)
+
     def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
         return self.inner.enlist(host=host, pid=pid, at=at, about=about)
 
@@ -80,6 +83,9 @@ class Layer:
 
     def workers(self) -> list[WorkerRow]:
         return self.inner.workers()
+
+    def lost(self, workers: Sequence[int]) -> list[int]:
+        return self.inner.lost(workers)
 
     def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
         return self.inner.holding(workers, most=most)

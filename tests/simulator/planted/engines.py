@@ -177,7 +177,7 @@ def a_worker_looks_once(patch: pytest.MonkeyPatch) -> None:
     real = Adoption.look
 
     def look(self: Adoption) -> None:
-        self._rounds._version = self._store.version()
+        self.rounds._version = self._store.version()
         real(self)
 
     patch.setattr(Adoption, "look", look)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from msgspec.structs import replace
@@ -41,6 +41,10 @@ class Workers(Tables):
     def version(self) -> int:
         """How often anybody wrote."""
         return self._version
+
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - never called
+        """Whoever writes is in this process, and says so."""
+        return lambda: None
 
     @locked
     def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
@@ -99,6 +103,11 @@ class Workers(Tables):
                 row.resting = sum(counted[status][row.worker] for status in RESTING)
                 row.next_due = next((due for due, _ in self._timers(row.worker)), None)
         return held
+
+    @locked
+    def lost(self, workers: Sequence[int]) -> list[int]:
+        """Those that were killed."""
+        return [w for w in workers if w in self._workers and self._workers[w].lost]
 
     @locked
     def taken_from(self, worker: int) -> list[int]:

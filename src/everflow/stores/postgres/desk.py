@@ -65,6 +65,10 @@ class Desk:
         """Changes after others wrote: soon where notifications come through, else within 1 s."""
         return self._ear.version()
 
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:
+        """Have ``react`` called at each notification, and when a look shows a change."""
+        return self._ear.heed(react)
+
     @property
     def hears(self) -> bool | None:
         """Whether notifications come through; None before that is known."""

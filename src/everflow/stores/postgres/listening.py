@@ -19,6 +19,7 @@ import secrets
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import psycopg
@@ -61,6 +62,7 @@ class Ear:
         self._closed = False
         self._asked = False
         self._number = 0
+        self._reactions: list[list[Callable[[], None]]] = []
         self._token = ""
         self._deadline = 0.0  # of the trial
         self.hears: bool | None = None  # None while that is being tried
@@ -74,6 +76,17 @@ class Ear:
             self._begin()
         self._asked = True
         return self._number
+
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:
+        """Have ``react`` called whenever the number changes; give what ends that."""
+        entry = [react]  # the same function may be given twice
+        self._reactions.append(entry)
+        return lambda: self._reactions.remove(entry) if entry in self._reactions else None
+
+    def _advance(self) -> None:
+        self._number += 1
+        for (react,) in list(self._reactions):
+            react()
 
     def close(self) -> None:
         """Stop listening."""
@@ -126,7 +139,7 @@ class Ear:
         line.add_notify_handler(self._heard)
         line.execute(f"LISTEN {self._place.channel}")
         if self._ready.is_set():
-            self._number += 1  # what was told meanwhile is lost
+            self._advance()  # what was told meanwhile is lost
         self._seen = self._look(line)
         self._ready.set()
         self._try()
@@ -166,7 +179,7 @@ class Ear:
 
     def _heard(self, told: psycopg.Notify) -> None:
         if not told.payload.startswith(_TRIED):
-            self._number += 1
+            self._advance()
         elif told.payload == self._token:
             self.hears = True
 
@@ -178,10 +191,10 @@ class Ear:
         """What can be seen as changed may not be committed: another number once it must be."""
         if now.told != self._seen.told:
             self._until = now.next
-            self._number += 1
+            self._advance()
         elif self._until and now.oldest >= self._until:
             self._until = 0
-            self._number += 1
+            self._advance()
         self._seen = now
 
 

@@ -31,6 +31,7 @@ class Workers(Boarding):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._seen: dict[int, Seen] = {}
+        self._near: set[int] = set()  # of this host, as they were listed last
         self._claimed: dict[int, list[int]] = {}  # by the owner that they were taken from
 
     def enlist(self, *, host: str, pid: int, at: int, about: str = "") -> WorkerRow:
@@ -93,7 +94,9 @@ class Workers(Boarding):
 
     def workers(self) -> list[WorkerRow]:
         """All workers that are listed, with what their locks say where these are of this host."""
-        return [self._worker_row(*row) for row in self._rows("workers", {"node": self._node})]
+        rows = self._rows("workers", {"node": self._node})
+        self._near = {row[0] for row in rows if row[-1]}
+        return [self._worker_row(*row) for row in rows]
 
     def _worker_row(  # noqa: PLR0913, PLR0917 - the columns of a query
         self,
@@ -124,6 +127,13 @@ class Workers(Boarding):
             taken=taken,
             about=unmarked(about),
         )
+
+    def lost(self, workers: Sequence[int]) -> list[int]:
+        """Those of this host whose locks are free, as far as they were seen by ``workers``."""
+        if self._boards is None:
+            return []
+        near = [worker for worker in workers if worker in self._near]
+        return [w for w in near if (self._boards.look(w) or (0, False))[1]]
 
     def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
         """What each of these workers owns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -36,6 +36,10 @@ class Reading(Desk):
     def info(self) -> StoreInfo:
         """What the store says of itself."""
         return self._ask("info", StoreInfo, {"place": self._name})
+
+    def heed(self, react: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - never called
+        """The file says nothing by itself: ``version`` is cheap enough to be asked often."""
+        return lambda: None
 
     def version(self) -> int:
         """Changes when another object or process wrote; own writes don't change it."""

@@ -95,6 +95,11 @@ class Workers(Desk):
                 row.beat, row.lost = self._boards.look(row.id) or (0, True)
         return rows
 
+    def lost(self, workers: Sequence[int]) -> list[int]:
+        """Those whose locks are free."""
+        with in_words(self._name):
+            return [w for w in workers if (self._boards.look(w) or (0, False))[1]]
+
     def holding(self, workers: Sequence[int], *, most: int = 10_000) -> list[Holding]:
         """What each of these workers owns."""
         values: dict[str, Value] = {"workers": as_json(workers), "most": max(most, 0)}

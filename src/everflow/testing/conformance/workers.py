@@ -82,6 +82,21 @@ class WorkerRules(Hooks):
         after = {worker.id: worker.beat for worker in store.workers()}
         assert after == {one.id: before[one.id] + 2, two.id: before[two.id]}
 
+    def test_who_lives_is_not_lost(self, store: Store) -> None:
+        """No lock of a living worker is free; of an unknown one there is none to look at."""
+        one, two = Scribe(store), Scribe(store)
+        assert not any(worker.lost for worker in store.workers())
+        assert store.lost([two.id, 999, one.id]) == []
+
+    def test_whoever_heeds_a_store_may_end_that(self, store: Store) -> None:
+        """More than once; what it hears is for the store to say."""
+        end = store.heed(lambda: None)
+        again = store.heed(lambda: None)
+        begin(store, "a")
+        end()
+        end()
+        again()
+
     def test_a_board_shows_what_is_in_flight(self, store: Store) -> None:
         """The slots that aren't empty, in order, for that worker alone."""
         one, two = Scribe(store), Scribe(store)

@@ -146,5 +146,9 @@ class Worker:
         return self.id, self.id * WORKER_SPAN + next(self._numbers)
 
     def _started(self, started: Sequence[Started]) -> None:
+        adoption = self.scheduler.adoption
         for row, definition, new, payload in started:
-            self.scheduler.post(self.scheduler.adoption.started, row, definition, new.at, payload)
+            if new.owner:
+                self.scheduler.post(adoption.started, row, definition, new.at, payload)
+            else:
+                self.scheduler.post(adoption.claim_soon)
