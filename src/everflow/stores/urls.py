@@ -15,7 +15,7 @@ __all__ = ["OWN", "is_postgres", "is_url", "options_of", "shown", "without_own"]
 _POSTGRES = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _SERVERS = re.compile(r"(?:[A-Za-z0-9._%-]*|\[[0-9A-Fa-f:.%]+\])(?::\d*)?")
-OWN = ("schema", "fleet")  # options that PostgreSQL's own clients don't know
+OWN = ("schema", "fleet", "patience")  # options that PostgreSQL's own clients don't know
 _HARMLESS = frozenset(
     (*OWN, "user", "host", "hostaddr", "port", "dbname", "service", "sslmode", "application_name")
 )

@@ -38,7 +38,7 @@ class Chance:
     def __init__(self, seed: int, one_in: int, *kinds: Fault) -> None:
         self._random = Random(seed)
         self._one_in = one_in
-        self._kinds = kinds or (Fault.BEFORE, Fault.AFTER, Fault.AMID)
+        self._kinds = kinds
 
     def __call__(self, message: bytes) -> Fault:
         if self._random.randrange(self._one_in):

@@ -89,7 +89,7 @@ def test_a_pause_of_all(proxy: Proxy) -> None:
 
 def test_chance_is_one_of_a_seed() -> None:
     """The same seed draws the same faults, about as many as were asked for."""
-    chances = [Chance(seed, 10) for seed in (1, 1, 2)]
+    chances = [Chance(seed, 10, Fault.BEFORE, Fault.AFTER) for seed in (1, 1, 2)]
     same, again, other = ([chance(b"") for _ in range(1_000)] for chance in chances)
     assert same == again != other
     assert all(50 < 1_000 - drawn.count(Fault.NONE) < 200 for drawn in (same, other))

@@ -23,6 +23,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from everflow.errors import StoreError, StoreUnavailable
+from everflow.stores.postgres.patience import Patience
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.trouble import ELSEWHERE, UNPREPARED, in_our_words
 
@@ -63,6 +64,7 @@ class Lines:
     """The connections of one store object."""
 
     def __init__(self, place: Place, welcome: Callable[[Connection], None]) -> None:
+        self.patience = Patience(place.patience)
         self.prepares = False  # whether statements may be prepared: not behind a pooler
         self._place = place
         self._welcome = welcome
@@ -127,6 +129,7 @@ class Lines:
     def close(self) -> None:
         """Hang up for good."""
         self._closed = True
+        self.patience.close()
         if self.is_ours:
             self._hang_up_idle()
 
@@ -146,7 +149,8 @@ class Lines:
             self._drop(line)
         line = open_line(self._place, prepares=self.prepares)
         try:
-            self._welcome(line)
+            with self.patience.over(line):
+                self._welcome(line)
         except BaseException:
             line.close()
             raise

@@ -22,6 +22,8 @@ __all__ = ["Place"]
 
 SCHEMA = "everflow"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,49}")  # with the channel's prefix below PostgreSQL's 63
+_SECONDS = re.compile(r"\d{1,5}(?:\.\d{1,3})?", re.ASCII)
+PATIENCE = 30.0  # seconds: longer than any disk is expected to hold up one call
 _TAKEN = ("public", "information_schema")
 _KNOWN = frozenset(option.keyword.decode() for option in pq.Conninfo.get_defaults())
 # A server that dies with its machine says nothing: what was sent to it is given up after 10 s, and
@@ -39,12 +41,16 @@ _DEFAULTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A store's place. ``fleet`` is empty where whoever opens it doesn't say."""
+    """A store's place. ``fleet`` is empty where whoever opens it doesn't say.
+
+    ``patience``: seconds that a call waits for its answer.
+    """
 
     conninfo: str = field(repr=False)
     schema: str
     fleet: str
     shown: str
+    patience: float = PATIENCE
 
     @property
     def channel(self) -> str:
@@ -71,7 +77,19 @@ class Place:
                 f"The setting fleet says {fleet!r:.60}, and {seen} says {named!r:.60}.",
                 hint="name the fleet in one place",
             )
-        return cls(_conninfo(without_own(url), seen), schema, named or fleet, seen)
+        patience = _patience(options.get("patience"), seen)
+        return cls(_conninfo(without_own(url), seen), schema, named or fleet, seen, patience)
+
+
+def _patience(given: str | None, seen: str) -> float:
+    if given is None:
+        return PATIENCE
+    if not _SECONDS.fullmatch(given) or not float(given):
+        raise ConfigurationError(
+            f"{seen} says patience={given!r:.30}, which is no time.",
+            hint="give seconds, such as 30 or 2.5",
+        )
+    return float(given)
 
 
 def _refuse_option(name: str, seen: str) -> None:
