@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
-from everflow.core.writes import Writes
+from everflow.core.flow import Flow
+from everflow.core.writes import Begun, Statement, Writes
 from everflow.engine import bulk
 from everflow.engine.audit import AuditLine, AuditQuery, audit_lines
 from everflow.engine.bulk import Outcome
 from everflow.engine.checking import Checked
 from everflow.engine.client import Client
 from everflow.engine.operating import SAME
-from everflow.engine.settling import commit
+from everflow.engine.settling import commit, start_statement
 from everflow.engine.upgrading import Upgrader
 from everflow.store import RunQuery
 from everflow.stores.transfer import ImportReport
@@ -23,6 +24,12 @@ from everflow.stores.transfer import ImportReport
 __all__ = ["AsyncOperating", "Operating"]
 
 Handle = TypeVar("Handle")
+In = TypeVar("In")
+
+
+def _tuples(_cursor: object) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Rows as tuples, whatever the connection makes of them."""
+    return tuple
 
 
 class Named(Protocol):
@@ -101,6 +108,41 @@ class Operating(Generic[Handle]):
         knows whether they were: let the runs have keys, and the statements bear repetition.
         """
         return [self._handle(row.id) for row in commit(self._calls(), writes)]
+
+    def start_in(
+        self,
+        connection: Any,
+        flow: Flow[In, Any] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Handle:
+        """Start a run in the transaction that a psycopg connection of the application's is in.
+
+        It is there with that transaction's commit, and not at all if that is rolled back. For a
+        store in PostgreSQL, and a connection to its database.
+        """
+        begun = Begun(flow, value, key, labels)
+        sql, values = start_statement(self._calls(), begun)
+        with connection.cursor(row_factory=_tuples) as cursor:
+            return self._handle(str(cursor.execute(sql, values).fetchone()[0]))
+
+    def start_statement(
+        self,
+        flow: Flow[In, Any] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        numbered: bool = False,
+    ) -> Statement:
+        """The same as a statement and its values, for any driver; it gives the run's id.
+
+        The values stand for ``%s``; with ``numbered`` for ``$1`` and ``$2``, as asyncpg has it.
+        """
+        begun = Begun(flow, value, key, labels)
+        return start_statement(self._calls(), begun, numbered=numbered)
 
     def pause(self, run: Named | str, *, by: str = "") -> bool:
         """Have a run begin nothing more: what is begun ends, answers are kept. False if it is."""
@@ -207,6 +249,22 @@ class AsyncOperating(Generic[Handle]):
         """Execute statements and start runs in one transaction; see ``Engine.commit``."""
         rows = await asyncio.to_thread(commit, self._client, writes)
         return [self._handle(row.id) for row in rows]
+
+    async def start_in(
+        self,
+        connection: Any,
+        flow: Flow[In, Any] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Handle:
+        """Start a run in a transaction of an ``AsyncConnection``; see ``Engine.start_in``."""
+        begun = Begun(flow, value, key, labels)
+        sql, values = await asyncio.to_thread(start_statement, self._client, begun)
+        async with connection.cursor(row_factory=_tuples) as cursor:
+            row = await (await cursor.execute(sql, values)).fetchone()
+            return self._handle(str(row[0]))
 
     async def label(
         self, run: Named | str, labels: Mapping[str, str | None], *, by: str = ""

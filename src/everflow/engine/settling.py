@@ -19,7 +19,14 @@ from everflow.core.definition import Definition
 from everflow.core.entries import Kind
 from everflow.core.node import Node
 from everflow.core.values import Types
-from everflow.core.writes import AsyncTransaction, Begun, Settles, Transaction, Writes
+from everflow.core.writes import (
+    AsyncTransaction,
+    Begun,
+    Settles,
+    Statement,
+    Transaction,
+    Writes,
+)
 from everflow.engine.callee import Callee, Ended
 from everflow.engine.client import Client
 from everflow.engine.noderun import NodeRun
@@ -31,6 +38,7 @@ from everflow.store import (
     RunRow,
     Settled,
     SideRow,
+    StartStatement,
     Store,
     Transacting,
 )
@@ -45,6 +53,7 @@ __all__ = [
     "asked_by",
     "commit",
     "settles",
+    "start_statement",
 ]
 
 UNSETTLED = "unsettled"  # it isn't known whether it was committed
@@ -73,6 +82,18 @@ def commit(client: Client, writes: Writes) -> list[RunRow]:
     )
     client.nudge()
     return [] if done is None else done.started
+
+
+def start_statement(client: Client, begun: Begun, *, numbered: bool = False) -> Statement:
+    """The statement that starts a run in a transaction of the application's own, and its values.
+
+    It gives the run's id. Its values stand for ``%s``, or for ``$1`` and ``$2``.
+    """
+    new, made = _prepared(client, begun)
+    told = StartStatement()
+    client.store.settle(None, starts=[new], definitions=[(made.hash, made.body)], within=told)
+    places = ("$1", "$2") if numbered else ("%s", "%s")
+    return Statement(told.sql.format(*places), tuple(told.values))
 
 
 def _rows(writes: Settles) -> list[SideRow]:

@@ -94,7 +94,7 @@ from everflow.store.rows import (
     kept_row,
     row_of_new,
 )
-from everflow.store.settling import OpenTransaction, Settlement, Transacting
+from everflow.store.settling import OpenTransaction, Settlement, StartStatement, Transacting
 from everflow.store.verbs import Store
 from everflow.store.working import Holding, WorkerRow
 
@@ -148,6 +148,7 @@ __all__ = [
     "SideRow",
     "Signal",
     "Slice",
+    "StartStatement",
     "Status",
     "Store",
     "StoreInfo",

@@ -23,6 +23,16 @@ class Settlement(msgspec.Struct, kw_only=True):
     started: list[RunRow]
 
 
+class StartStatement(msgspec.Struct):
+    """Given to ``settle`` as ``within``, it is told the statement by which one run is started.
+
+    ``{}`` stands in it for each of its values. Whoever executes it gets the run's id.
+    """
+
+    sql: str = ""
+    values: list[str] = []
+
+
 class Settling(Protocol):
     """The verb by which an application's own writes are committed."""
 
@@ -50,7 +60,8 @@ class Settling(Protocol):
         names a table of the store's own. ``starts`` are started as ``start`` does it.
 
         ``within`` is an open transaction of this store's own, where it has such, see ``begin``: all
-        of this is written in it, and it is the caller who commits.
+        of this is written in it, and it is the caller who commits. With a ``StartStatement``
+        nothing is written here at all.
         """
 
 

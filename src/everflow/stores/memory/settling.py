@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from everflow.errors import Fenced
+from everflow.errors import Fenced, StoreError
 from everflow.store import OUTCOMES, NewRun, Settled, Settlement, SideRow
 from everflow.stores.memory.tables import copied, locked
 from everflow.stores.memory.writing import Writing
@@ -27,7 +27,8 @@ class Settling(Writing):
         within: object = None,
     ) -> Settlement | None:
         """Keep the statements, put the result into the inbox, and start the runs."""
-        del within  # nothing here is open for longer than a call
+        if within is not None:
+            raise StoreError("Nobody's transaction is open in a store in memory.")
         if settled is not None:
             self._check_epoch(worker, epoch)
             if not self._may_settle(worker, settled.no):

@@ -11,13 +11,22 @@ import re
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from everflow.errors import StatementFailed, StoreError
-from everflow.store import NewRun, RunRow, Settled, Settlement, SideRow
+from everflow.store import (
+    NewRun,
+    RunRow,
+    Settled,
+    Settlement,
+    SideRow,
+    StartStatement,
+    row_of_new,
+)
 from everflow.stores.documents import as_json
 from everflow.stores.postgres.lines import Connection, Lines
 from everflow.stores.postgres.marking import marked
@@ -139,14 +148,9 @@ class Settling(Writing):
         within: object = None,
     ) -> Settlement | None:
         """Execute the statements, put the result into the inbox, start the runs; then commit."""
-
-        def end(cursor: Cursor, known: int) -> Settlement | None:
-            if settled is not None and not known:
-                told = self._put_settled(cursor, settled, worker, epoch)
-                if told is None:
-                    return None
-                known = told
-            return Settlement(id=known, started=self._begun(cursor, starts, definitions))
+        if isinstance(within, StartStatement):
+            return self._described(within, starts, definitions)
+        end = partial(self._end, settled, worker, epoch, starts, definitions)
 
         def work(cursor: Cursor) -> Settlement | None:
             known = 0
@@ -167,6 +171,37 @@ class Settling(Writing):
                 return end(cursor, 0)
         except psycopg.Error as error:
             raise failed(error, "", 0) or in_our_words(error, self._name) from error
+
+    def _end(
+        self,
+        settled: Settled | None,
+        worker: int,
+        epoch: int,
+        starts: Sequence[NewRun],
+        definitions: Sequence[tuple[str, str]],
+        cursor: Cursor,
+        known: int,
+    ) -> Settlement | None:
+        """What follows the statements; ``known`` is the message's id if it is there."""
+        if settled is not None and not known:
+            told = self._put_settled(cursor, settled, worker, epoch)
+            if told is None:
+                return None
+            known = told
+        return Settlement(id=known, started=self._begun(cursor, starts, definitions))
+
+    def _described(
+        self,
+        told: StartStatement,
+        starts: Sequence[NewRun],
+        definitions: Sequence[tuple[str, str]],
+    ) -> Settlement:
+        """Say how the run is started by whoever executes that."""
+        name = self._calling("start_in", 0).removesuffix("()").removeprefix("SELECT * FROM ")
+        told.sql = f"SELECT {name}({{}}::jsonb, {{}}::jsonb)"
+        (new,) = starts
+        told.values = [document([birth(new)]) or "[]", document(definitions) or "[]"]
+        return Settlement(id=0, started=[row_of_new(new, new.no)])
 
     def _attend(self, cursor: Cursor, worker: int, epoch: int, no: int, op: str) -> int:
         ((known,),) = cursor.execute(

@@ -56,3 +56,14 @@ BEGIN
     RETURN made;
 END
 $$;
+
+-- Starts one run in a transaction that is the application's; gives its id, or that of the run which
+-- has its key. Workers hear of it with the commit.
+CREATE FUNCTION everflow.do_start_in(p_runs jsonb, p_definitions jsonb) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    nos bigint[] := everflow.do_start(p_runs, p_definitions);
+BEGIN
+    RETURN (SELECT id FROM everflow.run WHERE no = abs(nos[1]));
+END
+$$;
