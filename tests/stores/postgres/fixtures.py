@@ -82,3 +82,11 @@ def spares(postgres: Server) -> Iterator[Spares]:
     spares = Spares(postgres)
     yield spares
     spares.close()
+
+
+@pytest.fixture(scope="session")
+def oldest_spares(oldest_postgres: Server) -> Iterator[Spares]:
+    """The same on the oldest supported major."""
+    spares = Spares(oldest_postgres)
+    yield spares
+    spares.close()

@@ -23,6 +23,9 @@ class TestPostgresStore(StoreConformance):
     @pytest.fixture(autouse=True)
     def at(self, spares: Spares) -> Iterator[None]:
         """Where this test's stores are; they are given back as it ends."""
+        yield from self.used(spares)
+
+    def used(self, spares: Spares) -> Iterator[None]:
         self.spares, self.urls, self.stores = spares, {}, []
         yield
         for store in self.stores:
@@ -54,3 +57,12 @@ class TestPostgresStore(StoreConformance):
 
     def side_texts(self, store: Store) -> list[str]:
         return self.spares.notes()
+
+
+class TestOldestPostgres(TestPostgresStore):
+    """The same over the oldest supported major, whose own order of texts isn't by code points."""
+
+    @pytest.fixture(autouse=True)
+    def at(self, oldest_spares: Spares) -> Iterator[None]:
+        """Where this test's stores are; they are given back as it ends."""
+        yield from self.used(oldest_spares)
