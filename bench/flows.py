@@ -67,6 +67,22 @@ def told(number: int) -> int:
     return number
 
 
+@node
+def slowly_told(number: int) -> int:
+    """The same, after a while."""
+    time.sleep(0.02)
+    return told(number)
+
+
+@node(inline=True)
+def burning(number: int) -> int:
+    """A millisecond of a processor's time."""
+    end = time.thread_time() + 0.001
+    while time.thread_time() < end:
+        pass
+    return number
+
+
 @node(inline=True)
 def ended(_: Any) -> int:
     return 1
@@ -126,6 +142,8 @@ FLOWS = [
     flow("bench_five_threaded", sequence(*[threaded] * 5)),
     flow("bench_five_awaited", sequence(*[awaited] * 5)),
     flow("bench_ten_told", sequence(*[told] * 10)),
+    flow("bench_slowly_told", sequence(*[slowly_told] * 500)),
+    flow("bench_five_burning", sequence(*[burning] * 5)),
     flow("bench_wide", parallel(*[inline] * 1_000)),
     flow("bench_one", inline),
     flow("bench_each", many_cards >> each(inline_card)),

@@ -6,6 +6,7 @@ from bench.workloads import (
     busy,
     changing,
     direct,
+    fleet,
     long,
     questions,
     queued,
@@ -33,5 +34,6 @@ WORKLOADS: dict[str, Workload] = {
         *triggers.WORKLOADS,
         *remote.WORKLOADS,
         *replicated.WORKLOADS,
+        *fleet.WORKLOADS,
     )
 }

@@ -63,4 +63,4 @@ def test_postgresql_agrees_for_long(
     seed: int, postgres: Server, fresh_schema: Callable[[], str]
 ) -> None:
     """More seeds, longer sequences."""
-    agree(seed, 1000, postgres, fresh_schema)
+    agree(seed, 600, postgres, fresh_schema)
