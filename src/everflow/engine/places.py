@@ -93,9 +93,9 @@ def _sealing() -> ModuleType:
 def _postgres() -> ModuleType:
     try:
         from everflow.stores import postgres  # noqa: PLC0415 - it needs the extra named below
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # psycopg without its binary part and without libpq, too
         raise ConfigurationError(
-            f"a store in PostgreSQL needs the module {error.name}",
+            f"a store in PostgreSQL needs the module {error.name or 'psycopg'}: {error}",
             hint="install it: pip install 'everflow[postgres]'",
         ) from error
     return postgres

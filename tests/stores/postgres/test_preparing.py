@@ -5,10 +5,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from everflow.errors import ConfigurationError, StoreCopied, StoreError, StoreTooNew
+from everflow.errors import (
+    ConfigurationError,
+    StoreCopied,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+)
 from everflow.stores.postgres import PostgresStore, code, desk, opening, preparing, schema
 from everflow.stores.postgres.place import Place
 from everflow.stores.queries import read_text
+from tests.faults.outside import until
 from tests.stores.postgres.servers import Server
 
 Line = psycopg.Connection[tuple[object, ...]]
@@ -144,17 +151,40 @@ def test_what_is_printed_does_what_is_done(fresh_url: str, line: Line, place: Pl
     PostgresStore.open(fresh_url, create=False).close()
 
 
-def test_a_copy_acts_once_it_is_adopted(fresh_url: str, line: Line, place: Place) -> None:
-    """And not before; what is no copy needs no adoption."""
+def test_a_copy_acts_once_it_is_adopted(postgres: Server, line: Line, place: Place) -> None:
+    """A copy of the database, as of a dump; and who is led to one while it works stops."""
+    first, second = f"a_{place.schema}", f"b_{place.schema}"
+    line.execute(f"CREATE DATABASE {first}".encode())
+    url, copy = (
+        postgres.url("flows").replace("/postgres?", f"/{name}?") for name in (first, second)
+    )
     with pytest.raises(ConfigurationError, match="there is no store"):
-        preparing.adopt(fresh_url)
-    PostgresStore.open(fresh_url).close()
-    assert not preparing.adopt(fresh_url)
-    line.execute(f"UPDATE {place.schema}.store SET place = '1/2'".encode())
+        preparing.adopt(url)
+    PostgresStore.open(url).close()
+    assert not preparing.adopt(url)
+    line.execute(f"CREATE DATABASE {second} TEMPLATE {first}".encode())
+    store = PostgresStore.open(url)
     with pytest.raises(StoreCopied):
-        PostgresStore.open(fresh_url)
-    assert preparing.adopt(fresh_url)
-    PostgresStore.open(fresh_url).close()
+        PostgresStore.open(copy)
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    line.execute(ended, [first])
+    line.execute(f"ALTER DATABASE {first} RENAME TO c_{first}".encode())
+    line.execute(f"ALTER DATABASE {second} RENAME TO {first}".encode())
+    with pytest.raises(StoreCopied):
+        until(lambda: _informed(store))
+    assert preparing.adopt(url)
+    assert _informed(store)
+    store.close()
+    for name in (first, f"c_{first}"):
+        line.execute(f"DROP DATABASE {name}".encode())
+
+
+def _informed(store: PostgresStore) -> bool:
+    """Whether the store says what it is; not while it is away."""
+    try:
+        return bool(store.info())
+    except StoreUnavailable:
+        return False
 
 
 def test_a_role_that_isnt_there_is_named(fresh_url: str) -> None:

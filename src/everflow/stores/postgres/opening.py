@@ -32,7 +32,7 @@ _OURS = {"one", "id", "format", "needs", "created", "fleet", "place"}  # columns
 
 
 class Server(NamedTuple):
-    """What the first look says; ``place`` tells the server and the database from all others."""
+    """What the first look says."""
 
     version: int
     encoding: str
@@ -40,7 +40,6 @@ class Server(NamedTuple):
     durability: str
     pid: int
     role: str
-    place: str
     there: bool
     may_make: bool
     may_use: bool
@@ -52,13 +51,14 @@ class Server(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a store says of itself."""
+    """What a store says of itself, and ``here``, where that was read."""
 
     id: str
     format: int
     needs: int
     fleet: str
     place: str
+    here: str
 
 
 class Found(NamedTuple):
@@ -87,7 +87,7 @@ def _found(line: Connection, place: Place, *, create: bool) -> Found:
     _refuse_role(server, place)
     state = state_of(line, place)
     refuse_unknown(state.format, state.needs, place.shown)
-    _refuse_copy(server, state, place)
+    _refuse_copy(state, place)
     _refuse_fleet(state, place)
     with line.cursor() as cursor:
         behind = state.format < FORMAT or lacks_functions(cursor, place)
@@ -100,13 +100,14 @@ def _found(line: Connection, place: Place, *, create: bool) -> Found:
 
 
 def recognised(line: Connection, place: Place, store: str) -> None:
-    """Refuse a connection that doesn't lead to the store that was opened, or to one too new."""
+    """Refuse a connection that leads elsewhere: to another store, a copy, one that is too new."""
     state = state_of(line, place)
     if state.id != store:
         raise StoreForeign(
             f"The store {place.shown} was replaced by another one while it was open.",
             hint="open it again if that was meant",
         )
+    _refuse_copy(state, place)
     refuse_unknown(state.format, state.needs, place.shown)
 
 
@@ -248,8 +249,8 @@ def _refuse_role(server: Server, place: Place) -> None:
         )
 
 
-def _refuse_copy(server: Server, state: State, place: Place) -> None:
-    if state.place != server.place:
+def _refuse_copy(state: State, place: Place) -> None:
+    if state.place != state.here:
         raise StoreCopied(
             f"The store {place.shown} is a copy: it was made in another database than this one. "
             "If both were used, everything would be done twice.",

@@ -85,7 +85,8 @@ def adopt(url: str) -> bool:
     with _looked_at(place) as (line, server):
         if not server.columns:
             raise ConfigurationError(f"there is no store at {place.shown}")
-        if state_of(line, place).place == server.place:
+        state = state_of(line, place)
+        if state.place == state.here:
             return False
         line.execute(in_schema(QUERIES["take_place"], place.schema))
         return True

@@ -98,7 +98,7 @@ def _format(cursor: Cursor, place: Place) -> tuple[int, int]:
     if cursor.fetchone() == (None,):
         return 0, 0
     cursor.execute(_query("store", place))
-    ((_, found, needs, _, _),) = cursor.fetchall()
+    ((_, found, needs, *_),) = cursor.fetchall()
     return found, needs
 
 

@@ -10,7 +10,6 @@ SELECT
     current_setting('synchronous_commit') AS durability,
     pg_backend_pid() AS pid,
     current_user::text AS role,
-    <place> AS place,
     space.oid IS NOT NULL AS there,
     CASE
         WHEN space.oid IS NULL THEN has_database_privilege(current_database(), 'CREATE')
@@ -50,7 +49,7 @@ LEFT JOIN pg_namespace AS space ON space.nspname = '<schema>'
 SELECT now(), pg_backend_pid()
 
 -- name: store
-SELECT id, format, needs, fleet, place FROM everflow.store
+SELECT id, format, needs, fleet, place, <place> FROM everflow.store
 
 -- name: others
 -- The functions of other releases, as DROP FUNCTION takes them.
