@@ -22,7 +22,7 @@ def test_a_place_never_shows_its_password() -> None:
     """However it is printed."""
     place = Place.read("postgresql://ann:pa%24word@h/db?sslpassword=sesame")
     assert "pa$word" in place.conninfo
-    assert "pa" not in f"{place!r}{place}".replace("Place", "")
+    assert "word" not in f"{place!r}{place}"
     assert "sesame" not in repr(place)
 
 
