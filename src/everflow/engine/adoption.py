@@ -28,6 +28,7 @@ from everflow.engine.parts import Parts
 from everflow.engine.pausing import Pausing
 from everflow.engine.recorder import Draft
 from everflow.engine.rounds import CLAIM_EVERY, Rounds
+from everflow.engine.sharing import Born, Sharing
 from everflow.engine.suspects import Suspects
 from everflow.store import ACTIVE, AT_ONCE, Arrival, Cancel, RunRow, Settled, Status
 
@@ -57,10 +58,13 @@ class Adoption:
             block=self.block,
             lacking=self._parking.without.add,
         )
-        self._born: deque[tuple[RunRow, Definition, int, str]] = deque()  # started, not in memory
+        self._born: deque[Born] = deque()
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
         self.draining = Draining(parts, self._parking)
-        self._claims = Claims(parts, self._parking, self._pausing, self.draining)
+        self.sharing = Sharing(parts, self._parking, self._born)
+        self._claims = Claims(
+            parts, self._parking, self._pausing, draining=self.draining, sharing=self.sharing
+        )
         self._suspects = Suspects(
             parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
         )
@@ -134,6 +138,7 @@ class Adoption:
         self._parking.look()
         self._pausing.look()
         self.draining.look()
+        self.sharing.look(boot)
         self._suspects.look(boot)
 
     def _take_in(self) -> None:

@@ -16,6 +16,7 @@ from everflow.engine.draining import Draining
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
 from everflow.engine.pausing import Pausing
+from everflow.engine.sharing import Sharing
 from everflow.errors import StoreUnavailable
 from everflow.store import ACTIVE, RunQuery, RunRow, Status
 
@@ -33,13 +34,20 @@ class Claims:
     """
 
     def __init__(
-        self, parts: Parts, parking: Parking, pausing: Pausing, draining: Draining
+        self,
+        parts: Parts,
+        parking: Parking,
+        pausing: Pausing,
+        *,
+        draining: Draining,
+        sharing: Sharing,
     ) -> None:
         self._parts = parts
         self._store = parts.store
         self._parking = parking
         self._pausing = pausing
         self._draining = draining
+        self._sharing = sharing
         self.admissions = Admissions(parts.store, parts.config.serves)
         self.wanted = True
         self.lost = False
@@ -51,7 +59,8 @@ class Claims:
         """How many runs more may come into memory now."""
         if self._draining.active:
             return 0
-        return min(self._parts.config.live_runs - self._parts.cells.going, CLAIM)
+        most = self._parts.config.live_runs - self._parts.cells.going
+        return min(most, CLAIM, self._sharing.room)
 
     @property
     def restless(self) -> bool:
@@ -81,6 +90,7 @@ class Claims:
         except StoreUnavailable:
             self.lost = True
             raise
+        self._sharing.took(room, len(rows))
         self.wanted = len(rows) == room or self.admissions.wanted
         if rows:
             self.unloaded.append(rows)

@@ -30,6 +30,7 @@ from everflow.engine.caching import CacheCallee, Kept, cache_end
 from everflow.engine.callee import Callee, Ended, make_callee
 from everflow.engine.cell import Cell
 from everflow.engine.dependencies import require_node
+from everflow.engine.line import Line
 from everflow.engine.noderun import NodeRun, Progress
 from everflow.engine.settling import Settler, SettlingCallee, asked_by, settles
 from everflow.engine.wanted import deadline_of, is_wanted, placed
@@ -104,7 +105,7 @@ class Dispatcher:
         self._store = store
         self._progress = progress
         self._inline: deque[tuple[Cell, NodeOp]] = deque()
-        self._pooled: deque[tuple[Cell, NodeOp, Callee]] = deque()
+        self.pooled = Line({Place.THREAD: config.threads, Place.PROCESS: config.processes})
         self.settler = Settler(store, lambda: (0, 0), lambda: 0)
         self._begun: dict[int, Attempt] = {}
         self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while a suspect runs alone
@@ -118,7 +119,7 @@ class Dispatcher:
     # --- what is to be run
 
     def __len__(self) -> int:
-        return len(self._inline) + len(self._pooled)
+        return len(self._inline) + len(self.pooled)
 
     @property
     def inline_waiting(self) -> int:
@@ -128,11 +129,12 @@ class Dispatcher:
     @property
     def may_begin(self) -> bool:
         """Whether something waits for a place and there is one. A suspect's own ops count alone."""
-        if self.unrecorded >= self._config.max_unrecorded or not self._free:
-            return False
-        if self.alone is None:
-            return bool(self._pooled)
-        return any(cell is self.alone for cell, _, _ in self._pooled)
+        return self.places > 0 and self.pooled.may_begin(self.alone)
+
+    @property
+    def places(self) -> int:
+        """How many nodes with effects may begin before others are recorded."""
+        return min(self._config.max_unrecorded - self.unrecorded, len(self._free))
 
     @property
     def has_inline(self) -> bool:
@@ -178,7 +180,7 @@ class Dispatcher:
         if callee.inline:
             self._inline.append((cell, op))
         else:
-            self._pooled.append((cell, op, callee))
+            self.pooled.add((cell, op, callee))
 
     def stop(self, cell: Cell, op: NodeOp) -> bool:
         """Stop an op. True when it is closed by that; else its pool still tells its end."""
@@ -292,17 +294,13 @@ class Dispatcher:
 
     def begin_pooled(self) -> int:
         """Begin what the pools may take; give how many were begun."""
-        count = 0
-        pooled = self._pooled
-        for _ in range(len(pooled)):
-            if self.unrecorded >= self._config.max_unrecorded or not self._free:
-                break
-            cell, op, callee = pooled.popleft()
+        count, later = 0, []
+        while self.places > 0 and (entry := self.pooled.next(self.alone)) is not None:
+            cell, op, callee = entry
             if not is_wanted(cell, op):
                 continue
-            elsewhere = self.alone is not None and cell is not self.alone
-            if elsewhere or self._settles(cell, op, callee):
-                pooled.append((cell, op, callee))
+            if self._settles(cell, op, callee):
+                later.append(entry)
                 continue
             try:
                 self._begin(cell, op, callee)
@@ -310,9 +308,11 @@ class Dispatcher:
                 self.damaged(cell, str(error))
                 continue
             except StoreError:  # its input can't be read now: it is to be run later
-                pooled.appendleft((cell, op, callee))
+                self.pooled.put_back(entry)
                 raise
             count += 1
+        for entry in later:
+            self.pooled.add(entry)
         self.ran += count
         return count
 
@@ -329,6 +329,7 @@ class Dispatcher:
         self.board[attempt.slot] = cell.row.no
         cell.running[op.id] = self._token
         self._begun[self._token] = attempt
+        self.pooled.took(callee)
         self.unrecorded += 1
         self._pools[callee.place].begin(attempt)
 
@@ -338,6 +339,7 @@ class Dispatcher:
         if known is None:
             return False
         self.board[attempt.slot] = 0
+        self.pooled.left(attempt.callee)
         self._free.append(attempt.slot)
         return True
 
@@ -359,7 +361,7 @@ class Dispatcher:
             self._pools[attempt.callee.place].stop(attempt)
             self.finished(attempt)
         self._inline.clear()
-        self._pooled.clear()
+        self.pooled.clear()
         self.unrecorded = self._stopped = 0
         self.set_alone(None)
         self._inline.clear()

@@ -352,7 +352,8 @@ class Engine(Upkeep, Member, Operating[Run[Any]]):
         """The owner and number of a new run: none where it is left to others."""
         _, scheduler = self._running
         full = scheduler.load >= self.config.live_runs
-        if full or scheduler.draining.active or not self.config.serves(""):
+        ending = scheduler.draining.active
+        if full or ending or not self.config.serves("") or not scheduler.sharing.takes_start():
             return 0, 0
         worker = scheduler.ownership.worker
         return worker, worker * WORKER_SPAN + next(self._numbers)

@@ -90,7 +90,7 @@ class Scheduler:
                 lambda cell, op: self.post(self.stop, cell, op), guest,
             )
         )  # fmt: skip
-        self.draining = self.adoption.draining
+        self.draining, self.sharing = self.adoption.draining, self.adoption.sharing
         self._see_to_time_and_ends()
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
