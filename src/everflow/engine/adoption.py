@@ -99,7 +99,9 @@ class Adoption:
 
     def drain(self) -> None:
         """Claim and begin nothing more, and let go of what this worker owns."""
-        self.draining.begin((row.no for row, *_ in self._born), self._claims.unloaded)
+        mine = self._parts.ownership.worker
+        coming = [row.no for row, *_ in self._born if row.owner == mine]
+        self.draining.begin(coming, self._claims.unloaded)
         self._born.clear()
 
     def _know_again(self) -> None:

@@ -6,13 +6,15 @@ one before it. It isn't loaded here again before the draft stands.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from everflow.engine.cell import Cell
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
 from everflow.engine.recorder import change_of
 from everflow.store import Status
 
-__all__ = ["is_still", "put_aside", "rewrite"]
+__all__ = ["is_still", "let_go", "put_aside", "rewrite"]
 
 
 def is_still(cell: Cell) -> bool:
@@ -26,6 +28,14 @@ def rewrite(cell: Cell) -> None:
     row.until = row.reason = ""
     row.status = Status.QUEUED if status is Status.RUNNING else status
     row.due = cell.machine.next_due() if row.status is not Status.QUEUED else None
+
+
+def let_go(parts: Parts, parking: Parking, nos: Iterable[int]) -> int:
+    """Release runs of those that aren't in memory, nor on their way out of it; how many."""
+    cold = [no for no in nos if parts.cells.get(no) is None and not parking.is_leaving(no)]
+    for no in cold:
+        parking.give_back(no)
+    return len(cold)
 
 
 def put_aside(parts: Parts, parking: Parking, cell: Cell) -> None:

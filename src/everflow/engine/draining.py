@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 
-from everflow.engine.aside import is_still, put_aside
+from everflow.engine.aside import is_still, let_go, put_aside
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
 from everflow.store import RunRow
@@ -44,10 +44,7 @@ class Draining:
 
     def give_back(self, nos: Iterable[int]) -> None:
         """Release runs that aren't in memory."""
-        for no in nos:
-            if self._parts.cells.get(no) is None and not self._parking.is_leaving(no):
-                self._parking.give_back(no)
-                self.released += 1
+        self.released += let_go(self._parts, self._parking, nos)
 
     def look(self) -> None:
         """Release those of which nothing is begun any more."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 
 from everflow.core.definition import Definition
-from everflow.engine.aside import is_still, put_aside
+from everflow.engine.aside import is_still, let_go, put_aside
 from everflow.engine.cell import Cell
 from everflow.engine.parking import Parking
 from everflow.engine.parts import Parts
@@ -91,9 +91,10 @@ class Sharing:
             self._bite = FIRST
             for cell in waiting.values():
                 self._give_back(cell)
-            while self._born:
-                self._parking.give_back(self._born.popleft()[0].no)
-                self.given_back += 1
+            mine = self._parts.ownership.worker
+            started = [row.no for row, *_ in self._born if row.owner == mine]
+            self.given_back += let_go(self._parts, self._parking, started)
+            self._born.clear()
 
     def _give_back(self, cell: Cell) -> None:
         leaves = not (cell.dropped or cell.paused or cell.row.leased)
