@@ -48,6 +48,7 @@ from everflow.engine.connect import Connection, connect
 from everflow.engine.facade import Engine
 from everflow.engine.noderun import NodeRun, tick, wait_for
 from everflow.engine.replies import Reply
+from everflow.engine.router import Router
 from everflow.engine.runs import Run
 from everflow.engine.schedules.spec import Schedule, schedule
 from everflow.errors import EverflowError, NoRetry, RetryAfter, StepFailed
@@ -76,6 +77,7 @@ __all__ = [
     "Registry",
     "Reply",
     "RetryAfter",
+    "Router",
     "Run",
     "RunQuery",
     "Schedule",
