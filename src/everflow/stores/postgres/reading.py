@@ -153,7 +153,7 @@ def _filters(query: RunQuery) -> dict[str, object]:
         "status": None if several else next(iter(query.status), None),
         "statuses": list(query.status) if several else None,
         "flow": query.flow,
-        "queue": query.queue,
+        "named_queue" if query.queue else "queue": query.queue,
         "parent": query.parent,
         "since": query.since,
         "before": query.before,

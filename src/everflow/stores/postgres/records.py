@@ -30,8 +30,8 @@ class Records(Desk):
         if prefix:
             prefix = marked(prefix)
             filters["prefix"] = prefix
-            if (end := beyond(prefix)) is not None:
-                filters["below"] = end
+            end = beyond(prefix)
+            filters["beginning" if end is None else "below"] = prefix if end is None else end
         return [_record(values) for values in self._filtered("records", filters, limit)]
 
     def due_records(self, kind: str, *, now: int, limit: int) -> list[Record]:

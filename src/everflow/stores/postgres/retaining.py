@@ -54,7 +54,7 @@ class Retaining(Desk):
         kinds = [marked(kind) for kind in retention.kinds]
         keep = _labels(retention)
         ((gone, kept, created, no, looked),) = self._call(
-            "let_go", retention.before, keep, kinds, *(after or _FIRST), limit, dry
+            "retain", retention.before, keep, kinds, *(after or _FIRST), limit, dry
         )
         return LetGo(
             gone=[unmarked(id_) for id_ in gone],

@@ -1,7 +1,7 @@
 -- Letting go of ended runs, and moving those that stay out of an era.
 
 -- One step over the oldest runs. The entries stay: they go with their era, and nothing finds them.
-CREATE FUNCTION everflow.do_let_go(
+CREATE FUNCTION everflow.do_retain(
     given_before bigint, given_keep jsonb, given_kinds text[],
     from_created bigint, from_no bigint, most integer, dry boolean
 ) RETURNS TABLE (gone text[], kept bigint, last_created bigint, last_no bigint, looked bigint)
@@ -87,12 +87,20 @@ DECLARE
     owners bigint[];
     mine bigint[];
 BEGIN
-    SELECT coalesce(array_agg(page.no) FILTER (WHERE page.era = given_era), '{}'), max(page.no), count(*)
-    INTO wanted, last_no, looked
-    FROM (SELECT no, era FROM everflow.run WHERE no > from_no ORDER BY no LIMIT most) AS page;
-    IF cardinality(wanted) > most_moved THEN
-        SELECT array_agg(few.no), max(few.no) INTO wanted, last_no
-        FROM (SELECT no FROM unnest(wanted) AS no ORDER BY no LIMIT most_moved) AS few;
+    SELECT coalesce(array_agg(left_in.no), '{}') INTO wanted
+    FROM (
+        SELECT page.no
+        FROM (
+            SELECT no, era FROM everflow.run WHERE no > from_no ORDER BY no LIMIT most
+        ) AS page
+        WHERE page.era = given_era ORDER BY page.no LIMIT most_moved
+    ) AS left_in;
+    IF cardinality(wanted) = most_moved THEN
+        last_no := wanted[most_moved];
+        looked := most_moved;
+    ELSE
+        SELECT max(page.no), count(*) INTO last_no, looked
+        FROM (SELECT no FROM everflow.run WHERE no > from_no ORDER BY no LIMIT most) AS page;
     END IF;
     SELECT coalesce(array_agg(locked.id), '{}') INTO owners
     FROM (

@@ -97,6 +97,9 @@ flow = %(flow)s
 -- name: filter_queue
 queue = %(queue)s
 
+-- name: filter_named_queue
+queue = %(named_queue)s AND queue <> ''
+
 -- name: filter_parent
 parent = %(parent)s
 

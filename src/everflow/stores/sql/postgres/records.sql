@@ -14,7 +14,11 @@ key = ANY(%(keys)s::text[])
 
 -- name: filter_prefix
 -- Above it in the index comes what begins with it.
-key >= %(prefix)s AND key ^@ %(prefix)s
+key >= %(prefix)s
+
+-- name: filter_beginning
+-- Only where nothing tells the end: the server would think that hardly any key is left, and sort.
+key ^@ %(beginning)s
 
 -- name: filter_below
 -- What begins with the prefix is below this.

@@ -137,6 +137,8 @@ CREATE INDEX run_called ON everflow.run (created, no) WHERE called + moving > 0;
 CREATE INDEX run_created ON everflow.run (created, no);
 CREATE INDEX run_parent ON everflow.run (parent) WHERE parent IS NOT NULL;
 CREATE INDEX run_status ON everflow.run (status, created, no);
+CREATE INDEX run_flow ON everflow.run (flow, created, no);
+CREATE INDEX run_queue ON everflow.run (queue, created, no) WHERE queue <> '';
 CREATE INDEX run_revised ON everflow.run (no) WHERE rev > 0;
 CREATE INDEX run_labels ON everflow.run USING gin (labels jsonb_path_ops) WHERE labels <> '{}';
 -- Who waits for a place in a queue, lane by lane, the first of each first; and who has one.
@@ -179,7 +181,7 @@ CREATE TABLE everflow.question (
 );
 CREATE UNIQUE INDEX question_place ON everflow.question (run, tag, occurrence);
 CREATE INDEX question_open ON everflow.question (id) WHERE state = 'open';
-CREATE INDEX question_tag ON everflow.question (tag, run) WHERE state = 'open';
+CREATE INDEX question_tag ON everflow.question (tag, id) INCLUDE (run) WHERE state = 'open';
 -- An answer's key is looked up by tag, however often the tag was asked.
 CREATE INDEX question_key ON everflow.question (run, tag, key) WHERE key IS NOT NULL;
 

@@ -1,0 +1,1 @@
+"""What the verbs of a PostgreSQL store cost beside few runs and beside many."""
