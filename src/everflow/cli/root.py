@@ -26,6 +26,7 @@ from everflow.cli.commands.operate import acknowledge, fork, label, pause, retry
 from everflow.cli.commands.peer import peer
 from everflow.cli.commands.prune import prune
 from everflow.cli.commands.queue import queue
+from everflow.cli.commands.retain import retain
 from everflow.cli.commands.run import run, start
 from everflow.cli.commands.schedule import schedule
 from everflow.cli.commands.serve import serve
@@ -56,10 +57,8 @@ class Program(click.Group):
         ("Try", (simulate,)),
         ("Change", (check, upgrade)),
         ("Serve", (serve, token, peer, handoff, actor)),
-        (
-            "Keep",
-            (worker, queue, export, import_, adopt, move_, backup, prune, cache, erase, rewrap),
-        ),
+        ("Keep", (worker, queue, export, import_, adopt, move_, backup)),
+        ("Forget", (prune, retain, cache, erase, rewrap)),
         ("Prepare", (store,)),
     )
 

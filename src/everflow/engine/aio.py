@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, BinaryIO, Generic, TypeVar, Unpack
 
 from everflow.core.flow import Flow
@@ -13,6 +14,7 @@ from everflow.engine.client import Client
 from everflow.engine.faces import AsyncOperating
 from everflow.engine.queues import InQueue, Queues
 from everflow.engine.replies import Reply
+from everflow.engine.retaining import Retained
 from everflow.engine.runs import Changes, outcome_of, parked, settled
 from everflow.engine.schedules.aio import AsyncBook
 from everflow.engine.schedules.book import Book
@@ -222,6 +224,21 @@ class AsyncEngine(AsyncOperating[AsyncRun[Any]]):
     async def prune(self, run: AsyncRun[Any] | str, *, dry: bool = False) -> int:
         """Delete the entries that a run can't come to need; see ``Engine.prune``."""
         return await asyncio.to_thread(self._client.prune, _id(run), dry=dry)
+
+    async def retain(
+        self,
+        older: timedelta,
+        *,
+        keep: Mapping[str, str | None] | None = None,
+        dry: bool = False,
+        by: str = "",
+    ) -> Retained:
+        """Let go of the runs that ended longer ago; see ``Engine.retain``."""
+        before = self._client.clock.wall() - round(older.total_seconds() * 1_000_000)
+        labels = tuple((keep or {}).items())
+        return await asyncio.to_thread(
+            self._client.retain, before=before, keep=labels, dry=dry, by=by
+        )
 
 
 def _id(run: AsyncRun[Any] | str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import chain
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from everflow.engine.bulk import Outcome
 from everflow.engine.checking import Checked
 from everflow.engine.client import Client
 from everflow.engine.operating import SAME
+from everflow.engine.retaining import Retained
 from everflow.engine.settling import commit, start_statement
 from everflow.engine.upgrading import Upgrader
 from everflow.store import RunQuery
@@ -71,6 +73,22 @@ class Operating(Generic[Handle]):
     def prune(self, run: Named | str, *, dry: bool = False) -> int:
         """Delete the entries that a run can't come to need; how many. With ``dry``, only count."""
         return self._calls().prune(_id(run), dry=dry)
+
+    def retain(
+        self,
+        older: timedelta,
+        *,
+        keep: Mapping[str, str | None] | None = None,
+        dry: bool = False,
+        by: str = "",
+    ) -> Retained:
+        """Let go of the runs that ended longer ago, with all that is theirs; with ``dry``, count.
+
+        Those with one of the labels ``keep`` (None: whatever its value) stay.
+        """
+        calls = self._calls()
+        before = calls.clock.wall() - round(older.total_seconds() * 1_000_000)
+        return calls.retain(before=before, keep=tuple((keep or {}).items()), dry=dry, by=by)
 
     def erase(self, run: Named | str, *, by: str = "") -> bool:
         """Destroy the key of an ended run, so that its data can't be read anywhere ever again."""

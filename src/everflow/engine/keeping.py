@@ -24,7 +24,7 @@ from everflow.engine.audit import audit
 from everflow.engine.debounce import put_off, to_come
 from everflow.engine.ids import Random
 from everflow.engine.replies import require_here
-from everflow.errors import NoSuchRun
+from everflow.engine.retaining import Retained, no_such_run, retain
 from everflow.store import TENURE, NewRun, Put, QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.aside import Sweep, sweep
 from everflow.stores.layer import as_kept, innermost
@@ -69,10 +69,7 @@ class Keeper:
         if isinstance(run, str):
             found = self.store.find(run) or to_come(self.store, run) or self.store.find(run)
         if found is None:
-            raise NoSuchRun(
-                f"there is no run {run!r:.80} in {self.store.info().place}",
-                hint="`everflow list` shows the runs there are",
-            )
+            raise no_such_run(self.store, run, "`everflow list` shows the runs there are")
         return found
 
     def _put_off(self, prepared: tuple[NewRun, Definition, str], debounce: timedelta) -> RunRow:
@@ -155,6 +152,31 @@ class Keeper:
             self.record("prune", row, by, entries=pruned)
             return pruned
         return sum(seq not in keep for seq in self._old(row))
+
+    def retain(
+        self,
+        *,
+        before: int,
+        keep: Sequence[tuple[str, str | None]] = (),
+        dry: bool = False,
+        by: str = "",
+        progress: Callable[[Retained], None] | None = None,
+    ) -> Retained:
+        """Let go of the runs that ended before a time, in microseconds, with all that is theirs.
+
+        Runs with one of these labels, (name, value or None for any), are kept, and so are those
+        that other instances have, too. Their ids and keys are free then. With ``dry``, only count.
+        """
+        return retain(
+            self.store,
+            before=before,
+            at=self.clock.wall(),
+            keep=keep,
+            dry=dry,
+            by=by,
+            progress=progress,
+            random=self.random,
+        )
 
     def sweep(self, *, now: int, dry: bool = False) -> Sweep:
         """Delete the large values that nothing refers to any more. It reads every journal."""

@@ -36,6 +36,7 @@ from everflow.engine.questions import opened
 from everflow.engine.queues import Queues
 from everflow.engine.replacing import replacement
 from everflow.engine.replies import require_here
+from everflow.engine.retaining import ACKNOWLEDGED
 from everflow.engine.tenures import Leases
 from everflow.errors import (
     AlreadyDone,
@@ -195,7 +196,7 @@ class Operator(Keeper):
         if row.ended is None:
             raise WrongArgument(f"the run has no outcome yet: it is {row.status}", run=run)
         body = msgspec.json.encode({"by": by}).decode()
-        put = Put(kind="acknowledged", key=row.id, body=body)
+        put = Put(kind=ACKNOWLEDGED, key=row.id, body=body)
         self.store.write([put, self._line("acknowledge", row, by)], at=self.clock.wall())
 
     def fork(self, run: str, at: int, value: Any = SAME, *, by: str = "") -> RunRow:

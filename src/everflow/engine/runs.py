@@ -21,9 +21,9 @@ from everflow.engine.debounce import to_come
 from everflow.engine.erasing import require_readable
 from everflow.engine.noderun import Progress
 from everflow.engine.replies import require_here
+from everflow.engine.retaining import no_such_run
 from everflow.engine.tenures import Leases, may_tell, told
 from everflow.errors import (
-    NoSuchRun,
     RunBlocked,
     RunCancelled,
     RunFailed,
@@ -205,11 +205,8 @@ class Run(Generic[Out_co]):
         store, run = self._store, self.id
         row = store.find(run) or to_come(store, run) or store.find(run)
         if row is None:
-            raise NoSuchRun(
-                f"there is no run {run} in {store.info().place}",
-                run=run,
-                hint="a debounced start that was cancelled before its run began never was one",
-            )
+            hint = "a debounced start that was cancelled before its run began never was one"
+            raise no_such_run(store, run, hint)
         return row
 
     @property
