@@ -45,6 +45,11 @@ class World:
     def eras(self) -> list[tuple[int, str]]:
         return [(row[0], row[4]) for row in self.store._rows("eras")]  # noqa: SLF001 - what stands in the catalog
 
+    def move(self, era: int) -> int:
+        """One step; how many runs were moved."""
+        ((moved, *_),) = self.store._call("move_on", era, 0, 100, 100)  # noqa: SLF001 - a part of the verb
+        return int(moved)
+
     def begin_era(self) -> None:
         self.store._begin_era(START)  # noqa: SLF001 - the step alone, long before the span
 
@@ -100,8 +105,7 @@ def test_a_run_is_moved_while_it_is_written(world: World) -> None:
         while not ended.is_set():
             era = world.execute("SELECT max(era) FROM everflow.era")[0][0]
             world.begin_era()
-            ((moved, *_),) = world.store._call("move_on", era, 0, 100, 100)  # noqa: SLF001 - again and again
-            assert moved <= 1
+            assert world.move(era) <= 1
             assert world.store.load([row.no])[0].row.no == row.no
     finally:
         writer.join(PATIENT)
@@ -162,7 +166,5 @@ def test_who_is_locked_is_moved_later(world: World) -> None:
     _, row = lived(world)
     with world.connected() as other, other.transaction():
         other.execute(f"SELECT FROM {world.place.schema}.run WHERE no = {row.no} FOR UPDATE")
-        ((moved, *_),) = world.store._call("move_on", 1, 0, 100, 100)  # noqa: SLF001 - one step
-        assert moved == 1  # the other one
-    ((moved, *_),) = world.store._call("move_on", 1, 0, 100, 1)  # noqa: SLF001 - one step
-    assert moved == 1
+        assert world.move(1) == 1  # the other one
+    assert world.move(1) == 1
