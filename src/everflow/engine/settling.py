@@ -31,7 +31,13 @@ from everflow.engine.callee import Callee, Ended
 from everflow.engine.client import Client
 from everflow.engine.noderun import NodeRun
 from everflow.engine.queues import InQueue
-from everflow.errors import EngineClosed, EverflowError, StatementFailed, StoreError
+from everflow.errors import (
+    EngineClosed,
+    EverflowError,
+    StatementFailed,
+    StoreError,
+    StoreUnavailable,
+)
 from everflow.store import (
     NewRun,
     OpenTransaction,
@@ -168,6 +174,11 @@ class Settlement:
             if kind is AsyncTransaction:
                 self.asked = AsyncTransaction(partial(_on_a_thread, opened))
         return self.asked
+
+    def require_open(self) -> None:
+        """Raise where trouble of the store's ended the node's transaction: so no end is its own."""
+        if self._open is not None and self._open.undone:
+            raise StoreUnavailable("The transaction of a node was undone: it is run again.")
 
     def leave(self) -> None:
         """Let go of a transaction that wasn't committed."""
@@ -307,7 +318,10 @@ class SettlingCallee(Callee):
 
     def _settle(self, end: Ended, run: NodeRun) -> Ended:
         mine = settles(run)
-        if mine is None or end.kind != Kind.RESULT:
+        if mine is None:
+            return end
+        mine.require_open()
+        if end.kind != Kind.RESULT:
             return end
         return self._said(lambda: mine.end(end), run)
 

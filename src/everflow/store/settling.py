@@ -72,8 +72,15 @@ class OpenTransaction(Protocol):
     def connection(self) -> Any:
         """The driver's connection."""
 
+    @property
+    def undone(self) -> bool:
+        """Whether trouble of the store ended it, and nothing that its node did: try again."""
+
     def execute(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        """The rows that a statement gives; StatementFailed where it fails."""
+        """The rows that a statement gives; StatementFailed where it fails.
+
+        StoreError where that isn't the statement's fault: the transaction is undone.
+        """
 
     def revoke(self) -> None:
         """Let it execute nothing more: its node was given up."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from everflow.errors import Fenced, StatementFailed, StoreError
+from everflow.errors import Fenced, StatementFailed, StoreError, StoreUnavailable
 from everflow.store import RunRow, SideRow, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
@@ -131,13 +131,14 @@ def test_what_isnt_committed_never_was(bank: Bank) -> None:
 
 
 def test_a_transaction_of_a_deposed_worker_isnt_committed(bank: Bank) -> None:
-    """Neither is one begun by it, nor one that it had begun."""
+    """Neither is one begun by it, nor one that it had begun, which was ended with the worker."""
     worker, epoch = bank.scribe.id, bank.scribe.row.epoch
     opened = bank.store.begin(worker, epoch, bank.row.no, "./pay")
     opened.execute(bank.insert, ("a", 1))
     assert bank.store.depose(worker, epoch)
-    with pytest.raises(Fenced):
+    with pytest.raises(StoreUnavailable):
         bank.store.settle(settled(bank.row), within=opened, **bank.mine)
+    assert opened.undone
     opened.close()
     with pytest.raises(Fenced):
         bank.store.begin(worker, epoch, bank.row.no, "./pay")
@@ -173,3 +174,19 @@ def test_an_op_that_was_settled_has_no_transaction_more(bank: Bank) -> None:
     bank.settle(said(bank.insert, "a", 1))
     with pytest.raises(StoreError, match="settled already"):
         bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./pay")
+
+
+def test_what_a_dead_workers_node_has_open_holds_up_nobody(bank: Bank) -> None:
+    """A process that stands lets go of no row by itself; whoever takes its runs over may go on."""
+    bank.settle(said(bank.insert, "a", 1))
+    change = said(f"UPDATE {bank.ledger} SET sum = sum + 1")
+    opened = bank.store.begin(bank.scribe.id, bank.scribe.row.epoch, bank.row.no, "./more")
+    opened.execute(change.statement, [])
+    heir = bank.store.enlist(host="there", pid=2, at=0)
+    assert bank.store.depose(bank.scribe.id, bank.scribe.row.epoch)
+    (row,) = bank.store.claim(heir.id, now=0, limit=10)
+    bank.store.settle(settled(row, "./more"), [change], worker=heir.id, epoch=heir.epoch)
+    assert bank.paid == [("a", 2)]
+    with pytest.raises((StoreError, StatementFailed)):
+        opened.execute(change.statement, [])
+    opened.close()

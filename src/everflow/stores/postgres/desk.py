@@ -24,6 +24,8 @@ __all__ = ["QUERIES", "Desk"]
 
 T = TypeVar("T")
 Values = Mapping[str, object] | Sequence[object]
+# Whoever is stopped within a transaction holds its rows for no longer than that.
+SHORT = "SELECT set_config('idle_in_transaction_session_timeout', '5s', true)"
 TRIES = 12  # of what met a deadlock or a serialisation failure, over some 2 s in all
 _open_here: weakref.WeakSet[Desk] = weakref.WeakSet()
 
@@ -148,6 +150,7 @@ class Desk:
 
         def once() -> T:
             with self._transaction() as cursor:
+                cursor.execute(SHORT)
                 return work(cursor)
 
         return self._again(once)

@@ -57,6 +57,7 @@ class NodeTransaction:
         self._lock = threading.Lock()
         self._over = ""
         self._said = 0
+        self._failed = self._undone = False
         self.connection = self._room.__enter__()
         try:
             self.connection.execute("BEGIN")
@@ -70,14 +71,25 @@ class NodeTransaction:
             if self._over:
                 raise StatementFailed(self._over, place=self._said)
             self._said += 1
-            with self.connection.cursor() as cursor:
-                return run(
-                    cursor, SideRow(statement=sql, values=[*values]), self._said - 1, self._schema
-                )
+            side = SideRow(statement=sql, values=[*values])
+            try:
+                with self.connection.cursor() as cursor:
+                    return run(cursor, side, self._said - 1, self._schema)
+            except StatementFailed:
+                self._failed = True
+                raise
+            except psycopg.Error as error:
+                self._undone = True
+                raise in_our_words(error, self._shown) from error
 
     def revoke(self) -> None:
         """Let it execute nothing more: its node was given up."""
         self._over = "the node was stopped, or its time is over"
+
+    @property
+    def undone(self) -> bool:
+        """Whether another session, the server or the line ended it, and nothing that it did."""
+        return self._undone or (self.connection.broken and not self._failed)
 
     @property
     def goes_on(self) -> bool:

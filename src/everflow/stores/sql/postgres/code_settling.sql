@@ -16,6 +16,8 @@ BEGIN
         RAISE EXCEPTION 'everflow:fenced' USING ERRCODE = 'EF001';
     END IF;
     PERFORM set_config('ef_settling.place', md5(place), true);
+    -- By that it is found and ended when the worker is taken for dead, see do_depose.
+    PERFORM set_config('application_name', concat_ws(' ', 'everflow', '<schema>', p_worker), true);
     RETURN coalesce((
         SELECT id FROM everflow.inbox WHERE run = p_run AND kind = 'settled' AND tag = p_op
     ), 0);

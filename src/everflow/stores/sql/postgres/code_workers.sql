@@ -57,6 +57,12 @@ BEGIN
     FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         UPDATE everflow.worker SET epoch = epoch + 1, gone = 2 WHERE id = its_id;
+        -- What its nodes have open can't be committed any more, and may hold rows that those want
+        -- which run again elsewhere: a process that stands wouldn't let go of them.
+        PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE
+            datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+            AND application_name = concat_ws(' ', 'everflow', '<schema>', its_id);
         PERFORM everflow.do_tell();
         RETURN QUERY SELECT its_id;
     END IF;
