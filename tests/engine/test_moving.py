@@ -12,8 +12,14 @@ import pytest
 from everflow import RunQuery
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.engine.moving import Choice
-from everflow.errors import MoveRefused, NoSuchRun, StoreDamaged
-from everflow.store import Hand, Put, Slice, Status, Store, Tenure, Verdict
+from everflow.errors import (
+    MoveRefused,
+    NoSuchRun,
+    StoreDamaged,
+    StoreReadOnly,
+    StoreUnavailable,
+)
+from everflow.store import Hand, Put, RunRow, Slice, Status, Store, Tenure, Verdict, WorkerRow
 from everflow.stores.aside import AsideStore
 from everflow.stores.layer import Layer
 from everflow.stores.memory import MemoryStore
@@ -293,18 +299,29 @@ def hand_over(store: Store, run: str) -> None:
     assert store.hand(act, at=1)
 
 
+class Beating(Layer):
+    """A store with a worker that lives."""
+
+    def workers(self) -> list[WorkerRow]:
+        self.inner.beat(1)
+        return self.inner.workers()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker is taken for silent at once."""
+    monkeypatch.setattr("everflow.engine.moving.checks.SILENT", 0.0)
+
+
 def test_what_other_instances_know_moves_as_a_whole(source: Store, target: Store) -> None:
     """While nobody works on it; a filter finds no run that others have, too."""
     hand_over(source, "run-done")
-    refused(source, target, "instance that others know")
+    refused(Beating(source), target, "instance that others know")
     refused(source, target, "other instances", Choice(runs=("run-done",)))
     hand_over(source, "parent")
-    refused_late = Choice(runs=("child",))
     with pytest.raises(MoveRefused, match="other instances"):
-        moved(source, target, refused_late)
+        moved(source, target, Choice(runs=("child",)))
     assert opened_by(source, "child").status is not Status.HANDED_OFF
-    quiet = next(row for row in source.workers())
-    source.depose(quiet.id, quiet.epoch)
     moved(source, target)
     (there,) = target.tenures(["run-done"])
     assert there.body == '{"x":1}'
@@ -339,6 +356,18 @@ def test_copies_of_others_runs_go_along(target: Store) -> None:
     there = opened_by(target, "a")
     assert (there.status, there.until) == (Status.HANDED_OFF, "P")
     assert target.slice("a", 0).whole.questions[0].tag == "t"
+    assert opened_by(source, "a").until == "P"
+    assert moved(source, target).runs == {}
+
+
+def test_a_run_that_moved_on_is_found_by_whoever_asks(source: Store, target: Store) -> None:
+    """A store that moves as a whole takes along where its former runs are."""
+    last = MemoryStore()
+    moved(source, target, Choice(runs=("asking",)))
+    moved(source, last)
+    for store in (source, last):
+        assert opened_by(store, "asking").until == target.info().place
+    assert opened_by(target, "asking").status is Status.QUEUED
 
 
 def test_calls_of_peers_keep_runs_here(source: Store, target: Store) -> None:
@@ -358,3 +387,62 @@ def test_queues_admit_nobody_meanwhile(source: Store, target: Store) -> None:
         }
     moved(source, target)
     assert [one.key for one in target.records("pause")] == ["queue:queue1"]
+
+
+def test_a_target_that_may_not_be_written_is_told_of_first(source: Store) -> None:
+    """The source is as it was."""
+
+    class Locked(Layer):
+        def write(self, puts: Sequence[Put], **more: Any) -> None:
+            raise StoreReadOnly("it may only be read")
+
+    before = told(source), source.kinds()
+    with pytest.raises(StoreReadOnly):
+        moved(source, Locked(MemoryStore()))
+    assert (told(source), source.kinds()) == before
+
+
+def test_what_was_set_aside_of_runs_goes_with_its_values(target: Store) -> None:
+    """And queues that are no more at the source are none at the target."""
+    source, pause = MemoryStore(), Put(kind="pause", key="queue:old", body="1")
+    furnish(source)
+    source.write([Put(kind=kind, key="x", body="1") for kind in ("branch", "blob")], at=1)
+    target.write([pause], at=1)
+    moved(source, target)
+    assert [one.key for one in target.records("branch")] == ["x"]
+    assert [one.key for one in target.records("blob")] == ["x"]
+    assert target.records("pause") == []
+
+
+class Busy(Layer):
+    """A store in which a record is written right before it would be taken along."""
+
+    once = True
+
+    def write(self, puts: Sequence[Put], *, at: int, **more: Any) -> list[RunRow] | None:
+        if self.once and any(put.kind == "schedule" for put in puts):
+            self.once = False
+            self.inner.write([Put(kind="schedule", key="schedule1", body='"later"')], at=at)
+        return self.inner.write(puts, at=at, **more)
+
+
+def test_a_record_that_is_written_meanwhile_goes_as_it_is_then(target: Store) -> None:
+    """Nothing of it is lost."""
+    source = MemoryStore()
+    furnish(source)
+    moved(Busy(source), target)
+    assert [one.body for one in target.records("schedule")] == ['"later"', '"2"']
+
+
+class Restless(Layer):
+    """A store in which who waits for whom always changes."""
+
+    def hand_all(self, acts: Sequence[Hand], *, at: int, **more: Any) -> bool:
+        return False
+
+
+def test_a_store_that_never_comes_to_rest_is_told_of(source: Store) -> None:
+    """After so many tries; nothing has moved."""
+    with pytest.raises(StoreUnavailable, match="changed 50 times"):
+        moved(Restless(source), MemoryStore(), Choice(runs=("asking",)))
+    assert opened_by(source, "asking").status is Status.SUSPENDED

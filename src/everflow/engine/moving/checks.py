@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event
 
 from everflow.core.marks import SEALED
 from everflow.engine.moving.choice import HERE, Choice, chosen
 from everflow.engine.moving.ledger import COMING, LEDGER, MOVING, Moving, read, read_one
 from everflow.engine.moving.records import FIRST, QUIET, kinds_of, pages
 from everflow.errors import MoveRefused
-from everflow.store import BRANCH, COPY, RunQuery, Status, Store
+from everflow.store import BRANCH, COPY, RunQuery, Status, Store, WorkerRow
 from everflow.store.keys import Keys
 from everflow.stores.aside import BLOB
 
@@ -18,6 +19,7 @@ __all__ = ["check"]
 PAGE = 500
 SAMPLE = 50
 SHOWN = 5
+SILENT = 3.0  # seconds without a heartbeat; a living worker has one each second or so
 TIED = frozenset({"errand", "promise"})  # kinds by which peers wait for runs, or runs for peers
 
 
@@ -91,13 +93,23 @@ def _check_names(source: Store, target: Store) -> None:
 def _check_quiet(source: Store) -> None:
     """What others know as an instance moves while nobody works on it."""
     known = sorted(set(source.kinds()) - QUIET - {COPY})
-    alive = [row for row in source.workers() if not (row.gone or row.lost)]
-    if known and alive:
+    alive = _alive(source) if known else []
+    if alive:
         raise MoveRefused(
             f"the store is that of an instance that others know ({', '.join(known[:SHOWN])}), and "
             f"worker {alive[0].id} (pid {alive[0].pid} on {alive[0].host}) works on it",
             hint="stop its server and workers; a store without peers and triggers needs that not",
         )
+
+
+def _alive(source: Store) -> list[WorkerRow]:
+    """The workers that do more than stand in a list: one that died elsewhere is only silent."""
+    listed = [row for row in source.workers() if not (row.gone or row.lost)]
+    if not listed:
+        return []
+    beats = {row.id: row.beat for row in listed}
+    Event().wait(SILENT)
+    return [row for row in source.workers() if not row.gone and beats.get(row.id) != row.beat]
 
 
 def _check_ties(source: Store) -> None:

@@ -23,7 +23,7 @@ from everflow.engine.moving.records import (
     paused_queues,
 )
 from everflow.errors import StoreDamaged
-from everflow.store import RunQuery, Status, Store
+from everflow.store import RunQuery, RunRow, Status, Store
 from everflow.store.keys import Keys
 from everflow.stores.layer import as_kept
 
@@ -126,13 +126,20 @@ def _begin(parcels: Parcels, choice: Choice) -> None:
 
 
 def _carry_copies(parcels: Parcels) -> None:
-    """Copies of runs that others have, where everything goes."""
+    """Copies of runs that others have, where everything goes; each side says who has them."""
     query = RunQuery(status=(Status.HANDED_OFF,), limit=PAGE)
     while page := parcels.source.runs(query):
         copies = [row for row in page if row.until != parcels.there.place]
-        for part in parts(parcels.source, copies):
-            parcels.carry([row for row in part if row.id not in parcels.left])
+        new = [row for row in copies if row.id not in parcels.left and _is_new(parcels, row)]
+        for part in parts(parcels.source, new):
+            parcels.carry(part)
         query = msgspec.structs.replace(query, after=page[-1].no)
+
+
+def _is_new(parcels: Parcels, row: RunRow) -> bool:
+    """Whether the target doesn't know yet who has the run."""
+    there = parcels.target.find(row.id)
+    return there is None or (there.status is Status.HANDED_OFF and there.until != row.until)
 
 
 def _verified(parcels: Parcels) -> int:

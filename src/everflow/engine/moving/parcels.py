@@ -133,9 +133,9 @@ class Parcels:
                     rev=None,
                     body="",
                     here=False,
-                    holder=self.there.place,
+                    holder=given.holder if given.copy else self.there.place,
                 )
-                for one in going
+                for one, given in zip(going, leaving.runs, strict=True)
             ]
             through, done = list(self._through), list(self._done)
             puts = self.leave(key, leaving)
