@@ -72,6 +72,8 @@ class Adoption:
         self._known = -1  # the registry's version
         self.rounds = Rounds(parts.store, parts.config.poll_s)
         self._row_due: int | None = None
+        self._stale = True  # that is to be read anew
+        self.hurried = False  # a turn read something, and leaves the rest to the next
         self._woken = 0  # up to when what was due was woken
         self._due_again = False  # what is due stays so in the store until the next commits
         self._nudged = True
@@ -95,7 +97,7 @@ class Adoption:
     def restless(self) -> bool:
         """Whether a look would find something to do."""
         mine = self._nudged or self._may_bear or self._claims.restless or self.draining.restless
-        return mine or self._suspects.restless or self._pausing.restless
+        return mine or self._stale or self._suspects.restless or self._pausing.restless
 
     def drain(self) -> None:
         """Claim and begin nothing more, and let go of what this worker owns."""
@@ -123,25 +125,36 @@ class Adoption:
             self._know_again()
         if self.rounds.heard(boot):
             self.nudge()
-        if self.rounds.begin(boot):
-            self._pausing.read()
-            self._claims.soon()
-            if self._pausing.drains:
-                self.drain()
-        if self.rounds.timer(now):
-            self._claims.wanted = True
-        if self._nudged:
-            self._nudged = self.take_arrivals()
-            self._row_due = self._store.next_due(self._parts.ownership.worker)
+        self.hurried = self._do_a_chore(boot, now)
         if self._row_due is not None and self._row_due <= now:
             self._wake_due(now)
-        self._claims.look(now)
         self._take_in()
         self._parking.look()
         self._pausing.look()
         self.draining.look()
         self.sharing.look(boot)
         self._suspects.look(boot)
+
+    def _do_a_chore(self, boot: int, now: int) -> bool:
+        """Read of one kind what is to be read: over a network all of it takes many round trips.
+
+        Between them the runs in memory go on. What came for them is first.
+        """
+        if self._nudged:
+            self._nudged, self._stale = self.take_arrivals(), True
+        elif self.rounds.begin(boot):
+            self._pausing.read()
+            self._claims.soon()
+            if self._pausing.drains:
+                self.drain()
+        elif self._stale:
+            self._row_due, self._stale = self._store.next_due(self._parts.ownership.worker), False
+        else:
+            if self.rounds.timer(now):
+                self._claims.wanted = True
+            self._claims.look(now)
+            return False
+        return True
 
     def _take_in(self) -> None:
         """Load what this worker came to own."""

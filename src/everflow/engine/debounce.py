@@ -107,6 +107,9 @@ def _gone(record: Record, run: str) -> list[Put]:
 
 def begin_due(store: Store, now: int) -> int | None:
     """Have those begin whose time has come; when the next one's comes."""
+    due = store.next_record_due(KIND)
+    if due is None or due > now:
+        return due
     for record in store.due_records(KIND, now=now, limit=MOST):
         try:
             waiting = _read(record)

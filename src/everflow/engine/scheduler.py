@@ -181,9 +181,9 @@ class Scheduler:
             self._react()
             if self.trouble is not None and not self._try_again():
                 return
-            if not self.draining.active:
-                self.ticker.look()
             self.adoption.look()
+            if not (self.draining.active or self.adoption.hurried):
+                self.ticker.look()
             self._delay = FIRST_DELAY  # and not at the first write: reads may fail still
         except Fenced:
             self._fenced()

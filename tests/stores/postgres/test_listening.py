@@ -43,7 +43,7 @@ def listeners(line: Line, place: Place) -> list[object]:
         SELECT pid FROM pg_stat_activity
         WHERE query = %s OR starts_with(query, 'SELECT') AND strpos(query, %s) > 0
     """
-    values = [f"LISTEN {place.channel}", f'"{place.schema}".told AS told']
+    values = [f"LISTEN {place.channel}", f'"{place.schema}".do_told']
     return [pid for (pid,) in line.execute(asked, values).fetchall()]
 
 

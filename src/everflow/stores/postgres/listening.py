@@ -67,6 +67,8 @@ class Ear:
         self._deadline = 0.0  # of the trial
         self.hears: bool | None = None  # None while that is being tried
         self._seen = Seen(0, 0, 0)
+        self._shown = 0.0  # when that was
+        self._comparing = threading.Lock()
         self._until = 0  # transactions below were under way as something was seen to change
 
     def version(self) -> int:
@@ -76,6 +78,11 @@ class Ear:
             self._begin()
         self._asked = True
         return self._number
+
+    def shown(self, now: Seen) -> None:
+        """Another query of this store saw so much by the way: the next look isn't needed."""
+        if self._ready.is_set():
+            self._compare(now)
 
     def heed(self, react: Callable[[], None]) -> Callable[[], None]:
         """Have ``react`` called whenever the number changes; give what ends that."""
@@ -154,7 +161,8 @@ class Ear:
             if time.monotonic() >= next_look:
                 self._judge()
                 next_look = time.monotonic() + (NET if self.hears else POLL)
-                if self._asked:
+                pause = NET if self.hears else POLL
+                if self._asked and time.monotonic() - self._shown >= 0.9 * pause:
                     self._asked = False
                     self._compare(self._look(line))
 
@@ -191,13 +199,12 @@ class Ear:
 
     def _compare(self, now: Seen) -> None:
         """What can be seen as changed may not be committed: another number once it must be."""
-        if now.told != self._seen.told:
-            self._until = now.next
-            self._advance()
-        elif self._until and now.oldest >= self._until:
-            self._until = 0
-            self._advance()
-        self._seen = now
+        with self._comparing:
+            changed = now.told != self._seen.told
+            if changed or (self._until and now.oldest >= self._until):
+                self._until = now.next if changed else 0
+                self._advance()
+            self._seen, self._shown = now, time.monotonic()
 
 
 def _hear(line: Connection) -> None:

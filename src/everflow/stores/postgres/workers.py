@@ -8,14 +8,16 @@ import msgspec
 
 from everflow.store import Arrival, Holding, Message, RunRow, WorkerRow
 from everflow.stores.postgres.boarding import Boarding
+from everflow.stores.postgres.listening import Seen
 from everflow.stores.postgres.marking import marked, unmarked
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.rows import run_row
 
+_COLUMNS = 11  # of ``workers`` that are a worker's
 _message = msgspec.json.Decoder(Message).decode
 
 
-class Seen(msgspec.Struct):
+class Looks(msgspec.Struct):
     """What a worker's looks at its inbox saw: all that ``snapshot`` sees, and what was ``given``.
 
     Ids are drawn before they can be seen, so that one may be seen after a higher one was given.
@@ -30,7 +32,7 @@ class Workers(Boarding):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self._seen: dict[int, Seen] = {}
+        self._looks: dict[int, Looks] = {}
         self._near: set[int] = set()  # of this host, as they were listed last
         self._claimed: dict[int, list[int]] = {}  # by the owner that they were taken from
 
@@ -95,8 +97,10 @@ class Workers(Boarding):
     def workers(self) -> list[WorkerRow]:
         """All workers that are listed, with what their locks say where these are of this host."""
         rows = self._rows("workers", {"node": self._node})
-        self._near = {row[0] for row in rows if row[-1]}
-        return [self._worker_row(*row) for row in rows]
+        if rows:
+            self._ear.shown(Seen(*rows[0][_COLUMNS:]))
+        self._near = {row[0] for row in rows if row[_COLUMNS - 1]}
+        return [self._worker_row(*row[:_COLUMNS]) for row in rows]
 
     def _worker_row(  # noqa: PLR0913, PLR0917 - the columns of a query
         self,
@@ -182,7 +186,7 @@ class Workers(Boarding):
 
     def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
         """The inbox of the worker's own runs: what is above, and what became visible below."""
-        seen = self._seen.get(worker)
+        seen = self._looks.get(worker)
         values = {
             "worker": worker,
             "after": after,
@@ -193,7 +197,7 @@ class Workers(Boarding):
         rows = self._rows("arrivals", values)
         found = [(id_, no, message) for _, id_, no, message in rows if id_ is not None]
         if len(found) < limit:
-            self._seen[worker] = Seen(rows[0][0], set())
+            self._looks[worker] = Looks(rows[0][0], set())
         elif seen is not None:
             seen.given.update(id_ for id_, _, _ in found)
         return [

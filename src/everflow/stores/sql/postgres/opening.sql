@@ -117,13 +117,4 @@ SELECT
 FROM everflow.store
 
 -- name: told
-SELECT
-    told.last_value + told.is_called::integer + record.last_value + record.is_called::integer
-    + run.last_value + run.is_called::integer + inbox.last_value + inbox.is_called::integer,
-    pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-    pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-FROM
-    everflow.told AS told,
-    everflow.record_version_seq AS record,
-    everflow.run_no AS run,
-    everflow.inbox_id_seq AS inbox
+SELECT * FROM everflow.do_told()

@@ -4,11 +4,14 @@
 SELECT nextval('everflow.worker_id_seq')
 
 -- name: workers
+-- With what says that others wrote: who watches needn't ask for that, too.
 SELECT
     id, epoch, number, coalesce(pulse.beat, 0), host, pid, since, gone > 0,
     gone = 0 AND EXISTS (SELECT FROM everflow.taken WHERE taken.worker = worker.id),
-    about, node = %(node)s
-FROM everflow.worker LEFT JOIN everflow.pulse ON pulse.worker = worker.id
+    about, node = %(node)s, seen.told, seen.oldest, seen.next
+FROM
+    everflow.do_told() AS seen
+    CROSS JOIN everflow.worker LEFT JOIN everflow.pulse ON pulse.worker = worker.id
 WHERE gone < 3
 ORDER BY id
 
