@@ -291,7 +291,8 @@ def test_what_is_told_of_a_batch_of_an_epoch_that_is_over_is_ignored(memory: Wor
     scheduler = Scheduler(store, memory.registry, Config(), memory.clock)
     scheduler.committer = holding = Holding()
     scheduler.open({})
-    scheduler.turn()
+    while not holding.batches:
+        scheduler.turn()
     (batch,) = holding.batches
     foreign = Batch(worker=99, epoch=1, number=1, at=1)
     scheduler.committed([], foreign)
