@@ -173,6 +173,11 @@ class Pooler:
         return None if parts[-1][:1] == b"X" else b"".join(parts)
 
 
+def _listens(place: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        return line.connect_ex(str(place)) == 0
+
+
 def _query(text: str) -> bytes:
     words = text.encode() + b"\0"
     return struct.pack("!cI", b"Q", len(words) + 4) + words
@@ -210,7 +215,7 @@ class PgBouncer:
         self.folder = folder
         self.port = port
         servers.begin([PGBOUNCER, str(folder / "ini")], folder=folder, log=folder / "log")
-        until((folder / f".s.PGSQL.{port}").exists)
+        until(lambda: _listens(folder / f".s.PGSQL.{port}"))
 
     def url(self, schema: str) -> str:
         """A store's URL by its socket."""
