@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
 
 __all__ = ["Explained", "opened"]
+
+_BLOCKS = re.compile(r"^ *Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?", re.MULTILINE)
 
 
 class Explained(PostgresStore):
@@ -26,6 +29,17 @@ class Explained(PostgresStore):
             plan = super()._execute(asked, values, **given)
             self.told.append((statement, "\n".join(line for (line,) in plan)))
         return super()._execute(statement, values, **given)
+
+    def explained(self, verb: Callable[[PostgresStore], object]) -> tuple[int, str]:
+        """How many blocks the server looks at for a verb, and how."""
+        self.told = []
+        verb(self)
+        told, self.told = self.told, None
+        blocks = 0
+        for _, plan in told:
+            first = _BLOCKS.search(plan)
+            blocks += sum(int(many or 0) for many in first.groups()) if first else 0
+        return blocks, "\n".join(f"{text}\n{plan}\n" for text, plan in told)
 
 
 def opened(url: str) -> tuple[Explained, int]:
