@@ -18,6 +18,9 @@ from pathlib import Path
 from random import Random
 from threading import Event, Thread
 from typing import TypeVar
+from uuid import uuid4
+
+import psycopg
 
 from everflow import RunQuery, Status, connect
 from everflow.core.entries import Kind, decode_body
@@ -25,8 +28,10 @@ from everflow.engine.places import open_store
 from everflow.engine.runs import outcome_of
 from everflow.errors import StoreUnavailable
 from everflow.store import RunRow, Store
-from tests.faults.errands import BATCH, EFFECTS, MAX_UNRECORDED, REGISTRY, errand, expected
+from everflow.stores.postgres.place import Place
+from tests.faults.errands import BATCH, EFFECTS, MAX_UNRECORDED, REGISTRY, expected
 from tests.faults.outside import Ledger, Process, until
+from tests.faults.postgres.working import order
 
 LEASE = 1.5  # seconds
 PATIENCE = 50.0
@@ -93,7 +98,7 @@ class Customer:
     def _start(self) -> None:
         for number in count():
             key = f"k{number}"
-            run = self._tried(partial(self._client.start, errand, number, key=key))
+            run = self._tried(partial(self._client.start, order, number, key=key))
             self._ledger.note("started", key, run.id)
             self.started = number + 1
             while not self.stopping.wait(PACE):
@@ -136,6 +141,9 @@ class Fleet:
         self.lease = lease
         self._direct = direct or place  # where things are looked at in the end
         self.ledger = Ledger(folder / "ledger")
+        self._table = f"public.orders_{uuid4().hex[:12]}"
+        with self._line() as line:
+            line.execute(f"CREATE TABLE {self._table} (run text, what text)".encode())
         self.customer = Customer(place, self.ledger, seed)
         self.lost = 0  # workers that were killed
         self.said = ""  # by the workers that ended
@@ -146,11 +154,14 @@ class Fleet:
 
     def hire(self) -> Process:
         """One worker more."""
-        words = (self.place, self.ledger.path, self.lease)
+        words = (self.place, self.ledger.path, self.lease, self._table)
         worker = Process("postgres.working", *words)
         assert worker.line() == "ready", worker.stop()
         self.workers.append(worker)
         return worker
+
+    def _line(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(Place.read(self._direct).conninfo, autocommit=True)
 
     def lose(self, worker: Process) -> None:
         """Kill a worker for good."""
@@ -182,6 +193,7 @@ class Fleet:
             for row in rows:
                 _nothing_is_recorded_twice(store, row)
             self._answers_are_there(store, rows)
+            self._orders_are_written_once(rows)
         deposed = self.said.count(BEGUN_ANEW)
         repeats = self._repeats(deposed)
         return Counter(
@@ -220,6 +232,11 @@ class Fleet:
             answer = str(_value(store, row)[1])
             assert (row.id, answer) in tried
             assert acknowledged.get(row.id, answer) == answer
+
+    def _orders_are_written_once(self, rows: list[RunRow]) -> None:
+        with self._line() as line:
+            found = line.execute(f"SELECT run, what FROM {self._table}".encode()).fetchall()
+        assert Counter(found) == {(row.id, what): 1 for row in rows for what in ("booked", "paid")}
 
     def _repeats(self, deposed: int) -> int:
         """How many effects were repeated: none, but those in flight where a worker was lost."""

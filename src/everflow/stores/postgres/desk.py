@@ -130,7 +130,7 @@ class Desk:
 
     def _execute(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
         def once() -> list[tuple[Any, ...]]:
-            with self._lines.line() as line, self._lines.patience.over(line):
+            with self._lines.line() as line:
                 cursor = line.execute(statement, values)
                 return cursor.fetchall() if cursor.description else []
 

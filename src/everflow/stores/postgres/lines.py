@@ -17,9 +17,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
 from everflow.errors import StoreError, StoreUnavailable
@@ -29,16 +30,29 @@ from everflow.stores.postgres.trouble import ELSEWHERE, UNPREPARED, in_our_words
 
 __all__ = ["Connection", "Lines", "forsake_line", "open_line"]
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+RV = TypeVar("RV")
 MOST = 16  # connections of one store object
 PATIENCE = 30.0  # seconds to wait for one of them
 IDLE = 60.0  # seconds after which one that isn't used is closed
 PREPARED_AFTER = 5  # times that a statement was used
 
 
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection on which no statement waits for its answer for longer than ``patience`` says."""
+
+    patience: Patience | None = None
+
+    def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
+        """Wait for what was sent; every statement goes through here."""
+        if self.patience is None:
+            return super().wait(gen, *args, **options)
+        with self.patience.over(self):
+            return super().wait(gen, *args, **options)
+
+
 def open_line(place: Place, *, prepares: bool = False) -> Connection:
     """A new connection, in autocommit. Raises psycopg's errors."""
-    line = psycopg.connect(
+    line = Connection.connect(
         place.conninfo,
         autocommit=True,
         prepare_threshold=PREPARED_AFTER if prepares else None,
@@ -83,6 +97,7 @@ class Lines:
         """Take over the connection that looked whether the store may be used."""
         self.prepares = prepares
         line.prepare_threshold = PREPARED_AFTER if prepares else None
+        line.patience = self.patience
         self._all.add(line)
         self._put_back(line)
 
@@ -148,9 +163,9 @@ class Lines:
                 return line
             self._drop(line)
         line = open_line(self._place, prepares=self.prepares)
+        line.patience = self.patience
         try:
-            with self.patience.over(line):
-                self._welcome(line)
+            self._welcome(line)
         except BaseException:
             line.close()
             raise

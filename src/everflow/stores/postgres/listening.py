@@ -129,6 +129,7 @@ class Ear:
             while not self._closed:
                 try:
                     with open_line(self._place) as self._line:
+                        self._line.patience = self._lines.patience
                         self._attend(self._line, wake)
                     pause = 0.0
                 except (psycopg.Error, OSError) as error:
@@ -144,8 +145,7 @@ class Ear:
     def _attend(self, line: Connection, wake: int) -> None:
         """Listen until closed."""
         line.add_notify_handler(self._heard)
-        with self._lines.patience.over(line):
-            line.execute(f"LISTEN {self._place.channel}")
+        line.execute(f"LISTEN {self._place.channel}")
         if self._ready.is_set():
             self._advance()  # what was told meanwhile is lost
         self._seen = self._look(line)
@@ -171,7 +171,7 @@ class Ear:
         self._token = _TRIED + secrets.token_hex(8)
         self._deadline = time.monotonic() + TRIAL
         try:
-            with self._lines.line() as other, self._lines.patience.over(other):
+            with self._lines.line() as other:
                 other.execute("SELECT pg_notify(%s, %s)", [self._place.channel, self._token])
         except EverflowError as error:
             _log.debug("no trial of notifications from %s: %s", self._place.shown, error)
@@ -193,8 +193,7 @@ class Ear:
             self.hears = True
 
     def _look(self, line: Connection) -> Seen:
-        with self._lines.patience.over(line):
-            (row,) = line.execute(in_schema(QUERIES["told"], self._place.schema)).fetchall()
+        (row,) = line.execute(in_schema(QUERIES["told"], self._place.schema)).fetchall()
         return Seen(*row)
 
     def _compare(self, now: Seen) -> None:

@@ -33,7 +33,7 @@ class Patience:
 
     @contextmanager
     def over(self, line: psycopg.Connection[Any]) -> Iterator[None]:
-        """A call that uses a connection, which nobody else does meanwhile."""
+        """A wait for what one connection brings: there is one at a time on each."""
         with self._lock:
             self._waiting[id(line)] = (time.monotonic(), line)
             if self._thread is None:
