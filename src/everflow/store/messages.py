@@ -136,8 +136,8 @@ class Letter(msgspec.Struct, kw_only=True):
 class Arrival(msgspec.Struct, kw_only=True):
     """An accepted message in the inbox of a run.
 
-    ``id`` grows with time: none becomes visible after a higher one, so that a reader who has seen
-    up to an id has missed nothing below it.
+    ``id`` grows with time. One may become visible after a higher one, where several write at once:
+    ``Store.arrivals`` gives it then.
     """
 
     id: int

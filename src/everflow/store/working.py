@@ -145,7 +145,10 @@ class Working(Protocol):
         """Give runs back, unowned: those that the worker owns, and as long as it isn't gone."""
 
     def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
-        """Messages in the inbox of the worker's own runs, ids above ``after``, oldest first."""
+        """Messages in the inbox of the worker's own runs, ids above ``after``, oldest first.
+
+        With them those below it that only became visible since this store object looked last.
+        """
 
     def due(self, worker: int, *, now: int, limit: int) -> list[int]:
         """The worker's own resting runs whose timer is due, earliest first, then by number."""

@@ -9,6 +9,7 @@ from typing import cast
 import psycopg
 import pytest
 
+from everflow.errors import StoreUnavailable
 from everflow.store import RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.code import in_schema
@@ -318,3 +319,21 @@ def test_numbers_of_the_living_are_passed_over(opened: Open, url: str, line: Lin
     line.execute(sql(url, "SELECT setval('everflow.worker_id_seq', 1, false)"))
     line.commit()
     assert Scribe(opened()).id == living.id + 1
+
+
+def test_who_could_not_enlist_lets_go_of_its_board(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes the number for a living worker's."""
+
+    def fails(self: PostgresStore, function: str, *values: object) -> None:
+        raise StoreUnavailable(function)
+
+    here, there = opened(), opened()
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresStore, "_call", fails)
+        with pytest.raises(StoreUnavailable):
+            Scribe(here)
+    boards = there._boards  # type: ignore[attr-defined]  # noqa: SLF001 - no row shows it
+    assert boards.look(1) == (0, True)
+    assert Scribe(here).id == 2
