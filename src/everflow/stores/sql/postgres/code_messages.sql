@@ -33,7 +33,7 @@ BEGIN
             count(*) FILTER (WHERE kind IN ('cancel', 'pause', 'unpause', 'upgrade')) AS orders
         FROM unnest(p_runs, p_kinds) AS posted (run, kind) GROUP BY posted.run
     ) AS given
-    WHERE no = given.run;
+    WHERE no = ANY (ARRAY[given.run]);
 END
 $$;
 
@@ -59,7 +59,7 @@ BEGIN
             SELECT DISTINCT (v ->> 0)::bigint FROM jsonb_array_elements(p_signals) AS signal (v)
         ) AS given (run)
     ) AS old
-    WHERE heard.run = old.run AND heard.nth <= old.last;
+    WHERE heard.run = ANY (ARRAY[old.run]) AND heard.nth <= old.last;
 END
 $$;
 
@@ -85,14 +85,14 @@ BEGIN
     INTO nos, kinds, messages, signals, others
     FROM
         jsonb_array_elements(p_letters) WITH ORDINALITY AS letter (v, place)
-        JOIN everflow.run ON id = v ->> 0
+        JOIN everflow.run ON id = ANY (ARRAY[v ->> 0])
     WHERE
         status NOT IN ('done', 'failed', 'cancelled', 'handed_off')
         AND (v ->> 1 = 'child' OR NOT cancel)
         AND (v ->> 6)::bigint <> ALL (p_refused)
         AND NOT EXISTS (
             SELECT FROM everflow.heard
-            WHERE heard.run = run.no AND name = v ->> 4 AND heard.key = v ->> 5
+            WHERE heard.run = ANY (ARRAY[run.no]) AND name = v ->> 4 AND heard.key = v ->> 5
         );
     IF nos IS NULL THEN
         RETURN;
@@ -120,12 +120,12 @@ DECLARE
 BEGIN
     SELECT array_agg(DISTINCT (v ->> 0)::bigint) INTO nos
     FROM jsonb_array_elements((p_judged -> 'messages') || (p_judged -> 'aside')) AS given (v);
-    PERFORM FROM everflow.run WHERE no = ANY (nos) ORDER BY no FOR NO KEY UPDATE;
+    PERFORM everflow.do_hold_runs(nos);
 
     SELECT count(*) INTO many
     FROM
         jsonb_array_elements(p_judged -> 'messages') AS given (v)
-        JOIN everflow.run ON no = (v ->> 0)::bigint
+        JOIN everflow.run ON no = ANY (ARRAY[(v ->> 0)::bigint])
     WHERE
         (
             NOT cancel OR v ->> 1 = 'child'
@@ -139,7 +139,7 @@ BEGIN
         status = v ->> 2, until = '', reason = v ->> 3, rev = rev + (rev > 0)::integer
     FROM jsonb_array_elements(p_judged -> 'aside') AS given (v)
     WHERE
-        no = (v ->> 0)::bigint AND status = v ->> 1
+        no = ANY (ARRAY[(v ->> 0)::bigint]) AND status = ANY (ARRAY[v ->> 1])
         AND queue <> '' AND admitted IS NULL AND NOT cancel;
     GET DIAGNOSTICS many = ROW_COUNT;
     PERFORM everflow.do_insist(many, p_judged -> 'aside');
@@ -152,7 +152,7 @@ BEGIN
     FROM jsonb_array_elements(p_judged -> 'signals') AS given (v)
     WHERE NOT EXISTS (
         SELECT FROM everflow.heard
-        WHERE run = (v ->> 0)::bigint AND name = v ->> 1 AND heard.key = v ->> 2
+        WHERE run = ANY (ARRAY[(v ->> 0)::bigint]) AND name = v ->> 1 AND heard.key = v ->> 2
     );
     PERFORM everflow.do_insist(many, p_judged -> 'signals');
     IF many > 0 THEN
@@ -205,29 +205,31 @@ BEGIN
     WHERE
         NOT EXISTS (
             SELECT FROM everflow.question
-            WHERE run = (v ->> 0)::bigint AND tag = v ->> 1 AND occurrence = -1
+            WHERE run = ANY (ARRAY[(v ->> 0)::bigint]) AND tag = v ->> 1 AND occurrence = -1
         )
         AND NOT EXISTS (
             SELECT FROM everflow.question
-            WHERE run = (v ->> 0)::bigint AND tag = v ->> 1 AND question.key = v ->> 2
+            WHERE
+                run = ANY (ARRAY[(v ->> 0)::bigint]) AND tag = v ->> 1
+                AND question.key = v ->> 2
         );
     PERFORM everflow.do_insist(many, p_tagged);
 
     UPDATE everflow.question SET state = 'answered', key = v ->> 3
     FROM jsonb_array_elements(p_answers) AS given (v)
     WHERE
-        question.run = (v ->> 0)::bigint AND question.tag = v ->> 1
-        AND question.occurrence = (v ->> 2)::bigint AND question.state = 'open';
+        question.run = ANY (ARRAY[(v ->> 0)::bigint]) AND question.tag = v ->> 1
+        AND question.occurrence = (v ->> 2)::bigint AND question.state || '' = 'open';
     GET DIAGNOSTICS many = ROW_COUNT;
     PERFORM everflow.do_insist(many, p_answers);
 
     -- Exactly one was open, or none: by now none is.
     SELECT count(*) INTO many
     FROM jsonb_array_elements(p_tagged) AS given (v)
-    WHERE NOT EXISTS (
-        SELECT FROM everflow.question
+    WHERE (
+        SELECT count(*) FROM everflow.question
         WHERE tag = v ->> 1 AND run = (v ->> 0)::bigint AND state = 'open'
-    );
+    ) = 0;
     PERFORM everflow.do_insist(many, p_tagged);
 
     INSERT INTO everflow.question (run, tag, occurrence, op, position, at, prompt, state, key)

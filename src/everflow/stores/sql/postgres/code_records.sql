@@ -4,7 +4,7 @@
 CREATE FUNCTION everflow.do_put(p_puts jsonb, p_at bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM everflow.record USING jsonb_array_elements(p_puts) AS given (v)
-    WHERE v ->> 2 IS NULL AND kind = v ->> 0 AND record.key = v ->> 1;
+    WHERE v ->> 2 IS NULL AND kind = ANY (ARRAY[v ->> 0]) AND record.key = v ->> 1;
 
     INSERT INTO everflow.record (kind, key, body, at, due)
     SELECT v ->> 0, v ->> 1, v ->> 2, p_at, (v ->> 3)::bigint
@@ -25,7 +25,7 @@ BEGIN
         SELECT (v ->> 2)::bigint AS wanted, record.version
         FROM
             jsonb_array_elements(p_expected) AS given (v)
-            JOIN everflow.record ON kind = v ->> 0 AND record.key = v ->> 1
+            JOIN everflow.record ON kind = ANY (ARRAY[v ->> 0]) AND record.key = v ->> 1
         ORDER BY v ->> 0, v ->> 1
         FOR UPDATE OF record
     ) AS held
@@ -36,7 +36,7 @@ BEGIN
         SELECT
         FROM
             jsonb_array_elements(p_expected) AS given (v)
-            JOIN everflow.record ON kind = v ->> 0 AND record.key = v ->> 1
+            JOIN everflow.record ON kind = ANY (ARRAY[v ->> 0]) AND record.key = v ->> 1
         WHERE v ->> 2 = '0'
     ) THEN
         RAISE EXCEPTION 'everflow:changed' USING ERRCODE = 'EF002';
@@ -62,10 +62,10 @@ BEGIN
     IF p_letters IS NOT NULL OR p_admit IS NOT NULL THEN
         SELECT array_agg(no) INTO nos FROM (
             SELECT unnest(p_admit)
-            UNION SELECT run.no
-            FROM jsonb_array_elements(p_letters) AS given (v) JOIN everflow.run ON id = v ->> 0
+            UNION SELECT (SELECT run.no FROM everflow.run WHERE run.id = v ->> 0)
+            FROM jsonb_array_elements(p_letters) AS given (v)
         ) AS concerned (no);
-        PERFORM FROM everflow.run WHERE no = ANY (nos) ORDER BY no FOR NO KEY UPDATE;
+        PERFORM everflow.do_hold_runs(nos);
         nos := NULL;
     END IF;
     IF p_expected IS NOT NULL THEN

@@ -2,8 +2,9 @@
 -- calls hardly ever wait for each other in a ring: the worker, definitions, runs by number, runs to
 -- be by id, records by key, the rest. Who holds the row of a run holds its questions and its inbox.
 --
--- Plans are made once and kept, and none of them may ever walk a table: what they were made for was
--- small perhaps.
+-- Plans are made once and kept, and what they were made for was small perhaps: none may ever walk a
+-- table or an index. So tables are joined by `= ANY (ARRAY[...])`, for which nothing can be walked in
+-- order, and a condition that is a partial index's own is written so that it isn't taken for that.
 
 -- Why a batch wasn't written: it raises, or gives the answer to the same batch, behind a -1.
 CREATE FUNCTION everflow.do_fence(
@@ -61,7 +62,7 @@ BEGIN
                 p_runs, p_seqs, p_sums,
                 CASE p_bodies WHEN '' THEN ARRAY[''] ELSE string_to_array(p_bodies, E'\x01\x01') END
             ) AS given (run, seq, sum, body)
-            JOIN everflow.run ON run.no = given.run;
+            JOIN everflow.run ON run.no = ANY (ARRAY[given.run]);
     END IF;
 
     IF p_arrivals IS NOT NULL OR p_more IS NOT NULL THEN
@@ -94,7 +95,7 @@ BEGIN
             ORDER BY 1
         ) AS given
         WHERE
-            run.no = given.no
+            run.no = ANY (ARRAY[given.no])
             AND NOT (
                 cancel AND given.status IN ('done', 'failed', 'handed_off')
                 AND coalesce((given.less ->> 1)::integer, 0) = 0
@@ -105,7 +106,7 @@ BEGIN
             SELECT coalesce(array_agg(no ORDER BY place), '{}') INTO told
             FROM
                 jsonb_array_elements(p_changes) WITH ORDINALITY AS change (v, place)
-                JOIN everflow.run ON no = (v ->> 0)::bigint
+                JOIN everflow.run ON no = ANY (ARRAY[(v ->> 0)::bigint])
             WHERE
                 cancel AND v ->> 1 IN ('done', 'failed', 'handed_off')
                 AND coalesce((applied -> (v ->> 0) ->> 1)::integer, 0) = 0;
@@ -124,7 +125,8 @@ BEGIN
             called = called - (given.less ->> 1)::integer,
             woken = woken - (given.less ->> 2)::integer,
             moving = moving - (given.less ->> 3)::integer
-        FROM jsonb_each(applied) AS given (no, less) WHERE run.no = given.no::bigint;
+        FROM jsonb_each(applied) AS given (no, less)
+        WHERE run.no = ANY (ARRAY[given.no::bigint]);
     END IF;
 
     IF p_more IS NOT NULL THEN
@@ -150,14 +152,26 @@ BEGIN
     END IF;
     SELECT array_agg(no) INTO nos FROM (
         SELECT (v ->> 0)::bigint FROM jsonb_array_elements(p_changes) AS given (v)
-        UNION SELECT run FROM everflow.inbox WHERE id = ANY (p_arrivals)
+        UNION SELECT (SELECT run FROM everflow.inbox WHERE inbox.id = given.id)
+        FROM unnest(p_arrivals) AS given (id)
         UNION SELECT (v ->> 0)::bigint FROM jsonb_array_elements(p_more -> 'opened') AS given (v)
         UNION SELECT (v ->> 0)::bigint FROM jsonb_array_elements(p_more -> 'closed') AS given (v)
         UNION SELECT (v ->> 0)::bigint FROM jsonb_array_elements(p_more -> 'released') AS given (v)
-        UNION SELECT run.no
-        FROM jsonb_array_elements(p_more -> 'letters') AS given (v) JOIN everflow.run ON id = v ->> 0
+        UNION SELECT (SELECT run.no FROM everflow.run WHERE run.id = v ->> 0)
+        FROM jsonb_array_elements(p_more -> 'letters') AS given (v)
     ) AS concerned (no);
-    PERFORM FROM everflow.run WHERE no = ANY (nos) ORDER BY no FOR NO KEY UPDATE;
+    PERFORM everflow.do_hold_runs(nos);
+END
+$$;
+
+-- Holds the rows of runs, in their order: one after the other, as they are looked up.
+CREATE FUNCTION everflow.do_hold_runs(p_nos bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM
+    FROM
+        (SELECT DISTINCT no FROM unnest(p_nos) AS listed (no) ORDER BY no) AS given
+        JOIN everflow.run ON run.no = ANY (ARRAY[given.no])
+    FOR NO KEY UPDATE OF run;
 END
 $$;
 
@@ -232,12 +246,11 @@ BEGIN
         run, tag, occurrence, op, position, at, due, prompt, state, schema
     )
     SELECT
-        run.no, v ->> 1, (v ->> 2)::bigint, v ->> 3, v ->> 4, (v ->> 5)::bigint,
+        (v ->> 0)::bigint, v ->> 1, (v ->> 2)::bigint, v ->> 3, v ->> 4, (v ->> 5)::bigint,
         (v ->> 6)::bigint, v ->> 7, CASE WHEN (v ->> 8)::boolean THEN 'answered' ELSE 'open' END,
         v ->> 9
-    FROM
-        jsonb_array_elements(p_opened) WITH ORDINALITY AS opened (v, place)
-        JOIN everflow.run ON run.no = (v ->> 0)::bigint
+    FROM jsonb_array_elements(p_opened) WITH ORDINALITY AS opened (v, place)
+    WHERE (SELECT no FROM everflow.run WHERE no = (v ->> 0)::bigint) IS NOT NULL
     ORDER BY place
     ON CONFLICT (run, tag, occurrence) DO NOTHING;
 
@@ -245,22 +258,24 @@ BEGIN
     UPDATE everflow.question SET state = v ->> 3
     FROM jsonb_array_elements(p_closed) AS closed (v)
     WHERE
-        question.run = (v ->> 0)::bigint AND question.tag = v ->> 1
-        AND question.occurrence = (v ->> 2)::bigint AND question.state = 'open';
+        question.run = ANY (ARRAY[(v ->> 0)::bigint]) AND question.tag = v ->> 1
+        AND question.occurrence = (v ->> 2)::bigint AND question.state || '' = 'open';
 
     UPDATE everflow.run SET rev = rev + 1
     FROM (
         SELECT DISTINCT (v ->> 0)::bigint AS no
         FROM jsonb_array_elements(p_opened || p_closed) AS asked (v)
     ) AS asked
-    WHERE run.no = asked.no AND rev > 0;
+    WHERE run.no = ANY (ARRAY[asked.no]) AND rev + 0 > 0;
 
     FOR given IN
         SELECT kept.run, kept.tag, kept.key, (v ->> 2)::bigint AS nth, (v ->> 8)::boolean AS early
         FROM
             jsonb_array_elements(p_opened) WITH ORDINALITY AS opened (v, place)
             JOIN everflow.question AS kept
-                ON kept.run = (v ->> 0)::bigint AND kept.tag = v ->> 1 AND kept.occurrence = -1
+                ON
+                    kept.run = ANY (ARRAY[(v ->> 0)::bigint]) AND kept.tag = v ->> 1
+                    AND kept.occurrence = -1
         ORDER BY place
     LOOP
         PERFORM everflow.do_meet(given.run, given.tag, given.key, given.nth, given.early);
@@ -336,7 +351,7 @@ BEGIN
         )
     END
     FROM jsonb_array_elements(p_released) AS given (v)
-    WHERE run.no = (v ->> 0)::bigint AND run.owner = p_worker;
+    WHERE run.no = ANY (ARRAY[(v ->> 0)::bigint]) AND run.owner = p_worker;
     IF FOUND THEN
         PERFORM everflow.do_tell();
     END IF;
@@ -344,7 +359,7 @@ BEGIN
     IF p_marks > 0 THEN
         DELETE FROM everflow.taken
         USING jsonb_array_elements(p_released) AS given (v)
-        WHERE worker = p_worker AND run = (v ->> 0)::bigint;
+        WHERE worker = p_worker AND run = ANY (ARRAY[(v ->> 0)::bigint]);
         IF FOUND THEN
             UPDATE everflow.worker SET marks = marks + 1 WHERE id = p_worker;
         END IF;

@@ -110,7 +110,10 @@ created >= %(since)s
 created < %(before)s
 
 -- name: filter_run_tag
-no IN (SELECT question.run FROM everflow.question WHERE tag = %(run_tag)s AND state = 'open')
+no IN (
+    SELECT question.run FROM everflow.question
+    WHERE tag = %(run_tag)s AND state = 'open' AND question.id > 0
+)
 
 -- name: filter_labels
 labels @> %(labels)s::jsonb AND labels <> '{}'
@@ -143,7 +146,7 @@ id > (
 )
 
 -- name: filter_open
-state = 'open'
+state = 'open' AND id > 0
 
 -- name: questions
 SELECT * FROM everflow.question_shown

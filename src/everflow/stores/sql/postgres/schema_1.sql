@@ -180,8 +180,13 @@ CREATE TABLE everflow.question (
     schema text COLLATE "C" NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX question_place ON everflow.question (run, tag, occurrence);
-CREATE INDEX question_open ON everflow.question (id) WHERE state = 'open';
-CREATE INDEX question_tag ON everflow.question (tag, id) INCLUDE (run) WHERE state = 'open';
+-- For who lists what is open, which says `id > 0`: a plan that was made when nothing was open would
+-- look through them for the questions of a single run.
+CREATE INDEX question_open ON everflow.question (id) WHERE state = 'open' AND id > 0;
+CREATE INDEX question_tag ON everflow.question (tag, id) INCLUDE (run)
+WHERE state = 'open' AND id > 0;
+-- And for who asks what is open of a run.
+CREATE INDEX question_waiting ON everflow.question (run, tag) WHERE state = 'open';
 -- An answer's key is looked up by tag, however often the tag was asked.
 CREATE INDEX question_key ON everflow.question (run, tag, key) WHERE key IS NOT NULL;
 
@@ -195,7 +200,7 @@ CREATE TABLE everflow.inbox (
     tag text COLLATE "C",  -- of an early answer
     message text COLLATE "C" NOT NULL
 );
-CREATE INDEX inbox_run ON everflow.inbox (run, id);
+CREATE INDEX inbox_run ON everflow.inbox (run);  -- not by id: that is looked up by its own index
 
 -- Keys of signals that a run took, the last ones in their order.
 CREATE TABLE everflow.heard (
