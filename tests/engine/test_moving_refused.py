@@ -82,6 +82,15 @@ def test_a_target_with_runs_of_its_own_takes_chosen_ones_alone(
     refused(source, other, "records of its own")
 
 
+def test_chosen_runs_may_go_before_the_rest_of_a_cut_move(source: Store, target: Store) -> None:
+    """What was begun as a whole is ended as one."""
+    before = len(told(source))
+    with pytest.raises(Cut):
+        moved(source, Cuttable(target, counter(8), after=True))
+    moved(source, target, Choice(runs=("run-done",)))
+    assert moved(source, target).verified == before
+
+
 def test_one_move_at_a_time(source: Store, target: Store) -> None:
     """One that was cut is finished first, whatever the other one would be."""
     with pytest.raises(Cut):

@@ -103,9 +103,7 @@ def test_a_run_is_taken_from_a_worker_that_writes(fresh: Make) -> None:
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["up", "down"])
-def test_live_runs_move_between_workers(
-    fresh: Make, spares: Spares, tmp_path: Path, *, up: bool
-) -> None:
+def test_live_runs_move_between_workers(spares: Spares, tmp_path: Path, *, up: bool) -> None:
     """B080: from a worker on a file to one of a fleet, or back: who asks, and who waits for it."""
     url = spares.take()
     store = PostgresStore.open(url)

@@ -15,6 +15,7 @@ from everflow.engine.moving.choice import Choice, chosen, parts
 from everflow.engine.moving.ledger import COMING, MOVING, Moving, read_one, writing
 from everflow.engine.moving.parcels import Parcels
 from everflow.engine.moving.records import (
+    copy_definitions,
     copy_first,
     kinds_of,
     lift_pauses,
@@ -83,6 +84,7 @@ def move(
     total, done = _many(source, choice), 0
     while True:
         went = sum(parcels.runs.values())
+        copy_definitions(parcels)
         for page in chosen(source, choice):
             for part in parts(source, page):
                 parcels.carry(part)
@@ -114,7 +116,7 @@ def move(
 def _begin(parcels: Parcels, choice: Choice) -> None:
     """Say at both stores that a move is under way: whoever can't write there is told by now."""
     here, there, at = parcels.here, parcels.there, parcels.clock.wall()
-    coming = Moving(place=here.place, whole=choice.whole)
+    coming = _coming(parcels, choice, through=False)
     parcels.target.write([writing(COMING, here.id, coming)], at=at)
     begun = read_one(parcels.source, MOVING, there.id, Moving)
     pauses = paused_queues(parcels.source, at) if choice.whole else []
@@ -123,6 +125,13 @@ def _begin(parcels: Parcels, choice: Choice) -> None:
         parcels.source.write([moving, *pauses], at=at)
     if choice.whole:
         copy_first(parcels)
+
+
+def _coming(parcels: Parcels, choice: Choice, *, through: bool) -> Moving:
+    """What the target knows: once everything began to come, whatever comes belongs to that."""
+    known = read_one(parcels.target, COMING, parcels.here.id, Moving)
+    whole = choice.whole or (known is not None and known.whole)
+    return Moving(place=parcels.here.place, whole=whole, through=through)
 
 
 def _carry_copies(parcels: Parcels) -> None:
@@ -167,7 +176,7 @@ def _end(parcels: Parcels, choice: Choice, verified: int, random: Random) -> Non
     if choice.whole:
         lift_pauses(parcels.target, at)
         lift_pauses(parcels.source, at)
-    came = Moving(place=here.place, whole=choice.whole, through=True)
+    came = _coming(parcels, choice, through=True)
     went = sum(parcels.runs.values())
     for store, put, other in (
         (parcels.source, writing(MOVING, there.id, None), f"to:{there.place}"),

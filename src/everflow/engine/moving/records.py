@@ -16,7 +16,15 @@ from everflow.store import BRANCH, COPY, Put, Record, Store
 from everflow.stores.aside import BLOB
 from everflow.stores.layer import innermost
 
-__all__ = ["QUIET", "copy_first", "kinds_of", "lift_pauses", "move_records", "paused_queues"]
+__all__ = [
+    "QUIET",
+    "copy_definitions",
+    "copy_first",
+    "kinds_of",
+    "lift_pauses",
+    "move_records",
+    "paused_queues",
+]
 
 FIRST = ("current", "queue", "pause", "cache")
 # What a living worker may write meanwhile; a store with any other kind is one that others know.
@@ -41,13 +49,17 @@ def pages(store: Store, kind: str) -> Iterator[list[Record]]:
         after = page[-1].key
 
 
-def copy_first(parcels: Parcels) -> None:
-    """What has to be there before the runs are."""
-    source, target, at = parcels.source, parcels.target, parcels.clock.wall()
+def copy_definitions(parcels: Parcels) -> None:
+    """All of them: which ones a sealed run awaits isn't to be seen."""
     after = ""
-    while found := source.definitions(after=after, limit=DEFINITIONS):
-        target.write([], at=at, definitions=found)
+    while found := parcels.source.definitions(after=after, limit=DEFINITIONS):
+        parcels.target.write([], at=parcels.clock.wall(), definitions=found)
         after = found[-1][0]
+
+
+def copy_first(parcels: Parcels) -> None:
+    """What has to be there before the runs are, where everything goes."""
+    source, target, at = parcels.source, parcels.target, parcels.clock.wall()
     for kind in FIRST:
         for page in pages(source, kind):
             _copy(target, page, at)
