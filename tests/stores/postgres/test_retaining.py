@@ -8,10 +8,13 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from everflow.errors import StoreReadOnly
 from everflow.store import Reclaimed, Retention, RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
+from everflow.stores.postgres.preparing import prepare
 from everflow.testing.conformance.base import START, Scribe, entry, standing
+from tests.stores.postgres.servers import Server
 
 LATER = 10**17
 ALL = Retention(before=LATER - 1)
@@ -23,6 +26,7 @@ class World:
     """A store, and a connection beside it."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.place = Place.read(url)
         self.store = PostgresStore.open(url)
         self.line = self.connected()
@@ -168,3 +172,19 @@ def test_who_is_locked_is_moved_later(world: World) -> None:
         other.execute(f"SELECT FROM {world.place.schema}.run WHERE no = {row.no} FOR UPDATE")
         assert world.move(1) == 1  # the other one
     assert world.move(1) == 1
+
+
+def test_who_may_not_end_an_era_is_told_who_may(world: World, postgres: Server) -> None:
+    """A role for workers lets go of runs, and counts what would be given back."""
+    lived(world)
+    role = f"of_{world.place.schema}"
+    world.line.execute(f"CREATE ROLE {role} LOGIN")
+    prepare(world.url, workers=[role])
+    other = PostgresStore.open(postgres.url(world.place.schema, user=role), create=False)
+    assert other.let_go(ALL).gone == ["ended"]
+    assert other.reclaim(ALL, at=LATER, dry=True).dropped == 1
+    with pytest.raises(StoreReadOnly, match="owner"):
+        other.reclaim(ALL, at=LATER)
+    other.close()
+    world.line.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    assert sum(step.dropped for step in world.reclaim()) == 1

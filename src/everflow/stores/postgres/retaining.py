@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import psycopg
 
+from everflow.errors import StoreReadOnly
 from everflow.store import LetGo, Reclaimed, Retention
 from everflow.stores.postgres.desk import Desk
 from everflow.stores.postgres.marking import marked, unmarked
@@ -36,6 +37,7 @@ class Era(NamedTuple):
     over: int | None
     state: Literal["in", "leaving", "loose"]
     size: int
+    ours: bool  # whether we may change it
 
 
 class Retaining(Desk):
@@ -72,12 +74,15 @@ class Retaining(Desk):
         ripe = present.began < at - (at - retention.before) // _SHARE
         if dry:
             return self._to_reclaim(retention, old, begun=ripe)
-        for era in eras:
-            if era.state == "leaving":
-                self._era_statement("finish_era", era.no)
-                return Reclaimed(more=True)
-            if era.state == "loose":
-                return self._drop(era)
+        parted = next((era for era in eras if era.state != "in"), None)
+        if not present.ours and (ripe or old or parted):
+            raise StoreReadOnly(
+                f"Only the owner of the schema may end an era of the store {self._name}: the runs "
+                "are let go of, and their journals keep their room.",
+                hint="let the schema's owner run `everflow retain`, too",
+            )
+        if parted is not None:
+            return self._part(parted)
         if ripe:
             self._begin_era(at)
             return Reclaimed(begun=1, more=True)
@@ -108,7 +113,11 @@ class Retaining(Desk):
             self._era_statement("detach_era", era.no)
         return Reclaimed(more=True)
 
-    def _drop(self, era: Era) -> Reclaimed:
+    def _part(self, era: Era) -> Reclaimed:
+        """Go on where an era was about to go."""
+        if era.state == "leaving":
+            self._era_statement("finish_era", era.no)
+            return Reclaimed(more=True)
         if self._is_used(era):
             self._era_statement("attach_era", era.no)
             return Reclaimed(more=True)

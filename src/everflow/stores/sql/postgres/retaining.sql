@@ -6,11 +6,12 @@ SELECT
     coalesce(began.began, CASE WHEN era.no = 1 THEN present.created END),
     (SELECT min(later.began) FROM everflow.era AS later WHERE later.era > era.no),
     CASE WHEN part.inhrelid IS NULL THEN 'loose' WHEN part.inhdetachpending THEN 'leaving' ELSE 'in' END,
-    pg_total_relation_size(era.oid)
+    pg_total_relation_size(era.oid),
+    pg_has_role(era.owner, 'USAGE')
 FROM
     everflow.store AS present
     CROSS JOIN (
-        SELECT oid, substr(relname, 7)::integer AS no FROM pg_class
+        SELECT oid, relowner AS owner, substr(relname, 7)::integer AS no FROM pg_class
         WHERE
             relnamespace = to_regnamespace('<schema>') AND relkind = 'r'
             AND relname ~ '^entry_[0-9]+$'
