@@ -323,6 +323,20 @@ def _prune(random: Random) -> dict[str, Any]:
     return {"run": _run(random), "before": random.choice((2, 5, 99)), "keep": keep}
 
 
+def _let_go(random: Random) -> dict[str, Any]:
+    keep = [["x", random.choice(("1", None))]] if _chance(random, 0.3) else []
+    return {
+        "before": _at(random),
+        "keep": keep,
+        "kind": random.choice(KINDS),
+        "dry": _chance(random, 0.2),
+    }
+
+
+def _reclaim(random: Random) -> dict[str, Any]:
+    return {"before": _at(random), "at": _at(random)}
+
+
 _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "enlist": (3, _nothing),
     "beat": (1, _of_worker),
@@ -347,7 +361,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "accept": (12, _accept),
     "claim": (8, _claim),
     "arrivals": (3, _arrivals),
-    "due": (5, _due),
+    "due": (8, _due),
     "next_due": (2, _of_worker),
     "load": (3, _of_runs),
     "entries": (2, _entries),
@@ -366,6 +380,8 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "adopt": (2, _of_runs),
     "relabel": (2, _relabel),
     "prune": (2, _prune),
+    "let_go": (1, _let_go),
+    "reclaim": (1, _reclaim),
     "reopen": (3, _reopen),
     "restart": (1, _nothing),
     **HANDED,

@@ -17,11 +17,13 @@ from everflow.store import (
     Hand,
     Imported,
     LaneRow,
+    LetGo,
     Message,
     QuestionQuery,
     QuestionRow,
     Record,
     Reopened,
+    Retention,
     RunQuery,
     RunRow,
     Status,
@@ -375,3 +377,16 @@ class Side(Names):
 
     def prune(self, run: str, **given: Any) -> int:
         return self.store.prune(self._no(run), **given)
+
+    def let_go(self, keep: Sequence[tuple[str, str | None]], kind: str, **given: Any) -> LetGo:
+        """A few at a time; where it goes on is a number, which is the store's own."""
+        dry = given.pop("dry")
+        kept = tuple((name, value) for name, value in keep)
+        step = self.store.let_go(Retention(keep=kept, kinds=(kind,), **given), limit=4, dry=dry)
+        return structs.replace(step, after=step.after and (step.after[0], 0))
+
+    def reclaim(self, before: int, at: int) -> None:
+        """All of it; what a store does is its own, and what is there afterwards is compared."""
+        step = self.store.reclaim(Retention(before=min(before, at)), at=at)
+        while step.more:
+            step = self.store.reclaim(Retention(before=min(before, at)), at=at, after=step.after)
