@@ -50,7 +50,7 @@ class Adoption:
         self.calls = Calls(parts, self.block, self.nudge)
         self.leasing = Leasing(parts, self._parking, self.claim_soon)
         given, cell = parts.dispatcher.given, parts.leases.cell
-        self._loader = Loader(parts.store, parts.definitions, given, cell)
+        self._loader = Loader(parts.store, parts.definitions, given, cell, self._parking.shares)
         self._inbox = Inbox(
             parts,
             keeps=self._pausing.keeps,
@@ -108,8 +108,7 @@ class Adoption:
 
     def _know_again(self) -> None:
         """Modules were imported: what couldn't be run here may be runnable now."""
-        self._parking.without.clear()
-        self._parking.code = self._known
+        self._parking.know_again(self._known)
         self._parts.definitions.forget()
         self._claims.wanted = True
 
@@ -150,7 +149,7 @@ class Adoption:
         elif self._stale:
             self._row_due, self._stale = self._store.next_due(self._parts.ownership.worker), False
         else:
-            if self.rounds.timer(now):
+            if self.rounds.timer(now) or self._parking.take_passed():
                 self._claims.wanted = True
             self._claims.look(now)
             return False
@@ -302,7 +301,8 @@ class Adoption:
         for arrival in arrivals:  # first of all: the code may be missing
             if isinstance(arrival.message, AT_ONCE):
                 self._inbox.apply(cell, arrival)
-        if cell.definition.missing and self._lacks_code(cell, arrivals):
+        shared = self._parking.shares(cell.definition.hash)
+        if cell.definition.missing and not shared and self._lacks_code(cell, arrivals):
             return
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0

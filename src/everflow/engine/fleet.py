@@ -21,7 +21,7 @@ from everflow.core.registry import Registry
 from everflow.errors import FlowError
 from everflow.store import WorkerRow
 
-__all__ = ["About", "about_of", "code_of", "drain_key", "serving", "text_of"]
+__all__ = ["About", "about_in", "about_of", "code_of", "drain_key", "serving", "text_of"]
 
 DIGITS = 12
 
@@ -45,8 +45,13 @@ class About(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 def about_of(row: WorkerRow) -> About:
     """What a worker said of itself; nothing where its words aren't of this kind."""
+    return about_in(row.about)
+
+
+def about_in(text: str) -> About:
+    """The same, of its words."""
     try:
-        return msgspec.json.decode(row.about or "{}", type=About)
+        return msgspec.json.decode(text or "{}", type=About)
     except (msgspec.MsgspecError, UnicodeError):
         return About()
 

@@ -134,11 +134,13 @@ class Loader:
         definitions: Definitions,
         given: Mapping[type[Any], Any],
         cell: Callable[[RunRow, Definition, Machine], Cell] = Cell,
+        shares: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._store = store
         self._definitions = definitions
         self._given = given
         self._cell = cell
+        self._shares = shares  # definitions of which each worker does what it has the code for
 
     def load(self, nos: Sequence[int]) -> list[Fresh | Blocked]:
         """Load runs in one query; a damaged one among them doesn't keep the others."""
@@ -163,7 +165,7 @@ class Loader:
         except KeyMissing as error:  # this worker has no keys at all; another one may
             return Blocked(row, "store", str(error), missing=True, seen=seen)
         except UnresolvedName as error:
-            return Blocked(row, "code", str(error), missing=True, seen=seen)
+            return Blocked(row, "code", str(error), missing=not self._is_shared(row), seen=seen)
         except StoreDamaged as error:
             return Blocked(row, "store", str(error), missing=False, seen=seen)
         except FlowError as error:
@@ -189,7 +191,7 @@ class Loader:
         lacking = ""
         try:
             if cancelled or not upgraded:  # an upgrade leads to other code
-                self._check_code(target)
+                self._check_code(target, machine)
         except UnresolvedName as error:
             if not cancelled:
                 raise
@@ -217,9 +219,19 @@ class Loader:
                 return str(error)
         return ""
 
-    def _check_code(self, definition: Definition) -> None:
-        """All functions and dependencies of a definition are here, else UnresolvedName."""
-        if definition.missing:
+    def _is_shared(self, row: RunRow) -> bool:
+        """Whether some of a definition's functions are here, and others do the rest."""
+        if not self._shares(row.definition):
+            return False
+        definition = self._definitions.current(row.flow, row.definition)
+        return any(node.fn is not None for node in definition.nodes)
+
+    def _check_code(self, definition: Definition, machine: Machine) -> None:
+        """All functions and dependencies of a definition are here, else UnresolvedName.
+
+        Of one that workers share, those of what is open now.
+        """
+        if definition.missing and not (self._shares(definition.hash) and _has_code(machine)):
             raise lacks(definition)
         try:
             check_needs(needs_in(definition.program), self._given)
@@ -230,3 +242,10 @@ class Loader:
                 position=error.position,
                 hint=error.hint,
             ) from error
+
+
+def _has_code(machine: Machine) -> bool:
+    """Whether the functions of all that is open are here."""
+    sites = [machine.sites.get(op.position) for op in machine.state.ops.values()]
+    nodes = [site.flow for site in sites if site is not None and isinstance(site.flow, Node)]
+    return all(node.fn is not None for node in nodes)

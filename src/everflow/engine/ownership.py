@@ -16,7 +16,7 @@ from collections.abc import MutableSequence, Sequence
 from everflow.clock import Clock
 from everflow.config import Config
 from everflow.engine.dispatcher import FIRST
-from everflow.engine.fleet import About, about_of, drain_key
+from everflow.engine.fleet import About, about_in, about_of, drain_key
 from everflow.store import Put, Store, WorkerRow
 
 __all__ = ["Ownership"]
@@ -91,6 +91,12 @@ class Ownership:
             return False
         self._next_lost = boot + LOST_EVERY
         return bool(self._store.lost(list(self.others)))
+
+    def have_other_code(self, queue: str | None = None) -> bool:
+        """Whether a worker lives that has other flows or nodes, and takes runs of that queue."""
+        mine = about_in(self.about).code
+        others = [one for one in self.others.values() if one.code != mine]
+        return any(queue is None or one.serves(queue) for one in others)
 
     def _meet(self, rows: Sequence[WorkerRow]) -> None:
         """Note who else lives."""

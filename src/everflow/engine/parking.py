@@ -20,6 +20,8 @@ from everflow.store import Arrival, Cancel, Released, RunRow, Status
 
 __all__ = ["Parking", "waits_for_operator"]
 
+ANEW = 1 << 32  # beyond what is ever registered
+OTHERS = 5_000_000  # microseconds that others have to take what can't be run here
 _log = logging.getLogger("everflow.engine")
 
 
@@ -30,7 +32,9 @@ class Parking:
         self._parts = parts
         self.without: set[str] = set()
         self.code = -1
+        self._passed: dict[str, int] = {}  # definitions left to others: until when
         self._ending: dict[int, tuple[int, Released]] = {}  # until when they may end what they do
+        self._taken_up: set[str] = set()  # of them, those that nobody took in time
         self._leaving: set[int] = set()  # these, and those whose release isn't committed
         self._met: set[int] = set()  # of them, those that were to be loaded
 
@@ -51,11 +55,53 @@ class Parking:
         row = found.row
         if found.missing:
             self.without.add(row.definition)
-        if found.missing and self._parts.guest:
-            self._parts.store.release(self._parts.ownership.worker, [row.no])
+        if found.missing and (self._parts.guest or self._is_for_others(row)):
+            if not self.is_leaving(row.no):
+                self.give_back(row.no)
         else:
             anew = row.status is not Status.BLOCKED
             self._park(row, found.until, found.reason, found.seen, anew=anew)
+
+    def _is_for_others(self, row: RunRow) -> bool:
+        """Whether others have other code: then they have some seconds to take such runs.
+
+        Parking one would tell people of trouble where another worker has all that it needs.
+        """
+        if row.definition not in self._passed and self._parts.ownership.have_other_code(row.queue):
+            self._pass(row.definition)
+        boot = self._parts.system_clock.boot()
+        return self._passed.get(row.definition, boot) > boot
+
+    def _pass(self, definition: str) -> None:
+        self._passed[definition] = self._parts.system_clock.boot() + OTHERS
+
+    def shares(self, definition: str) -> bool:
+        """Whether nobody took such runs in that time: then each does what it has the code for."""
+        until = self._passed.get(definition)
+        return until is not None and self._parts.system_clock.boot() >= until
+
+    def take_passed(self) -> bool:
+        """Take up what others had their time for; True when there may be something to claim."""
+        waiting = self.without - self._taken_up
+        if not waiting or self._parts.guest:
+            return False
+        alone = waiting - self._passed.keys()  # parked while nobody else was there
+        if alone and self._parts.ownership.have_other_code():
+            for name in alone:
+                self._pass(name)
+        late = {name for name in waiting if self.shares(name)}
+        self.without -= late
+        self._taken_up |= late
+        if late:
+            self.code += ANEW  # what didn't fit by the whole may fit by its part
+        return bool(late)
+
+    def know_again(self, code: int) -> None:
+        """Modules were imported: what couldn't be run here may be runnable now."""
+        self.without.clear()
+        self._passed.clear()
+        self._taken_up.clear()
+        self.code = code
 
     def leave(self, cell: Cell, reason: str) -> None:
         """Park a run until code, and all of its definition with it."""
