@@ -61,7 +61,7 @@ class Adoption:
         self._born: deque[Born] = deque()
         self._passed: set[int] = set()  # runs on their way whose messages were passed by
         self.draining = Draining(parts, self._parking)
-        self.sharing = Sharing(parts, self._parking, self._born)
+        self.sharing = Sharing(parts, self._parking, self._born, self.claim_soon)
         self._claims = Claims(
             parts, self._parking, self._pausing, draining=self.draining, sharing=self.sharing
         )

@@ -11,6 +11,7 @@ answered, or was started here, isn't stuck behind those that its owner runs.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from everflow.core.definition import Definition
 from everflow.engine.aside import is_still, let_go, put_aside
@@ -28,10 +29,13 @@ AHEAD = 10  # a tenth of what ran between two looks runs in a moment
 
 
 class Sharing:
-    """Beside others this worker takes no more than it works off."""
+    """Beside others this worker takes no more than it works off; ``again`` has it claim."""
 
-    def __init__(self, parts: Parts, parking: Parking, born: deque[Born]) -> None:
+    def __init__(
+        self, parts: Parts, parking: Parking, born: deque[Born], again: Callable[[], None]
+    ) -> None:
         self._parts = parts
+        self._again = again
         self._born = born
         self._parking = parking
         self._bite = FIRST
@@ -95,6 +99,7 @@ class Sharing:
             started = [row.no for row, *_ in self._born if row.owner == mine]
             self.given_back += let_go(self._parts, self._parking, started)
             self._born.clear()
+            self._parts.recorder.draft.after.append(self._again)  # maybe nobody else has a place
 
     def _give_back(self, cell: Cell) -> None:
         leaves = not (cell.dropped or cell.paused or cell.row.leased)
