@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -55,8 +56,13 @@ def deploy(world: World, **flows: Any) -> Engine:
 def meet(*engines: Engine) -> None:
     """Until all know of the others."""
     for engine in engines:
-        known = engine._scheduler.ownership  # type: ignore[union-attr]  # noqa: SLF001 - nothing outside shows it
-        until(lambda known=known: len(known.others) == len(engines) - 1)  # type: ignore[misc]
+        until(partial(knows, engine, len(engines) - 1))
+
+
+def knows(engine: Engine, others: int) -> bool:
+    """Whether it knows of so many others."""
+    scheduler = engine._scheduler  # noqa: SLF001 - nothing outside shows it
+    return scheduler is not None and len(scheduler.ownership.others) == others
 
 
 def test_each_run_goes_to_who_has_its_flow() -> None:
