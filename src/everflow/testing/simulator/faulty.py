@@ -25,6 +25,7 @@ WRITES = frozenset(
         "retire",
         "append",
         "write",
+        "settle",
         "start",
         "accept",
         "claim",

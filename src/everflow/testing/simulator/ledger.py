@@ -35,6 +35,7 @@ from everflow.store import (
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.calling import Ties
 from everflow.testing.simulator.queueing import Places
+from everflow.testing.simulator.settled import SettledOnce
 from everflow.testing.simulator.untrue import Untrue, claim
 
 __all__ = ["Ledger"]
@@ -63,6 +64,7 @@ class Ledger:
         self.bodies: dict[int, list[str]] = {}
         self.ties = Ties(base, self.machines, self.journals)
         self.places = Places(base)
+        self.settled = SettledOnce(base)
         self.closed: dict[Op, str] = {}  # and by which kind of entry
         self.closers: dict[Op, Entry] = {}  # what closed a question
         self.gone: set[int] = set()
@@ -150,6 +152,8 @@ class Ledger:
         self.writes += 1
         if verb == "write":
             self.places.before(named.get("admit", ()))
+        if verb == "settle":
+            self.settled.before()
         if verb == "append":
             batch: Batch = args[0]
             nos = {entry[0] for entry in batch.entries} | {c.no for c in batch.changes}
@@ -209,10 +213,15 @@ class Ledger:
             claim(not waits, "who waits for a place isn't taken", (row.no, row.queue))
             self.story.append(f"  worker {args[0]} takes run {row.no} over")
 
+    def _after_settle(self, args: Args, named: Named, reply: Any) -> None:
+        self.settled.after(args[0], self.closed, done=reply is not None)
+        self._after_starts(args, {}, reply.started if reply is not None else ())
+
     _AFTER: ClassVar[Mapping[str, Callable[[Ledger, Args, Named, Any], None]]] = {
         "append": _after_append,
         "start": _after_starts,
         "write": _after_starts,
+        "settle": _after_settle,
         "reopen": _after_reopen,
         "install": _after_install,
         "enlist": _after_enlist,
@@ -325,6 +334,7 @@ class Ledger:
         if entry.kind in CLOSING:
             claim((no, entry.op) not in self.closed, "an op has one closing entry", entry)
             self.closed[no, entry.op] = entry.kind
+            self.settled.check_end(no, entry)
         if entry.kind == Kind.WANTED:
             self.asked[no, entry.op] = len(self.begun[no, entry.op])
         if entry.kind in RECORDED:

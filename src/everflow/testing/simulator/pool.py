@@ -11,6 +11,7 @@ from collections.abc import Callable
 from everflow.core.node import Place
 from everflow.engine.callee import Ended
 from everflow.engine.dispatcher import Attempt
+from everflow.engine.settling import settles
 from everflow.testing.performing import Performer
 
 __all__ = ["StepPool"]
@@ -52,6 +53,12 @@ class StepPool:
         """Forget everything."""
         self.begun.clear()
         self.ended.clear()
+
+    def settles(self, pick: int) -> bool:
+        """Whether the one that ``perform`` would perform writes with its result."""
+        if not self.begun:
+            return False
+        return settles(self.begun[pick % len(self.begun)].run) is not None
 
     def perform(self, pick: int) -> Attempt | None:
         """Perform one of those that were begun; its end is told by ``tell``."""

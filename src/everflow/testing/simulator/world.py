@@ -204,6 +204,13 @@ class World:
 
     def _perform(self, step: Step, dice: Random) -> str:
         worker = self._pick(step)
+        if worker is not None and worker.pool.settles(step.pick):  # it alone calls the store
+            fault = dice.choice((Fault.NONE, *Fault))
+            faulty = step._replace(fault=fault, at=-1)
+            return self._within(worker, faulty, lambda: self._performed(worker, step, dice))
+        return self._performed(worker, step, dice)
+
+    def _performed(self, worker: Worker | None, step: Step, dice: Random) -> str:
         attempt = worker.pool.perform(step.pick) if worker is not None else None
         if worker is None or attempt is None:
             return "nothing"
