@@ -25,10 +25,12 @@ from everflow.engine.debounce import put_off, to_come
 from everflow.engine.ids import Random
 from everflow.engine.replies import require_here
 from everflow.engine.retaining import Retained, no_such_run, retain
+from everflow.errors import CallerError
 from everflow.store import TENURE, NewRun, Put, QuestionQuery, QuestionRow, RunRow, Store
 from everflow.stores.aside import Sweep, sweep
 from everflow.stores.layer import as_kept, innermost
 from everflow.stores.transfer import ImportReport, export_runs, import_runs
+from everflow.stores.urls import is_url, shown
 
 __all__ = ["Keeper"]
 
@@ -134,7 +136,12 @@ class Keeper:
         return report
 
     def backup(self, place: str | os.PathLike[str]) -> None:
-        """Copy the whole store, of one moment, to a place that doesn't exist yet."""
+        """Copy the whole store, of one moment, to a file that doesn't exist yet."""
+        if is_url(os.fspath(place)):
+            raise CallerError(
+                f"a backup is a file, not {shown(os.fspath(place))}",
+                hint="everflow move carries runs to another store",
+            )
         self.store.backup(os.fspath(place))
 
     def prune(self, run: str, *, dry: bool = False, by: str = "") -> int:
