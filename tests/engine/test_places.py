@@ -35,7 +35,7 @@ def test_only_a_database_is_prepared(tmp_path: object) -> None:
 def test_a_fleet_is_a_name() -> None:
     """Of a setting that a database is opened with."""
     with pytest.raises(ConfigurationError, match="fleet is a name"):
-        Config(fleet=7)  # type: ignore[arg-type] - the mistake that is meant
+        Config.read({"fleet": 7})
     assert Config.read({"fleet": "blue"}).fleet == "blue"
 
 
