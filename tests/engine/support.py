@@ -45,7 +45,7 @@ class JumpClock:
 class World:
     """One store, the code that is there today, and the time."""
 
-    def __init__(self, where: Store | Path) -> None:
+    def __init__(self, where: Store | Path | str) -> None:
         self.where = where
         self.clock = JumpClock()
         self.registry = Registry()
