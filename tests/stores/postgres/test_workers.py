@@ -13,6 +13,8 @@ from everflow.errors import StoreUnavailable
 from everflow.store import RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.code import in_schema
+from everflow.stores.postgres.lines import Lines
+from everflow.stores.postgres.listening import Ear
 from everflow.stores.postgres.place import Place
 from everflow.testing.conformance.base import START, Scribe, begin, cancel, early, standing
 
@@ -65,6 +67,7 @@ def ids(rows: list[RunRow]) -> list[str]:
     return [row.id for row in rows]
 
 
+PATIENCE = 30.0  # seconds
 CLAIM = "SELECT id FROM everflow.do_claim(%s, %s, %s, '{}', 0, '{}', NULL, '')"
 
 
@@ -337,3 +340,25 @@ def test_who_could_not_enlist_lets_go_of_its_board(
     boards = there._boards  # type: ignore[attr-defined]  # noqa: SLF001 - no row shows it
     assert boards.look(1) == (0, True)
     assert Scribe(here).id == 2
+
+
+def test_what_is_for_one_worker_wakes_that_worker(opened: Open, url: str) -> None:
+    """What nobody owns is for all; who has no workers hears of everything."""
+    store = opened()
+    mine, others = Scribe(store), Scribe(opened())
+    row, free = mine.run("a"), begin(store, "b")
+    place = Place.read(url)
+    with psycopg.connect(place.conninfo, autocommit=True) as line:
+        line.execute(f"LISTEN {place.channel}")
+        store.accept([early(row)])
+        store.accept([early(free)])
+        store.depose(mine.id, 1)
+        store.accept([cancel(row)])
+        told = [found.payload for found in line.notifies(timeout=PATIENCE, stop_after=4)]
+    assert told == [str(mine.id), "", "", ""]
+    ear = Ear(place, Lines(place, lambda _: None))
+    for number in (set(), {others.id}, {mine.id, others.id}):
+        ear.mine = number
+        before = ear._number  # noqa: SLF001 - the number that version gives
+        ear._heard(psycopg.Notify(place.channel, told[0], 0))  # noqa: SLF001 - as one comes
+        assert (ear._number > before) is (number != {others.id})  # noqa: SLF001 - that number again

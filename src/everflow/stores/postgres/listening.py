@@ -62,6 +62,7 @@ class Ear:
         self._closed = False
         self._asked = False
         self._number = 0
+        self.mine: set[int] = set()  # this object's own workers
         self._reactions: list[list[Callable[[], None]]] = []
         self._token = ""
         self._deadline = 0.0  # of the trial
@@ -188,9 +189,17 @@ class Ear:
 
     def _heard(self, told: psycopg.Notify) -> None:
         if not told.payload.startswith(_TRIED):
-            self._advance()
+            if not self._is_for_others(told.payload):
+                self._advance()
         elif told.payload == self._token:
             self.hears = True
+
+    def _is_for_others(self, payload: str) -> bool:
+        """Whether it is a worker's number, and that worker isn't of this store object.
+
+        Who has no workers here, such as a client that waits, hears everything.
+        """
+        return bool(self.mine) and payload.isdecimal() and int(payload) not in self.mine
 
     def _look(self, line: Connection) -> Seen:
         (row,) = line.execute(in_schema(QUERIES["told"], self._place.schema)).fetchall()

@@ -44,6 +44,7 @@ class Workers(Boarding):
         except BaseException:
             self._take_down(id_)
             raise
+        self._ear.mine.add(id_)
         if self._boards is not None:
             self._boards.sweep({row[0] for row in listed})
         return WorkerRow(
@@ -154,6 +155,7 @@ class Workers(Boarding):
     def retire(self, worker: int) -> None:
         """End the worker's own epoch; its runs are unowned by that."""
         self._call("retire", worker)
+        self._ear.mine.discard(worker)
         self._take_down(worker)
 
     def claim(

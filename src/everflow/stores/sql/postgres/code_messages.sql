@@ -102,7 +102,7 @@ BEGIN
         PERFORM everflow.do_hear(signals);
     END IF;
     IF others > 0 THEN
-        PERFORM everflow.do_tell();
+        PERFORM everflow.do_tell_of(nos);
     END IF;
 END
 $$;
@@ -179,7 +179,7 @@ BEGIN
     ) THEN
         PERFORM everflow.do_insist(0, '[1]');
     END IF;
-    PERFORM everflow.do_tell();
+    PERFORM everflow.do_tell_of(nos);
 END
 $$;
 

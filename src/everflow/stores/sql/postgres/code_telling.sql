@@ -22,3 +22,21 @@ LANGUAGE sql STABLE AS $$
         everflow.run_no AS run,
         everflow.inbox_id_seq AS inbox
 $$;
+
+-- Tells those who own these runs that something came for them, and everybody where nobody living does.
+CREATE FUNCTION everflow.do_tell_of(nos bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owners bigint[] := ARRAY(
+        SELECT DISTINCT coalesce(worker.id, 0)
+        FROM everflow.run LEFT JOIN everflow.worker ON worker.id = run.owner AND gone = 0
+        WHERE no = ANY (nos)
+    );
+BEGIN
+    IF 0 = ANY (owners) OR cardinality(owners) > 8 THEN
+        PERFORM everflow.do_tell();
+    ELSIF owners <> '{}' THEN
+        PERFORM nextval('everflow.told');
+        PERFORM pg_notify('everflow_<schema>', one::text) FROM unnest(owners) AS one;
+    END IF;
+END
+$$;
