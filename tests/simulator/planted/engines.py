@@ -10,6 +10,7 @@ from everflow.engine.calls import Calls
 from everflow.engine.cell import Cell
 from everflow.engine.claims import Claims
 from everflow.engine.dispatcher import Attempt, Dispatcher
+from everflow.engine.ends import Ends
 from everflow.engine.firing import Firing
 from everflow.engine.inbox import Inbox
 from everflow.engine.ownership import Ownership
@@ -188,14 +189,14 @@ def a_worker_looks_once(patch: pytest.MonkeyPatch) -> None:
 def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
     """The end of any attempt is recorded, also one that was begun under an older epoch."""
 
-    def attempt_ended(self: Scheduler, attempt: Attempt, end: Any) -> None:
-        self.dispatcher.finished(attempt)
-        cell = self.cells.get(attempt.no)
+    def told(self: Ends, attempt: Attempt, end: Any) -> None:
+        self._dispatcher.finished(attempt)
+        cell = self._cells.get(attempt.no)
         op = cell.machine.state.ops.get(attempt.op) if cell is not None else None
         if cell is not None and end is not None:
-            self.recorder.record(cell, end.kind, attempt.op, end.payload, getattr(op, "node", ""))
+            self._recorder.record(cell, end.kind, attempt.op, end.payload, getattr(op, "node", ""))
 
-    patch.setattr(Scheduler, "attempt_ended", attempt_ended)
+    patch.setattr(Ends, "told", told)
 
 
 @bug(spawn=20, start=20)
@@ -204,7 +205,7 @@ def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "find_lost", lambda self: setattr(self, "lost", False))
 
 
-@bug()
+@bug(kill=6)
 def a_suspect_begins_what_is_not_on_disk(patch: pytest.MonkeyPatch) -> None:
     """A suspect run begins all that its machine asks for by then."""
     real = Suspects._begin

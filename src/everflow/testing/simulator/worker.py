@@ -27,6 +27,8 @@ from everflow.testing.simulator.witness import Witness
 
 __all__ = ["Worker"]
 
+READS = 6  # turns in a row, at most
+
 
 class Worker:
     """One process: scheduler, pool, committer and client over one ``FaultyStore``.
@@ -82,6 +84,13 @@ class Worker:
         )
 
         self.scheduler.dispatcher.settler.client = self.client
+
+    def turn(self) -> None:
+        """Turns until nothing more is to be read; each of them reads of one kind."""
+        for _ in range(READS):
+            self.scheduler.turn()
+            if not self.scheduler.adoption.hurried:
+                return
 
     def open(self, given: Mapping[type[Any], Any]) -> None:
         """Enlist."""

@@ -196,8 +196,13 @@ class World:
         if dice.random() < 0.9:  # noqa: PLR2004 - a share of all draws
             self.ledger.beat(worker.id)
 
+        whole = dice.random() < 0.8  # noqa: PLR2004 - a share of all draws
+
         def turn() -> str:
-            worker.scheduler.turn()
+            if whole:
+                worker.turn()
+            else:  # it reads of one kind, and what happens then happens between its reads
+                worker.scheduler.turn()
             return f"({worker.id})"
 
         return self._within(worker, step, turn)
@@ -321,7 +326,7 @@ class World:
 
         def turn() -> str:
             self._frozen = worker
-            worker.scheduler.turn()
+            worker.turn()
             worker.flush()
             return "stopped and woke up"
 
@@ -362,7 +367,7 @@ class World:
 
         def retire() -> str:
             worker.scheduler.adoption.drain()
-            worker.scheduler.turn()
+            worker.turn()
             worker.flush()
             try:
                 worker.scheduler.store.retire(worker.id)
@@ -377,5 +382,5 @@ class World:
 
 
 def _turned(worker: Worker) -> str:
-    worker.scheduler.turn()
+    worker.turn()
     return "turns"
