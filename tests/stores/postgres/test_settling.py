@@ -190,3 +190,17 @@ def test_what_a_dead_workers_node_has_open_holds_up_nobody(bank: Bank) -> None:
     with pytest.raises((StoreError, StatementFailed)):
         opened.execute(change.statement, [])
     opened.close()
+
+
+def test_a_transaction_whose_line_is_cut_in_half_is_ended(bank: Bank) -> None:
+    """Its worker begins the node again: what went before it hears nothing, and is given up."""
+    worker, epoch = bank.scribe.id, bank.scribe.row.epoch
+    silent = bank.store.begin(worker, epoch, bank.row.no, "./pay")
+    silent.execute(bank.insert, ["a", 1])
+    again = bank.store.begin(worker, epoch, bank.row.no, "./pay")
+    again.execute(bank.insert, ["a", 2])
+    bank.store.settle(settled(bank.row), within=again, **bank.mine)
+    again.commit()
+    again.close()
+    silent.close()
+    assert bank.paid == [("a", 2)]

@@ -9,8 +9,23 @@ CREATE FUNCTION everflow.do_attend(
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     place text := concat_ws(' ', '<schema>', p_worker, p_epoch, p_run, p_op);
+    key bigint := hashtextextended(place, 0);
+    before text := current_setting('lock_timeout');
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(place, 0));
+    -- The one that went before is the same worker's: where it waits for its client, that has given it
+    -- up, and a line that is cut in half would never say so. One that is committing is waited for.
+    IF NOT pg_try_advisory_xact_lock(key) THEN
+        PERFORM pg_terminate_backend(held.pid) FROM pg_locks AS held
+        INNER JOIN pg_stat_activity AS session ON session.pid = held.pid
+        WHERE
+            held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+            AND (held.classid::bigint << 32 | held.objid::bigint) = key
+            AND session.datname = current_database() AND session.usename = current_user
+            AND session.state LIKE 'idle in transaction%';
+        PERFORM set_config('lock_timeout', '5s', true);
+        PERFORM pg_advisory_xact_lock(key);
+        PERFORM set_config('lock_timeout', before, true);
+    END IF;
     PERFORM FROM everflow.worker WHERE id = p_worker AND epoch = p_epoch AND gone = 0;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'everflow:fenced' USING ERRCODE = 'EF001';
