@@ -78,11 +78,12 @@ def later() -> Iterator[Later]:
     later.end()
 
 
-def tells(line: Line, place: Place) -> int:
+def releases(line: Line, place: Place) -> int:
     """How many releases have their functions there."""
     asked = """
-        SELECT FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
-        WHERE nspname = %s AND starts_with(proname, 'do_tell_')
+        SELECT DISTINCT substring(proname FROM '[^_]+$')
+        FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+        WHERE nspname = %s AND starts_with(proname, 'do_')
     """
     return line.execute(asked, [place.schema]).rowcount
 
@@ -94,7 +95,7 @@ def test_an_old_worker_goes_on_beside_a_new_release(
     later.begin(LIVEABLE)
     new = PostgresStore.open(fresh_url)
     one = new.enlist(host="here", pid=1, at=1)
-    assert tells(line, place) == 2
+    assert releases(line, place) == 2
     later.end()
     two = old.enlist(host="here", pid=2, at=1)
     assert {row.id for row in old.workers()} == {one.id, two.id}
@@ -108,7 +109,7 @@ def test_an_old_worker_is_refused_by_a_format_that_it_cant_live_with(
     """At its next write, and as it connects anew; it is told to upgrade."""
     later.begin(BREAKING)
     PostgresStore.open(fresh_url).close()
-    assert tells(line, place) == 1
+    assert releases(line, place) == 1
     later.end()
     with pytest.raises(StoreTooNew, match="format 2; this release knows 1"):
         old.enlist(host="here", pid=1, at=1)
@@ -124,7 +125,7 @@ def test_a_step_that_fails_leaves_all_as_it_was(
     with pytest.raises(StoreError, match="division by zero"):
         PostgresStore.open(fresh_url)
     assert old.info().format == 1
-    assert tells(line, place) == 1
+    assert releases(line, place) == 1
     assert not line.execute(
         "SELECT FROM information_schema.columns WHERE table_schema = %s AND column_name = 'note'",
         [place.schema],
@@ -137,9 +138,9 @@ def test_other_releases_are_forgotten_when_told(
     """Not before."""
     later.begin(LIVEABLE)
     assert not preparing.prepare(fresh_url).forgotten
-    assert tells(line, place) == 2
+    assert releases(line, place) == 2
     assert preparing.prepare(fresh_url, forget=True).forgotten >= 1
-    assert tells(line, place) == 1
+    assert releases(line, place) == 1
 
 
 def test_what_is_printed_does_what_is_done(fresh_url: str, line: Line, place: Place) -> None:
