@@ -43,7 +43,8 @@ def test_the_async_face_does_all_that_the_sync_one_does(world: World) -> None:
             assert await engine.answer(f"{run.id}.go.1", 7) is Reply.ANSWERED
             assert await run.result(PATIENT) == 7
             assert await run.status() == "done"
-            more = await engine.start_all(flow, [1, 2, 3])
+            more = await engine.start_all(flow, [1, 2, 3], labels={"c": "d"})
+            assert len(await engine.runs(RunQuery(labels=(("c", "d"),)))) == 3
             for one in more:
                 await one.wait(PATIENT)
             assert await engine.resume(more[0], 8) is Reply.ANSWERED

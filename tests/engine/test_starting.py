@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import QuestionQuery, RunQuery, Status, cached, fallback, suspend
-from everflow.errors import InputRefused, NoSuchFlow, NoSuchRun
+from everflow.errors import InputRefused, NoSuchFlow, NoSuchRun, WrongArgument
 from tests.engine.support import PATIENT, World, plus_one, settle, step
 
 
@@ -188,6 +188,20 @@ def test_more_runs_than_may_be_in_memory_wait_in_the_store(world: World) -> None
     with world.engine(live_runs=5) as engine:
         runs = [engine.start(flow, n) for n in range(40)]
         assert [run.result(PATIENT) for run in runs] == [n + 1 for n in range(40)]
+
+
+def test_start_all_labels_each_run_and_drops_nothing(memory: World) -> None:
+    """Labels are on every run (B068); an argument that no start has is refused."""
+    flow = memory.flow("f", plus_one)
+    with memory.engine() as engine, memory.connect() as client:
+        runs = engine.start_all(flow, [1, 2], labels={"shop": "a"})
+        runs += client.start_all(flow, [1, 2], labels={"shop": "a"})
+        assert [run.row().labels for run in runs] == [{"shop": "a"}] * 4
+        typo: dict[str, Any] = {"label": {"shop": "a"}}
+        with pytest.raises(WrongArgument, match="takes no 'label'"):
+            engine.start_all(flow, [1], **typo)
+        with pytest.raises(WrongArgument, match="takes no 'label'"):
+            engine.start(flow, 1, **typo)
 
 
 def test_start_all_takes_more_than_a_batch(memory: World) -> None:

@@ -141,7 +141,8 @@ def everflow() -> None:
     """Durable workflows as plain data.
 
     A FLOW is named FILE.py:flow or package.module:flow, a RUN by its id, a question by its TOKEN.
-    Values are JSON; @FILE reads one from a file and - from the standard input. A store is one file.
+    Values are JSON; @FILE reads one from a file and - from the standard input.
+    A store is a file, or a schema in PostgreSQL.
     """
 
 

@@ -136,10 +136,16 @@ class AsyncEngine(AsyncOperating[AsyncRun[Any]]):
         return AsyncRun(row.id, self._alive, self._changes)
 
     async def start_all(
-        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
+        self,
+        flow: Flow[In, Out] | str,
+        values: Sequence[In],
+        *,
+        labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> list[AsyncRun[Out]]:
         """Start a run for each value; see ``Engine.start_all``."""
-        rows = await asyncio.to_thread(self._client.start_all, flow, values, **place)
+        start = self._client.start_all
+        rows = await asyncio.to_thread(start, flow, values, labels=labels, **place)
         return [AsyncRun(row.id, self._alive, self._changes) for row in rows]
 
     @property

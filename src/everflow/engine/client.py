@@ -122,17 +122,21 @@ class Client(Operator):
         return self.safe(row)
 
     def start_all(
-        self, flow: Flow[Any, Any] | str, values: Sequence[Any], **place: Unpack[InQueue]
+        self,
+        flow: Flow[Any, Any] | str,
+        values: Sequence[Any],
+        *,
+        labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> list[RunRow]:
-        """Start a run for each value, in few transactions."""
+        """Start a run with these labels for each value, in few transactions."""
         if not values:
             return []
         known = self.known_as(flow)
-        prepared = [self.prepare(*known, value, None, None, place) for value in values]
-        size = self._config.batch
+        prepared = [self.prepare(*known, value, None, labels, place) for value in values]
         rows: list[RunRow] = []
-        for first in range(0, len(prepared), size):
-            rows += self._send_starts(prepared[first : first + size])
+        for first in range(0, len(prepared), self._config.batch):
+            rows += self._send_starts(prepared[first : first + self._config.batch])
         return [self.safe(row) for row in rows]
 
     def definition(self, flow: Flow[Any, Any] | str) -> Definition:

@@ -90,10 +90,16 @@ class Connection(Operating[Run[Any]]):
         return self._run(self.client.start(flow, value, key=key, labels=labels, **place).id)
 
     def start_all(
-        self, flow: Flow[Any, Out] | str, values: Sequence[Any], **place: Unpack[InQueue]
+        self,
+        flow: Flow[Any, Out] | str,
+        values: Sequence[Any],
+        *,
+        labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> list[Run[Out]]:
-        """Start a run for each value, in few transactions."""
-        return [self._run(row.id) for row in self.client.start_all(flow, values, **place)]
+        """Start a run with these labels for each value, in few transactions."""
+        rows = self.client.start_all(flow, values, labels=labels, **place)
+        return [self._run(row.id) for row in rows]
 
     @property
     def queues(self) -> Queues:

@@ -234,10 +234,16 @@ class Engine(Upkeep, Member, Operating[Run[Any]]):
         return self._run(self._guarded().start(flow, value, key=key, labels=labels, **place).id)
 
     def start_all(
-        self, flow: Flow[In, Out] | str, values: Sequence[In], **place: Unpack[InQueue]
+        self,
+        flow: Flow[In, Out] | str,
+        values: Sequence[In],
+        *,
+        labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
     ) -> list[Run[Out]]:
-        """Start a run for each value, in as few transactions as go."""
-        return [self._run(row.id) for row in self._guarded().start_all(flow, values, **place)]
+        """Start a run with these labels for each value, in as few transactions as go."""
+        rows = self._guarded().start_all(flow, values, labels=labels, **place)
+        return [self._run(row.id) for row in rows]
 
     @property
     def queues(self) -> Queues:

@@ -229,8 +229,10 @@ class Queues:
 
         NoSuchQueue when that was never declared.
         """
-        if "debounce" in place:
-            raise WrongArgument("debounce is for a single start", hint="use start")
+        for name in set(place) - {"queue", "lane", "priority"}:
+            if name == "debounce":
+                raise WrongArgument("debounce is for a single start", hint="use start")
+            raise WrongArgument(f"a start takes no {name!r:.60}")
         queue, lane, priority = (
             place.get("queue", own or None),
             place.get("lane", ""),
