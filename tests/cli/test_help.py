@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import fields
 
 import click
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from everflow.cli.exits import EXITS
 from everflow.cli.options import Command
 from everflow.cli.root import Program, everflow
+from everflow.config import Config
 from tests.cli.conftest import Cli
 from tests.house.source import ROOT
 
@@ -64,6 +66,15 @@ def test_exit_codes_are_in_the_help_and_in_the_document(cli: Cli) -> None:
     for code, words in EXITS.items():
         assert f"{int(code)} {words}" in shown
         assert f"| {int(code)} | {words} |" in DOCUMENT
+
+
+def test_the_document_has_each_setting() -> None:
+    """With its default; and no other."""
+    table = SHARED.split("\n### Settings\n")[1].split("\n### ")[0]
+    told = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", table, flags=re.MULTILINE))
+    wanted = {field.name: field.default for field in fields(Config)}
+    shown = {"": '""', None: "all"}
+    assert told == {name: shown.get(value, str(value)) for name, value in wanted.items()}
 
 
 def test_the_document_has_each_command() -> None:
