@@ -119,7 +119,7 @@ def _read(table: dict[str, Any], file: Path) -> tuple[str, list[str], Config]:
     table.pop("master_key", None)
     modules = table.pop("modules", [])
     if not isinstance(store, str):
-        raise ConfigurationError(f"store is the path of a file or a postgresql:// URL, not {store!r:.60}")
+        raise ConfigurationError(f"store is the path of a file or a URL, not {store!r:.60}")
     if not isinstance(modules, list) or not all(isinstance(name, str) for name in modules):
         raise ConfigurationError(
             f"modules is a list of module names and files, not {modules!r:.60}",
