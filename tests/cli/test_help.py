@@ -72,9 +72,9 @@ def test_the_document_has_each_setting() -> None:
     """With its default; and no other."""
     table = SHARED.split("\n### Settings\n")[1].split("\n### ")[0]
     told = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+)`? \|", table, flags=re.MULTILINE))
-    wanted = {field.name: field.default for field in fields(Config)}
-    shown = {"": '""', None: "all"}
-    assert told == {name: shown.get(value, str(value)) for name, value in wanted.items()}
+    shown = {"": '""', "None": "all"}
+    wanted = {field.name: str(field.default) for field in fields(Config)}
+    assert told == {name: shown.get(value, value) for name, value in wanted.items()}
 
 
 def test_the_document_has_each_command() -> None:
