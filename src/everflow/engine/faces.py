@@ -278,11 +278,23 @@ class AsyncOperating(Generic[Handle]):
         labels: Mapping[str, str] | None = None,
     ) -> Handle:
         """Start a run in a transaction of an ``AsyncConnection``; see ``Engine.start_in``."""
-        begun = Begun(flow, value, key, labels)
-        sql, values = await asyncio.to_thread(start_statement, self._client, begun)
+        sql, values = await self.start_statement(flow, value, key=key, labels=labels)
         async with connection.cursor(row_factory=_tuples) as cursor:
             row = await (await cursor.execute(sql, values)).fetchone()
             return self._handle(str(row[0]))
+
+    async def start_statement(
+        self,
+        flow: Flow[In, Any] | str,
+        value: In | Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        numbered: bool = False,
+    ) -> Statement:
+        """The same as a statement and its values; see ``Engine.start_statement``."""
+        begun = Begun(flow, value, key, labels)
+        return await asyncio.to_thread(start_statement, self._client, begun, numbered=numbered)
 
     async def label(
         self, run: Named | str, labels: Mapping[str, str | None], *, by: str = ""

@@ -84,7 +84,7 @@ def test_an_async_connection_awaits_it(shop: Shop) -> None:
             run = await engine.start_in(line, shop.flow, 1)
             await line.commit()
             assert await run.result(PATIENT) == 2
-            sql, values = shop.flows.start_statement(shop.flow, 5)
+            sql, values = await engine.start_statement(shop.flow, 5)
             row = await (await line.execute(sql.encode(), values)).fetchone()
             await line.commit()
             assert row is not None
