@@ -33,7 +33,7 @@ def test_a_server_that_is_killed_loses_and_repeats_nothing(
     own_servers: Servers, tmp_path: Path
 ) -> None:
     """Every run is done once, and no node is repeated, since no worker was lost (B080)."""
-    _outages(own_servers.new(), tmp_path, 3)
+    _outages(own_servers.new(), tmp_path, 2)
 
 
 @pytest.mark.slow
