@@ -30,6 +30,7 @@ from everflow.store import (
 from everflow.stores.documents import as_json, each_once, last_of
 from everflow.stores.judging import Judge, Judged, kind_of, place_of
 from everflow.stores.postgres.boarding import Boarding
+from everflow.stores.postgres.heavy import HEAVY, beside, concerned, light
 from everflow.stores.postgres.marking import joined, marked, marked_json, unmarked
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.reading import Reading
@@ -85,21 +86,20 @@ class Writing(Boarding, Reading):
             batch, lost = left_out(batch, marks.runs)
         shown = self._to_tell(batch.worker)
         changes = list({change.no: change for change in batch.changes}.values())
-        values = (
-            batch.worker,
-            batch.epoch,
-            batch.number,
-            batch.at,
-            marks.marks,
+        head = (batch.worker, batch.epoch, batch.number, batch.at, marks.marks)
+        board = None if shown is None else _numbers(shown) or "{}"
+        texts = (
             *_entries(batch),
             document(changes),
             _numbers(batch.arrivals),
             _more(batch, lost),
-            None if shown is None else _numbers(shown) or "{}",
         )
-        if side_rows:
-            told = self._append_with(values, side_rows)
+        if sum(len(text) for text in texts if text) > HEAVY:
+            told = self._append_heavy(head, batch, lost, board, side_rows)
+        elif side_rows:
+            told = self._append_with((*head, *texts, board), side_rows)
         else:
+            values = (*head, *texts, board)
             ((told,),) = self._call("append", *values)
         self._was_told(batch.worker, shown)
         return [no for no in told or () if no != _REPEATED]
@@ -117,6 +117,51 @@ class Writing(Boarding, Reading):
             return cast("list[int] | None", told)
 
         return self._in_transaction(work)
+
+    def _append_heavy(
+        self,
+        head: tuple[int, ...],
+        batch: Batch,
+        lost: Sequence[int],
+        board: str | None,
+        side_rows: Sequence[SideRow],
+    ) -> list[int] | None:
+        """Write a batch in several calls, all or nothing; see ``heavy``."""
+        first = light(batch)
+        changes = document({change.no: change for change in first.changes}.values())
+        more, arrivals = _more(first, lost), _numbers(batch.arrivals)
+        values = (*head, None, None, None, None, changes, arrivals, more, board)
+        held = marked_json(as_json(concerned(batch)))
+
+        def work(cursor: Any) -> list[int] | None:
+            cursor.execute(self._sql("wait_long"))
+            statement = self._calling("append", len(values))
+            ((told,),) = cursor.execute(statement, values).fetchall()
+            if _REPEATED in (told or ()):
+                return cast("list[int] | None", told)
+            cursor.execute(self._calling("hold", 4), (batch.worker, None, None, held))
+            for piece in beside(batch, told or ()):
+                self._write_beside(cursor, piece, told or [])
+            for side in side_rows:
+                cursor.execute(side.statement, side.values)
+            return cast("list[int] | None", told)
+
+        return self._in_transaction(work)
+
+    def _write_beside(
+        self, cursor: Any, piece: Batch | tuple[int, str], told: Sequence[int]
+    ) -> None:
+        if isinstance(piece, tuple):
+            no, outcome = piece
+            cursor.execute(self._sql("outcome_beside"), {"no": no, "outcome": marked(outcome)})
+        elif piece.entries:
+            runs, seqs, sums, bodies = _entries(piece)
+            given = {"runs": runs, "seqs": seqs, "sums": sums, "bodies": bodies}
+            cursor.execute(self._sql("entries_beside"), given)
+        else:
+            refused = _numbers(told) or "{}"
+            more = (piece.worker, piece.at, 0, refused, _more(piece, []))
+            cursor.execute(self._calling("append_more", len(more)), more)
 
     def start(
         self, runs: Sequence[NewRun], definitions: Sequence[tuple[str, str]] = ()

@@ -43,3 +43,21 @@ FROM
         )
     ) AS found ON true
     LEFT JOIN everflow.question_shown AS question ON question.id = found.id
+
+-- name: wait_long
+-- A large piece is on its way for a while, in which the transaction is idle.
+SELECT set_config('idle_in_transaction_session_timeout', '60s', true)
+
+-- name: entries_beside
+INSERT INTO everflow.entry (era, run, seq, sum, body)
+SELECT run.era, given.run, given.seq, given.sum, given.body
+FROM
+    unnest(
+        %(runs)s::bigint[], %(seqs)s::integer[], %(sums)s::bigint[],
+        CASE %(bodies)s::text WHEN '' THEN ARRAY['']
+        ELSE string_to_array(%(bodies)s::text, E'\x01\x01') END
+    ) AS given (run, seq, sum, body)
+    JOIN everflow.run ON run.no = ANY (ARRAY[given.run])
+
+-- name: outcome_beside
+UPDATE everflow.run SET outcome = %(outcome)s WHERE no = %(no)s
