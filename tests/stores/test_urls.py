@@ -2,6 +2,8 @@
 
 import pytest
 
+from everflow import connect
+from everflow.errors import ConfigurationError
 from everflow.stores.urls import options_of, shown, without_own
 
 
@@ -21,11 +23,23 @@ from everflow.stores.urls import options_of, shown, without_own
         ("postgresql://ann:p?w@h/db", "postgresql://..."),
         ("postgresql://ann:p#w@h/db", "postgresql://ann@h/db"),
         ("mysql://ann:pw@h/db", "mysql://ann@h/db"),
+        ("postgresql:/ann:pw@h/db", "..."),
+        ("postgresql:ann:pw@h/db", "..."),
+        ("ann:pw@h/db", "..."),
+        ("./ann:pw@h.db", "./ann:pw@h.db"),
     ],
 )
 def test_no_password_is_shown(place: str, seen: str) -> None:
     """Neither where it belongs, nor where it was written by mistake."""
     assert shown(place) == seen
+
+
+@pytest.mark.parametrize("place", ["postgresql:/ann:sesame@h/db", "ann:sesame@h"])
+def test_what_was_meant_as_a_url_is_no_file(place: str) -> None:
+    """It is refused, with its password kept, before a file of that name is made or missed."""
+    with pytest.raises(ConfigurationError, match="neither a file nor a whole URL") as refused:
+        connect(place, create=True)
+    assert "sesame" not in str(refused.value)
 
 
 def test_own_options_are_kept_from_the_servers_client() -> None:

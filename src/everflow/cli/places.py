@@ -13,6 +13,7 @@ from everflow.engine.places import key_file
 from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
 from everflow.store.keys import Keys
+from everflow.stores.urls import is_url
 
 __all__ = ["all_runs", "connected", "created", "encryption", "shown_command"]
 
@@ -21,7 +22,7 @@ PAGE = 1_000
 
 def connected(here: Here) -> Connection:
     """A connection to the store; ConfigurationError where there is none."""
-    local = "://" not in here.store and not here.store.startswith(":")
+    local = not is_url(here.store) and not here.store.startswith(":")
     if local and not Path(here.store).exists():
         raise ConfigurationError(
             f"there is no store at {here.store}",

@@ -17,7 +17,7 @@ from typing import Any
 from everflow.cli.words import broken
 from everflow.config import Config
 from everflow.errors import ConfigurationError
-from everflow.stores.urls import shown
+from everflow.stores.urls import is_url, shown
 
 __all__ = ["DEFAULT_STORE", "Here", "here"]
 
@@ -125,6 +125,6 @@ def _read(table: dict[str, Any], file: Path) -> tuple[str, list[str], Config]:
             f"modules is a list of module names and files, not {modules!r:.60}",
             hint='modules = ["blog.flows", "jobs.py"]',
         )
-    own = str(file.parent / store) if store and "://" not in store and store[0] != ":" else store
+    own = str(file.parent / store) if store and not is_url(store) and store[0] != ":" else store
     files = [str(file.parent / name) if name.endswith(".py") else name for name in modules]
     return own, files, Config.read(table)

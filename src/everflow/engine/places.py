@@ -14,7 +14,7 @@ from everflow.stores.aside import AsideStore
 from everflow.stores.layer import innermost
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
-from everflow.stores.urls import is_postgres, is_url, shown
+from everflow.stores.urls import is_postgres, is_torn, is_url, shown
 
 __all__ = ["adopt", "is_durable", "key_file", "open_store", "preparation", "prepare"]
 
@@ -111,6 +111,11 @@ def _opened(
     if isinstance(place, str) and is_postgres(place):
         store: Store = _postgres().PostgresStore.open(place, create=create, fleet=fleet)
         return store, True
+    if isinstance(place, str) and is_torn(place):
+        raise ConfigurationError(
+            "the store's place is neither a file nor a whole URL",
+            hint="give postgresql://USER@HOST/DATABASE, or ./ before the name of a file",
+        )
     if isinstance(place, str) and is_url(place):
         raise ConfigurationError(
             f"stores of the kind {place.split('://', 1)[0]!r:.40} aren't known ({shown(place)})",

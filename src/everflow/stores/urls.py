@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-__all__ = ["OWN", "is_postgres", "is_url", "options_of", "shown", "without_own"]
+__all__ = ["OWN", "is_postgres", "is_torn", "is_url", "options_of", "shown", "without_own"]
 
 _POSTGRES = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# What lacks a slash or its kind is no file: it was meant as a URL, and has a password, perhaps.
+_TORN = re.compile(r"postgres(?:ql)?:|[^/:@]+:[^/:@]+@", re.IGNORECASE)
 _SERVERS = re.compile(r"(?:[A-Za-z0-9._%-]*|\[[0-9A-Fa-f:.%]+\])(?::\d*)?")
 OWN = ("schema", "fleet", "patience")  # options that PostgreSQL's own clients don't know
 _HARMLESS = frozenset(
@@ -23,7 +25,12 @@ _HARMLESS = frozenset(
 
 def is_url(place: str) -> bool:
     """Whether a place isn't a file."""
-    return _URL.match(place) is not None
+    return _URL.match(place) is not None or is_torn(place)
+
+
+def is_torn(place: str) -> bool:
+    """Whether a place was meant as a URL and isn't written as one."""
+    return _URL.match(place) is None and _TORN.match(place) is not None
 
 
 def is_postgres(place: str) -> bool:
@@ -33,6 +40,8 @@ def is_postgres(place: str) -> bool:
 
 def shown(place: str) -> str:
     """A place as people may see it: a URL without its password and without unknown options."""
+    if is_torn(place):
+        return "..."
     if not is_url(place):
         return place
     kind, rest = place.split("://", 1)

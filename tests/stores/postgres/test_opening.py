@@ -262,7 +262,10 @@ def test_a_wrong_password_is_named_and_not_shown(
 def test_a_way_that_leads_nowhere_is_named(
     url: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The password isn't."""
+    """In words of one line; the password isn't."""
+    with pytest.raises(EverflowError) as caught:
+        opened(url)
+    assert "\n" not in caught.value.message
     assert said.split("|", maxsplit=1)[0] in _refused(url, caplog)
 
 

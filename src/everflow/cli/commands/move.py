@@ -22,6 +22,7 @@ from everflow.engine.connect import Connection, connect
 from everflow.engine.moving import Choice, MoveReport, move
 from everflow.errors import CallerError
 from everflow.store import RunQuery, Status
+from everflow.stores.urls import is_url
 
 __all__ = ["move_"]
 
@@ -97,7 +98,7 @@ def _choice(runs: tuple[str, ...], filters: dict[str, Any]) -> Choice:
 
 def _receiving(to: Here, *, dry: bool) -> Connection:
     """The target; where it is only tried, one that isn't there isn't made."""
-    if dry and "://" not in to.store:
+    if dry and not is_url(to.store):
         return connected(to) if Path(to.store).exists() else connect(":memory:")
     return connected(to) if dry else created(to)
 

@@ -170,7 +170,7 @@ def way_to(place: Place) -> Connection:
     try:
         return open_line(place)
     except psycopg.Error as error:
-        said = str(error).strip().rstrip(".")
+        said = " ".join(str(error).split()).rstrip(".?")
         for pattern, kind, sentence, hint in _WAYS:
             if re.search(pattern, said):
                 last = said.rsplit("FATAL:", 1)[-1].strip()

@@ -94,7 +94,9 @@ _TABLE: dict[str, _Outcome] = {
 def in_our_words(error: psycopg.Error, place: str) -> EverflowError | Changed | Marked:
     """The store's error for one of PostgreSQL's."""
     code = error.sqlstate or "08000"
-    said = (error.diag.message_primary or str(error).strip() or type(error).__name__).rstrip(".")
+    # In one line: the client's own texts have several, and end in a question.
+    told = " ".join((error.diag.message_primary or str(error) or type(error).__name__).split())
+    said = told.rstrip(".?")
     if code == "EF001":
         return Fenced(
             f"The store {place} refused a batch: its worker was deposed or it came out of turn.",
