@@ -81,7 +81,7 @@ def test_a_killed_worker_of_this_host_is_replaced_at_once(
 def test_a_silent_worker_elsewhere_is_replaced_after_its_lease(
     begin: Begin, outside: Connection, ledger: Ledger, how: signal.Signals
 ) -> None:
-    """B081: its heartbeat stands. One that wakes is fenced, and works on as a new worker."""
+    """B080: its heartbeat stands. One that wakes is fenced, and works on as a new worker."""
     first = begin("here")
     run: Run[Any] = outside.start("hangs", 1)
     until(lambda: ledger.of("begun"))
