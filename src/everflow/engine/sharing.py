@@ -59,6 +59,8 @@ class Sharing:
         dispatcher, config = self._parts.dispatcher, self._parts.config
         if len(dispatcher.pooled) or dispatcher.inline_waiting >= config.batch:
             return 0
+        if dispatcher.alone is not None:  # a suspect: others begin at once what would wait here
+            return 0
         if dispatcher.unrecorded:
             return min(self._bite, dispatcher.places + self._ahead)
         return self._bite
