@@ -42,7 +42,7 @@ class Handing(Keeping):
 
     def slice(self, run: str, after: int) -> Slice:
         """What is shipped of a run."""
-        (here,) = self._ask("here", tuple[Here | None], {"run": run, "after": after})
+        (here,) = self._ask("heres", list[Here | None], {"asked": as_json([(run, after)])})
         found = shipped(run, here, after)
         named = as_json(definitions_in(found.whole.row, found.whole.entries))
         asked = {"hashes": named}
@@ -51,7 +51,7 @@ class Handing(Keeping):
 
     def slices(self, runs: Sequence[str]) -> list[Slice]:
         """All of these runs."""
-        asked = {"runs": as_json(runs)}
+        asked = {"asked": as_json([(run, 0) for run in runs])}
         heres = self._ask("heres", list[Here | None], asked)
         found = [shipped(run, here, 0) for run, here in zip(runs, heres, strict=True)]
         named = [definitions_in(one.whole.row, one.whole.entries) for one in found]
@@ -85,9 +85,8 @@ class Handing(Keeping):
 
     def _act(self, db: apsw.Connection, act: Hand, seen: Tenure, at: int) -> None:
         first, _ = kept_of(seen.seq, seen.rev, act.keep)
-        values: dict[str, Value] = {"run": act.run, "after": first}
-        found = str(db.execute(QUERIES["here"], values).get)
-        (here,) = self._decoded(found, tuple[Here | None])
+        found = str(db.execute(QUERIES["heres"], {"asked": as_json([(act.run, first)])}).get)
+        (here,) = self._decoded(found, list[Here | None])
         move = planned(act, seen, here, at=at, keyed=lambda *key: _keyed(db, *key))
         self._move(db, here, move)
         db.execute(QUERIES["put_records"], {"puts": puts_as_json(move.puts), "at": at})

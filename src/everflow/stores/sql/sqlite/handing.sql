@@ -13,45 +13,8 @@ FROM json_each(:runs) AS asked
 LEFT JOIN run ON run.id = asked.value
 LEFT JOIN record ON record.kind = 'tenure' AND record.key = asked.value
 
--- name: here
--- What is here of a run, with its entries from a seq on.
-SELECT '[' || coalesce((
-    SELECT
-        '{"no":' || no
-        || ',"owner":' || coalesce((
-            SELECT id FROM worker WHERE worker.id = run_shown.owner AND gone = 0
-        ), 0)
-        || ',"seq":' || coalesce((SELECT max(seq) + 1 FROM entry WHERE run = run_shown.no), 0)
-        || ',"rev":' || iif(status = 'handed_off', rev, max(rev, 1))
-        || ',"copy":' || json_quote((
-            SELECT body FROM record WHERE kind = 'copy' AND record.key = run_shown.id
-        ))
-        || ',"whole":{"row":' || doc
-        || ',"entries":' || (
-            SELECT coalesce(json_group_array(json_array(run, seq, body, sum)), '[]') FROM (
-                SELECT * FROM entry WHERE run = run_shown.no AND seq >= :after ORDER BY seq
-            )
-        )
-        || ',"questions":' || (
-            SELECT '[' || coalesce(group_concat(question_doc, ','), '') || ']' FROM (
-                SELECT question_shown.doc AS question_doc FROM question_shown
-                WHERE question_shown.run = run_shown.no ORDER BY question_shown.id
-            )
-        )
-        || ',"arrivals":' || (
-            SELECT '[' || coalesce(group_concat(message, ','), '') || ']'
-            FROM (SELECT message FROM inbox WHERE run = run_shown.no ORDER BY id)
-        )
-        || ',"heard":' || (
-            SELECT coalesce(json_group_array(json_array(name, key)), '[]')
-            FROM (SELECT name, key FROM heard WHERE run = run_shown.no ORDER BY nth)
-        )
-        || '}}'
-    FROM run_shown WHERE id = :run
-), 'null') || ']'
-
 -- name: heres
--- The same of many, null where there is none, with all entries.
+-- What is here of runs, each with its entries from a seq on; null where there is nothing.
 SELECT '[' || coalesce(group_concat(coalesce((
         SELECT
             '{"no":' || no
@@ -66,7 +29,8 @@ SELECT '[' || coalesce(group_concat(coalesce((
             || ',"whole":{"row":' || doc
             || ',"entries":' || (
                 SELECT coalesce(json_group_array(json_array(run, seq, body, sum)), '[]') FROM (
-                    SELECT * FROM entry WHERE run = run_shown.no ORDER BY seq
+                    SELECT * FROM entry WHERE run = run_shown.no AND seq >= asked.value ->> 1
+                    ORDER BY seq
                 )
             )
             || ',"questions":' || (
@@ -84,9 +48,9 @@ SELECT '[' || coalesce(group_concat(coalesce((
                 FROM (SELECT name, key FROM heard WHERE run = run_shown.no ORDER BY nth)
             )
             || '}}'
-        FROM run_shown WHERE id = asked.value
+        FROM run_shown WHERE id = asked.value ->> 0
 ), 'null'), ',' ORDER BY asked.key), '') || ']'
-FROM json_each(:runs) AS asked
+FROM json_each(:asked) AS asked
 
 -- name: definitions_named
 SELECT coalesce(json_group_array(json_array(hash, definition.body) ORDER BY asked.key), '[]')
