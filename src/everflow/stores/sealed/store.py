@@ -84,10 +84,6 @@ class Sealing(Layer):
             for run, key in zip(runs, self.keys.get(runs), strict=True)
         ]
 
-    def _opener(self, row: RunRow) -> Seal | None:
-        known = self._live.get(row.no)
-        return known if known is not None else self._seals([row.id])[0]
-
     def _writers(self, nos: Iterable[int]) -> dict[int, Seal | None]:
         """How the runs of these numbers are written; KeyMissing for one whose key is gone."""
         wanted = dict.fromkeys(nos)
