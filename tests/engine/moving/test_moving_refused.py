@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,8 @@ from everflow.errors import (
     StoreUnavailable,
 )
 from everflow.store import Hand, Put, RunRow, Status, Store, WorkerRow
-from everflow.stores.aside import AsideStore
 from everflow.stores.layer import Layer
 from everflow.stores.memory import MemoryStore
-from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import (
     Scribe,
     begin,
@@ -37,22 +35,6 @@ from tests.engine.moved import (
     opened_by,
     told,
 )
-
-
-@pytest.fixture
-def source() -> Store:
-    """A store with something of everything."""
-    store = MemoryStore()
-    furnish(store)
-    return AsideStore(store, 10)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[Store]:
-    """An empty store of another kind."""
-    store = SQLiteStore.open(tmp_path / "target.db")
-    yield AsideStore(store, 1000)
-    store.close()
 
 
 def refused(source: Store, target: Store, match: str, choice: Choice = ALL) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,8 @@ from everflow.errors import (
     StoreDamaged,
 )
 from everflow.store import Hand, Put, Slice, Status, Store, Tenure, Verdict
-from everflow.stores.aside import AsideStore
 from everflow.stores.layer import Layer
 from everflow.stores.memory import MemoryStore
-from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import (
     START,
     Scribe,
@@ -38,22 +35,6 @@ from tests.engine.moved import (
     opened_by,
     told,
 )
-
-
-@pytest.fixture
-def source() -> Store:
-    """A store with something of everything."""
-    store = MemoryStore()
-    furnish(store)
-    return AsideStore(store, 10)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Iterator[Store]:
-    """An empty store of another kind."""
-    store = SQLiteStore.open(tmp_path / "target.db")
-    yield AsideStore(store, 1000)
-    store.close()
 
 
 def test_everything_goes_and_comes_back(source: Store, target: Store) -> None:
