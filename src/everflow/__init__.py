@@ -43,13 +43,13 @@ from everflow.core.node import Node, bind, node
 from everflow.core.registry import Registry
 from everflow.core.signature import need
 from everflow.core.writes import AsyncTransaction, Transaction, Writes
-from everflow.engine.aio import AsyncEngine, AsyncRun
-from everflow.engine.connect import Connection, connect
-from everflow.engine.facade import Engine
-from everflow.engine.noderun import NodeRun, tick, wait_for
-from everflow.engine.replies import Reply
-from everflow.engine.router import Router
-from everflow.engine.runs import Run
+from everflow.engine.asking.runs import Run
+from everflow.engine.calling.noderun import NodeRun, tick, wait_for
+from everflow.engine.faces.aio import AsyncEngine, AsyncRun
+from everflow.engine.faces.connect import Connection, connect
+from everflow.engine.faces.engine import Engine
+from everflow.engine.faces.router import Router
+from everflow.engine.given.replies import Reply
 from everflow.engine.schedules.spec import Schedule, schedule
 from everflow.errors import EverflowError, NoRetry, RetryAfter, StepFailed
 from everflow.store import QuestionQuery, RunQuery, Status

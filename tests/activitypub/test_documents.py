@@ -9,7 +9,7 @@ from everflow.activitypub import Published, fresh_id, outbox_put, published_put
 from everflow.activitypub.http import ROUTES, WELL_KNOWN
 from everflow.activitypub.multikey import multibase, of_multibase
 from everflow.activitypub.words import PUBLIC
-from everflow.engine.ids import system_random
+from everflow.engine.given.ids import system_random
 from everflow.errors import BadKey
 from everflow.net.keys import public_key
 from tests.activitypub.support import KEYS, Site, ask

@@ -16,8 +16,8 @@ from everflow.activitypub.effects import Effects
 from everflow.activitypub.rates import REMEMBERED, Buckets
 from everflow.activitypub.remote import Remote, remote_of
 from everflow.activitypub.words import id_of, is_public, origin_of, types_of
-from everflow.engine.connect import Connection
-from everflow.engine.sweeping import sweep
+from everflow.engine.driving.sweeping import sweep
+from everflow.engine.faces.connect import Connection
 from everflow.errors import BadReply, StoreUnavailable
 from everflow.store import Put, Record
 from everflow.stores.sealed.store import VALUED

@@ -16,7 +16,7 @@ import pytest
 
 from everflow.cli.demo.folder import example_folder, make_folder
 from everflow.cli.demo.tally import begun, count
-from everflow.engine.connect import connect
+from everflow.engine.faces.connect import connect
 from everflow.errors import ConfigurationError
 from tests.cli.conftest import Cli, environment
 from tests.house.source import ROOT

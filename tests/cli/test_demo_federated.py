@@ -14,7 +14,7 @@ import pytest
 from everflow.cli.demo.crew import STORE
 from everflow.cli.demo.federated.tally import Seen, Tally, count, opinions
 from everflow.cli.demo.tally import begun
-from everflow.engine.connect import connect
+from everflow.engine.faces.connect import connect
 from everflow.store import RunQuery
 from tests.cli.conftest import Cli, environment
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from everflow.cli.output import screens
-from everflow.engine.connect import connect
+from everflow.engine.faces.connect import connect
 from everflow.errors import NoSuchFlow
 from tests.cli.conftest import FLOWS, Cli, command, environment
 

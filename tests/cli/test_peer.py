@@ -9,7 +9,7 @@ import pytest
 from msgspec import Raw
 
 from everflow import connect
-from everflow.engine.errands import Errand
+from everflow.engine.records.errands import Errand
 from everflow.federation import Peers
 from everflow.net.keys import key_word, make_ed25519
 from everflow.store import Put

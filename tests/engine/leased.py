@@ -8,10 +8,10 @@ from typing import Any
 
 from everflow import Config, Flow, Registry, flow
 from everflow.core.node import Place
-from everflow.engine.client import Client
-from everflow.engine.commits import InlineCommitter
-from everflow.engine.dispatcher import Attempt
-from everflow.engine.scheduler import Scheduler
+from everflow.engine.asking.client import Client
+from everflow.engine.driving.commits import InlineCommitter
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.nodes.attempts import Attempt
 from everflow.store import Batch, RunRow, SideRow, Store
 from everflow.testing.clock import JumpClock
 

@@ -11,7 +11,7 @@ import apsw
 
 from everflow import Registry, Writes, flow, need, node, suspend
 from everflow.core.flow import Flow
-from everflow.engine.settling import commit
+from everflow.engine.nodes.settling import commit
 from everflow.store import Settlement, Store
 from everflow.stores.layer import Layer
 from everflow.stores.sqlite import SQLiteStore

@@ -12,7 +12,7 @@ from typing import Any
 
 from everflow import Config, Engine, Flow, Registry, Run, flow, node
 from everflow.clock import SystemClock
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.store import Store
 
 PATIENT = 20.0  # seconds that a test waits for what takes milliseconds

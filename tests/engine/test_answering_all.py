@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import Reply, Run, sequence, suspend
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
 from everflow.errors import AnswerRefused, NoSuchRun, NotWaiting, StoreUnavailable
 from everflow.store import Message, Verdict
 from everflow.stores.memory import MemoryStore

@@ -200,7 +200,7 @@ def test_an_answer_can_not_be_changed_afterwards(world: World) -> None:
         answer.append(2)
         settle(run)
         (question,) = engine.questions(run)
-        from everflow.engine.runs import prompt_of
+        from everflow.engine.asking.runs import prompt_of
 
         assert prompt_of(engine.client.store, question, world.registry.types) == [1]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from everflow import Question, Reply, Run, ask, loop, need, parallel, suspend, timeout, try_catch
-from everflow.engine.runs import prompt_of
+from everflow.engine.asking.runs import prompt_of
 from everflow.errors import AnswerRefused, RunFailed
 from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from everflow import after, cached, const, dag, it, parallel
-from everflow.engine.caching import cache_lines, check_cache, prune_cache
+from everflow.engine.records.caches import cache_lines, check_cache, prune_cache
 from everflow.store import Put
 from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, World, plus_one, seen_by, step

@@ -11,8 +11,8 @@ from everflow import Run, const, suspend
 from everflow.core.entries import Kind, decode_body
 from everflow.core.matching import Fit
 from everflow.core.upgrade import read_upgrade
-from everflow.engine.audit import audit_lines
-from everflow.engine.checking import Checked
+from everflow.engine.operating.checking import Checked
+from everflow.engine.records.audit import audit_lines
 from everflow.errors import NoSuchFlow, UnresolvedName
 from tests.engine.support import PATIENT, World, kinds, plus_one, settle, step, until
 

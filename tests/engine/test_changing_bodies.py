@@ -9,7 +9,7 @@ import pytest
 
 from everflow import Flow, Run, flow, perform, step, suspend
 from everflow.core.matching import Fit
-from everflow.engine.checking import Checked
+from everflow.engine.operating.checking import Checked
 from tests.engine.support import PATIENT, World, plus_one, settle
 
 

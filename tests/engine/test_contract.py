@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from everflow import NodeRun, Reply, ask, parallel, retry, suspend, wait_for
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
 from everflow.errors import AmbiguousAnswer, NotWaiting, RunCancelled
 from everflow.store import Store
 from tests.engine.support import PATIENT, World, plus_one, settle, step

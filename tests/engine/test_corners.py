@@ -32,17 +32,17 @@ from everflow.core.node import Leaf, Node
 from everflow.core.program import Program
 from everflow.core.registry import default_registry
 from everflow.core.values import Types
-from everflow.engine.answers import as_asked, position_of_tag
-from everflow.engine.callee import make_callee
-from everflow.engine.commits import InlineCommitter
-from everflow.engine.ids import new_run_id
-from everflow.engine.intake import Group
-from everflow.engine.pools import processes
-from everflow.engine.pools.child import find_node
-from everflow.engine.pools.processes import ProcessPool
-from everflow.engine.pools.wire import Tell, read, write
-from everflow.engine.reachable import Place, is_reachable, place_of
-from everflow.engine.scheduler import Scheduler
+from everflow.engine.calling.callee import make_callee
+from everflow.engine.driving.commits import InlineCommitter
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.given.answers import as_asked, position_of_tag
+from everflow.engine.given.ids import new_run_id
+from everflow.engine.given.reachable import Place, is_reachable, place_of
+from everflow.engine.nodes.pools import processes
+from everflow.engine.nodes.pools.child import find_node
+from everflow.engine.nodes.pools.processes import ProcessPool
+from everflow.engine.nodes.pools.wire import Tell, read, write
+from everflow.engine.operating.intake import Group
 from everflow.errors import (
     EngineClosed,
     Fenced,
@@ -157,7 +157,7 @@ def test_a_message_cut_short_is_the_end() -> None:
 
 
 def there_end() -> Any:
-    from everflow.engine.pools.wire import End
+    from everflow.engine.nodes.pools.wire import End
 
     return End("result", "1", 0, "")
 

@@ -9,7 +9,7 @@ import pytest
 
 from everflow import Run, const, flow, node, schedule, suspend
 from everflow.core.registry import Registry
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import InputRefused, NoSuchFlow, UnresolvedName
 from everflow.store import Put, Status
 from tests.engine.support import PATIENT, World, until

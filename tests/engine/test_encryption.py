@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from everflow import Config, Connection, Engine, Registry, Run, RunQuery, Status, ask, flow, suspend
-from everflow.engine.erasing import erasure_of
-from everflow.engine.runs import prompt_of
+from everflow.engine.asking.runs import prompt_of
+from everflow.engine.records.erasures import erasure_of
 from everflow.errors import (
     CallerError,
     ConfigurationError,

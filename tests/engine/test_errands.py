@@ -12,7 +12,7 @@ import pytest
 from everflow import Run, timeout, try_catch
 from everflow.core.combine.remote import remote_node
 from everflow.core.faults import encode_error, make_error
-from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
+from everflow.engine.records.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import RemoteUnreachable
 from everflow.store import ChildEnded, Put, Record, Store, Verdict
 from everflow.stores.memory import MemoryStore

@@ -24,7 +24,7 @@ from everflow import (
     try_catch,
     wait_for,
 )
-from everflow.engine.settling import commit
+from everflow.engine.nodes.settling import commit
 from everflow.errors import RunFailed, StatementFailed, StoreUnavailable
 from everflow.store import OUTCOMES
 from everflow.stores.memory import MemoryStore

@@ -22,7 +22,7 @@ from everflow import (
     sequence,
     suspend,
 )
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import AmbiguousAnswer, ImportRefused, NoSuchRun
 from everflow.store import RunRow
 from everflow.stores.memory import MemoryStore
@@ -207,7 +207,7 @@ def test_all_questions_are_listed_however_many_there_are(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They come by pages; an ambiguous answer is told the whole number."""
-    monkeypatch.setattr("everflow.engine.keeping.PAGE", 3)
+    monkeypatch.setattr("everflow.engine.operating.keeping.PAGE", 3)
     flow = world.flow("many", keep(suspend("a")) >> suspend("b"))
     with world.engine() as engine:
         runs = engine.start_all(flow, list(range(7)))
@@ -222,7 +222,7 @@ def test_an_ambiguous_answer_is_told_how_many_match(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above a page's length, too."""
-    monkeypatch.setattr("everflow.engine.keeping.PAGE", 2)
+    monkeypatch.setattr("everflow.engine.operating.keeping.PAGE", 2)
     flow = world.flow("wide", parallel(*(suspend(f"t{n}") for n in range(5))))
     with world.engine() as engine:
         run = engine.start(flow)

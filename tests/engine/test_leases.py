@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from everflow import Run, sleep, suspend
-from everflow.engine.places import open_store
+from everflow.engine.faces.places import open_store
 from everflow.errors import NotSafeYet, StoreUnavailable
 from everflow.store import RunRow, Store
 from everflow.stores.memory import MemoryStore

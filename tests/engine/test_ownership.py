@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from everflow import Config
-from everflow.engine.ownership import Ownership
+from everflow.engine.owning.ownership import Ownership
 from everflow.errors import StoreUnavailable
 from everflow.store import WorkerRow
 from everflow.stores.memory import MemoryStore

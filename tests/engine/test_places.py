@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from everflow import Config, connect, stores
-from everflow.engine.places import adopt, open_store, preparation, prepare
+from everflow.engine.faces.places import adopt, open_store, preparation, prepare
 from everflow.errors import ConfigurationError
 
 

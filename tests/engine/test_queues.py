@@ -14,7 +14,7 @@ import pytest
 
 from everflow import Engine, Run, RunQuery, Status, ask, const, suspend
 from everflow.core.matching import Fit
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import CallerError, NoSuchQueue, WrongArgument
 from everflow.store import Put, RunRow
 from tests.engine.queued import CONFIG, HELD, REGISTRY

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from everflow import Registry, Run, RunQuery, Status, call, const, flow, step, suspend
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import NoSuchQueue, WrongArgument
 from everflow.store import RunRow
 from everflow.testing.harness import harness

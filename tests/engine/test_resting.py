@@ -1,7 +1,7 @@
 """What goes on by itself in a moment, as a worker that is to end asks."""
 
-from everflow.engine.queues import KIND as QUEUE
-from everflow.engine.resting import moves_soon
+from everflow.engine.owning.resting import moves_soon
+from everflow.engine.records.queues import KIND as QUEUE
 from everflow.engine.schedules.spec import KIND as SCHEDULE
 from everflow.store import NewRun, Put
 from everflow.stores.memory import MemoryStore

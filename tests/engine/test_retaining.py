@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from everflow import Engine, Registry, flow, identity
-from everflow.engine.retaining import Retained, retain
+from everflow.engine.operating.retaining import Retained, retain
 from everflow.errors import NoSuchRun
 from everflow.stores.memory import MemoryStore
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from everflow import Engine, Registry, RunQuery, Status, ask, flow
-from everflow.engine.ids import home_of
-from everflow.engine.router import Router
+from everflow.engine.faces.router import Router
+from everflow.engine.given.ids import home_of
 from everflow.errors import ConfigurationError, NoSuchRun
 from everflow.store import Store
 from everflow.stores.memory import MemoryStore

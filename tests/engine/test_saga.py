@@ -9,7 +9,7 @@ import pytest
 from everflow import Engine, Reply, Run, parallel, retry, saga, suspend
 from everflow.core.flow import Flow
 from everflow.core.values import Types
-from everflow.engine.runs import prompt_of
+from everflow.engine.asking.runs import prompt_of
 from everflow.errors import RunBlocked, RunCancelled, RunFailed
 from tests.engine.support import DAY, PATIENT, World, plus_one, settle, step, until
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from everflow import ask, parallel, suspend
-from everflow.engine.scheduler import FIRST_DELAY
+from everflow.engine.driving.scheduler import FIRST_DELAY
 from everflow.errors import RunBlocked, StoreDamaged, StoreFull, StoreReadOnly, StoreUnavailable
 from tests.engine.shaky import Shaky
 from tests.engine.support import (

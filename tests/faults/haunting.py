@@ -8,7 +8,7 @@ from pathlib import Path
 
 from everflow import Run, Status, connect
 from everflow.core.entries import Kind, decode_body
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from tests.faults.holding import LEASE, REGISTRY, holding
 from tests.faults.outside import Ledger, Process, until
 

@@ -8,17 +8,17 @@ from everflow.clock import Clock, SystemClock
 from everflow.config import Config
 from everflow.core.node import Place
 from everflow.core.registry import default_registry
-from everflow.engine.client import Client
-from everflow.engine.commits import InlineCommitter
-from everflow.engine.dispatcher import Attempt
-from everflow.engine.scheduler import Scheduler
+from everflow.engine.asking.client import Client
+from everflow.engine.driving.commits import InlineCommitter
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.nodes.attempts import Attempt
 from everflow.store import OUTCOMES, QuestionQuery, RunQuery, Store
 
 TURNS = 1000
 
 
 class Here:
-    """Implements ``everflow.engine.dispatcher.Pool`` too: what is begun is performed at once."""
+    """Implements ``everflow.engine.nodes.attempts.Pool`` too: what begins is performed at once."""
 
     def __init__(self, store: Store, config: Config, clock: Clock | None = None) -> None:
         clock = clock or SystemClock()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from everflow import Engine, Reply, RunQuery, Status, connect
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import AlreadyDone, RunCancelled
 from tests.faults.asking import again, once
 from tests.faults.outside import Process, until

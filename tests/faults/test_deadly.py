@@ -10,7 +10,7 @@ import pytest
 
 from everflow import RunQuery, Status, connect
 from everflow.core.entries import Kind, decode_body
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from tests.faults.deadly import CONFIG, DEADLY, INNOCENT, REGISTRY
 from tests.faults.outside import Ledger, Process
 

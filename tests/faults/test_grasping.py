@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from everflow import Config, Engine, Flow, Status, connect, flow, node, timeout, try_catch
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from tests.faults.grasping import (
     HELD,
     LEASE,

@@ -11,7 +11,7 @@ import pytest
 
 from everflow import RunQuery, Status
 from everflow.core.entries import Kind, decode_body
-from everflow.engine.runs import outcome_of
+from everflow.engine.asking.runs import outcome_of
 from everflow.store import RunRow
 from everflow.stores.sqlite import SQLiteStore
 from tests.faults.errands import BATCH, EFFECTS, MAX_UNRECORDED, REGISTRY, expected

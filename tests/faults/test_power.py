@@ -13,7 +13,7 @@ import pytest
 
 from everflow import Config, Engine, RunQuery, Status, ask, flow, node
 from everflow.core.registry import default_registry
-from everflow.engine.runs import outcome_of
+from everflow.engine.asking.runs import outcome_of
 from everflow.stores.sqlite import SQLiteStore
 from tests.faults.here import Here
 from tests.stores.sqlite.inside import connections

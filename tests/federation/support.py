@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from everflow import Config, Engine, ErrorData, Flow, Registry, Run, RunQuery, expose, flow
-from everflow.engine.errands import Errand, read_errand
+from everflow.engine.records.errands import Errand, read_errand
 from everflow.errors import RunFailed
 from everflow.federation import Federation, Identity, Pace, Peer, Peers, create_identity
 from everflow.net.keys import make_ed25519

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from everflow.engine.tenures import Leases
+from everflow.engine.cells.tenures import Leases
 from everflow.federation.carrying import lending
 from tests.federation.cut_off import CutOff, Untrue
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from everflow import Config, Run, remote_node, suspend
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import EverflowError, NotSafeYet
 from everflow.federation.protocol.standing import Role
 from tests.engine.support import PATIENT, plus_one, until

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from everflow import remote_node, retry, suspend, try_catch
-from everflow.engine.errands import read_errand
+from everflow.engine.records.errands import read_errand
 from everflow.errors import RemoteFailed, RemoteUnreachable
 from everflow.store import Put
 from tests.engine.support import PATIENT, plus_one, step, until

@@ -12,8 +12,8 @@ import pytest
 
 from everflow import remote_node
 from everflow.clock import SystemClock
-from everflow.engine.connect import connect
-from everflow.engine.ids import system_random
+from everflow.engine.faces.connect import connect
+from everflow.engine.given.ids import system_random
 from everflow.errors import ConfigurationError, EngineClosed, NoSuchPeer, StoreError
 from everflow.federation import (
     Federation,

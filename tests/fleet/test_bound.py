@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from everflow import Config, Engine, Run, call, sleep, suspend
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import ConfigurationError
 from tests.engine.support import PATIENT, QUICK, World, plus_one, see_all, step, until
 

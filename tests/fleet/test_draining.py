@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from everflow import Engine, Run, sleep, suspend
-from everflow.engine.fleet import drain_key
+from everflow.engine.records.fleet import drain_key
 from everflow.store import Put
 from tests.engine.support import PATIENT, World, plus_one, see_all, seen_by, step, until
 

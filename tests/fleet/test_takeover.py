@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from everflow import Run, connect
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from tests.faults.outside import PATIENCE, ROOT, Ledger, until
 from tests.fleet.working import flows
 

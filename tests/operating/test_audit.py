@@ -1,6 +1,6 @@
 """The audit: who did what, by time, filtered and pruned."""
 
-from everflow.engine.audit import AuditQuery, audit, audit_lines, prune_audit
+from everflow.engine.records.audit import AuditQuery, audit, audit_lines, prune_audit
 from everflow.store import Record
 from everflow.stores.memory import MemoryStore
 

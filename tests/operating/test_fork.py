@@ -6,7 +6,7 @@ import pytest
 
 from everflow import Config, ask, loop, receive, suspend
 from everflow.core.expressions import it
-from everflow.engine.operating import FORKED_FROM
+from everflow.engine.operating.operator import FORKED_FROM
 from everflow.errors import AnswerRefused, InputRefused, NoSuchPoint, WrongArgument
 from everflow.store import RunQuery, Status
 from tests.engine.support import PATIENT, World, plus_one, settle

@@ -8,8 +8,8 @@ import pytest
 
 from everflow import Registry, Status, ask, flow, node
 from everflow.core.faults import Scheduled
-from everflow.engine.currents import write_currents
-from everflow.engine.queues import Queues
+from everflow.engine.records.currents import write_currents
+from everflow.engine.records.queues import Queues
 from everflow.engine.schedules.spec import schedule
 from everflow.errors import BadSchedule, StoreUnavailable
 from everflow.store import Put, RunQuery, Store

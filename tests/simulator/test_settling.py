@@ -21,10 +21,10 @@ from everflow import (
     saga,
     timeout,
 )
-from everflow.engine.callee import Ended
-from everflow.engine.cell import Cell
-from everflow.engine.inbox import Inbox
-from everflow.engine.settling import Settlement, SettlingCallee
+from everflow.engine.calling.callee import Ended
+from everflow.engine.cells.cell import Cell
+from everflow.engine.nodes.settling import Settlement, SettlingCallee
+from everflow.engine.owning.inbox import Inbox
 from everflow.store import Settled
 from everflow.testing.simulator import Report, Simulation, Subject
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from everflow import Registry, ask, flow, it, need, node
-from everflow.engine.audit import audit_lines
+from everflow.engine.records.audit import audit_lines
 from everflow.errors import (
     BadTrigger,
     EverflowError,

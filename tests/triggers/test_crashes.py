@@ -9,7 +9,7 @@ import pytest
 from everflow import Registry, flow, it, node
 from everflow.clock import RunClock
 from everflow.config import Config
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import StoreUnavailable
 from everflow.stores.memory import MemoryStore
 from everflow.testing.clock import JumpClock

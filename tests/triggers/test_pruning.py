@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from everflow import Registry, ask, flow, it
-from everflow.engine.audit import audit_lines
+from everflow.engine.records.audit import audit_lines
 from everflow.store import Store
 from everflow.testing.clock import JumpClock
 from everflow.triggers import Arrival, preview, trigger

@@ -4,7 +4,7 @@ import base64
 from pathlib import Path
 
 from everflow import Engine, Registry
-from everflow.engine.places import key_file
+from everflow.engine.faces.places import key_file
 from everflow.triggers import Triggers, trigger
 from tests.triggers.support import INES, note
 

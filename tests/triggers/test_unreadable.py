@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from everflow import Registry, ask, flow, it
-from everflow.engine.audit import audit_lines
+from everflow.engine.records.audit import audit_lines
 from everflow.errors import BadTrigger
 from everflow.store import Put
 from everflow.triggers import preview, trigger

@@ -30,10 +30,10 @@ from everflow.core.node import node
 from everflow.core.program import Program
 from everflow.core.registry import Registry, default_registry
 from everflow.core.signature import need
-from everflow.engine.client import Client
-from everflow.engine.ids import Random
-from everflow.engine.places import open_store
-from everflow.engine.queues import Queues
+from everflow.engine.asking.client import Client
+from everflow.engine.faces.places import open_store
+from everflow.engine.given.ids import Random
+from everflow.engine.records.queues import Queues
 from everflow.net.client import Outside
 from everflow.net.policy import Policy
 from everflow.store import Store

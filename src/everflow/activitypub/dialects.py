@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from everflow.activitypub.actors import Keys, Local
-from everflow.engine.ids import Random
+from everflow.engine.given.ids import Random
 from everflow.net.client import Sign
 from everflow.net.message import Message
 from everflow.net.signatures import cavage, rfc9421

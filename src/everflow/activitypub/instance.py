@@ -31,8 +31,8 @@ from everflow.activitypub.inbox import Inbox, Limits
 from everflow.activitypub.outbox import Outbox
 from everflow.activitypub.published import Published
 from everflow.clock import Clock, SystemClock
-from everflow.engine.facade import Engine
-from everflow.engine.sweeping import sweep
+from everflow.engine.driving.sweeping import sweep
+from everflow.engine.faces.engine import Engine
 from everflow.errors import EngineClosed, EverflowError, StoreError
 from everflow.net.client import Outside
 from everflow.net.policy import Policy

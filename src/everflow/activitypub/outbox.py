@@ -30,7 +30,7 @@ from everflow.activitypub.published import (
 )
 from everflow.activitypub.words import CONTEXT, PUBLIC, PUBLIC_NAMES, is_public, origin_of
 from everflow.clock import Clock
-from everflow.engine.ids import Random, system_random
+from everflow.engine.given.ids import Random, system_random
 from everflow.errors import WrongArgument
 from everflow.store import NewRun, Put, Store
 from everflow.triggers.canonical import LARGEST

@@ -18,7 +18,7 @@ from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.types import Types
 from everflow.core.values import encode
-from everflow.engine.ids import new_run_id
+from everflow.engine.given.ids import new_run_id
 from everflow.store import NewRun
 
 __all__ = ["DELIVER", "QUEUE", "SPREAD", "Page", "Parcel", "Plans", "delivery_run", "spread_run"]

@@ -15,7 +15,7 @@ import msgspec
 
 from everflow.activitypub.actors import PREFIX, Local
 from everflow.activitypub.words import CONTEXT, is_public
-from everflow.engine.ids import Random, new_run_id
+from everflow.engine.given.ids import Random, new_run_id
 from everflow.store import Put, Store
 
 __all__ = [

@@ -27,7 +27,7 @@ from everflow.activitypub.published import text_of
 from everflow.activitypub.verdicts import is_gone, is_ill, is_taken, refusal
 from everflow.activitypub.words import ACTIVITY_JSON
 from everflow.clock import Clock, SystemClock
-from everflow.engine.ids import Random, system_random
+from everflow.engine.given.ids import Random, system_random
 from everflow.errors import AddressRefused, DeliveryRefused, NoRetry, NoSuchActor, OutsideError
 from everflow.net.client import Outside
 from everflow.net.message import Message

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from everflow.engine.replies import Reply
+from everflow.engine.given.replies import Reply
 from everflow.errors import EverflowError
 from everflow.store import OUTCOMES, Status
 

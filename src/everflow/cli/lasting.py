@@ -26,7 +26,7 @@ from everflow.cli.options import as_length, leave
 from everflow.cli.settings import Here
 from everflow.config import Config
 from everflow.core.registry import default_registry
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
 from everflow.errors import ConfigurationError
 
 __all__ = [

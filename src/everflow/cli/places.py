@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from everflow.cli.settings import Here
 from everflow.cli.words import shell_quoted
-from everflow.engine.connect import Connection, connect
-from everflow.engine.places import key_file
+from everflow.engine.faces.connect import Connection, connect
+from everflow.engine.faces.places import key_file
 from everflow.errors import ConfigurationError
 from everflow.store import RunQuery, RunRow
 from everflow.store.keys import Keys

@@ -19,7 +19,7 @@ from everflow.cli.options import as_time, leave
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
 from everflow.cli.words import many
-from everflow.engine.bulk import Outcome
+from everflow.engine.asking.bulk import Outcome
 from everflow.errors import CallerError
 from everflow.store import RunQuery, Status
 from everflow.views import trouble_view

@@ -22,8 +22,8 @@ from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.registry import default_registry
 from everflow.core.schemas import check
-from everflow.engine.inputs import input_readers, payload_given, require_taken
-from everflow.engine.taken import table_of
+from everflow.engine.given.inputs import input_readers, payload_given, require_taken
+from everflow.engine.given.taken import table_of
 from everflow.errors import CallerError
 from everflow.testing.simulator import Invariant, Report, Simulation, Subject
 from everflow.testing.simulator.guessing import guessed

@@ -10,8 +10,8 @@ from everflow.cli.output import notes
 from everflow.cli.painting import told
 from everflow.clock import SystemClock
 from everflow.core.entries import Kind, decode_body
-from everflow.engine.facade import Engine
-from everflow.engine.runs import Run, settled
+from everflow.engine.asking.runs import Run, settled
+from everflow.engine.faces.engine import Engine
 from everflow.store import OUTCOMES, RunQuery, RunRow, Status, Store
 from everflow.views import entry_view, receives_of
 

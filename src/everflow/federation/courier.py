@@ -24,8 +24,8 @@ from msgspec.structs import replace
 
 from everflow.clock import Clock
 from everflow.core.faults import encode_error, make_error
-from everflow.engine.errands import ERRAND, STOP, Errand, read_errand
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
+from everflow.engine.records.errands import ERRAND, STOP, Errand, read_errand
 from everflow.errors import EverflowError, RemoteUnreachable, StoreError
 from everflow.federation.left import Left, kept
 from everflow.federation.others import NONE, Others, ask_of, is_safe, others_of

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from everflow.engine.runs import Changes
+from everflow.engine.asking.runs import Changes
 from everflow.federation.together import Threads
 from everflow.store import OUTCOMES, Store
 

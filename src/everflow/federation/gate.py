@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from everflow.engine.intake import Group
+from everflow.engine.operating.intake import Group
 from everflow.errors import BadKey, SignatureRefused
 from everflow.federation.peers import PEER, Peer, peer_of
 from everflow.federation.together import Reads

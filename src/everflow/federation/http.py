@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from everflow.engine.ids import is_run_id
+from everflow.engine.given.ids import is_run_id
 from everflow.errors import BadKey, EngineClosed, SignatureRefused, StoreError
 from everflow.federation.carrying.counter import Counter
 from everflow.federation.carrying.post import PART

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 from everflow.clock import Clock, SystemClock
-from everflow.engine.facade import Engine
-from everflow.engine.ids import Random, system_random
-from everflow.engine.sweeping import sweep
+from everflow.engine.driving.sweeping import sweep
+from everflow.engine.faces.engine import Engine
+from everflow.engine.given.ids import Random, system_random
 from everflow.errors import EngineClosed, OutsideError, StoreError
 from everflow.federation.carrying.carrier import Carrier
 from everflow.federation.carrying.counter import Counter

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from everflow.engine.errands import ERRAND, Errand, read_errand
+from everflow.engine.records.errands import ERRAND, Errand, read_errand
 from everflow.federation.together import Together
 from everflow.store import Put, Record, Store
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from everflow.engine.client import Client
-from everflow.engine.errands import Errand
+from everflow.engine.asking.client import Client
+from everflow.engine.records.errands import Errand
 from everflow.federation.carrying.kept import read_kept
 from everflow.federation.identity import Identity
 from everflow.federation.words import MOST_OTHERS, Ask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from everflow.engine.errands import ERRAND, read_errand
+from everflow.engine.records.errands import ERRAND, read_errand
 from everflow.federation.peers import Peer
 from everflow.store import Store
 from everflow.views import View, instant

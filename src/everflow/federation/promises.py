@@ -21,11 +21,11 @@ from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.faults import make_error
 from everflow.core.journal import read_outcome
 from everflow.core.state import Done, Failed
-from everflow.engine.client import Client
-from everflow.engine.erasing import require_readable
-from everflow.engine.replies import require_here
-from everflow.engine.runs import payload_of
-from everflow.engine.tenures import may_tell
+from everflow.engine.asking.client import Client
+from everflow.engine.asking.runs import payload_of
+from everflow.engine.cells.tenures import may_tell
+from everflow.engine.given.replies import require_here
+from everflow.engine.records.erasures import require_readable
 from everflow.errors import (
     CallerError,
     InputRefused,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from everflow.engine.intake import Group
+from everflow.engine.operating.intake import Group
 from everflow.errors import StoreUnavailable
 from everflow.store import Letter, NewRun, Put, Record, RunRow, Store
 

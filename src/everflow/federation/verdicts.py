@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from everflow.core.faults import ErrorData, attached, encode_error, make_error
-from everflow.engine.errands import Errand
+from everflow.engine.records.errands import Errand
 from everflow.errors import (
     EverflowError,
     RemoteFailed,

@@ -16,7 +16,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from everflow.clock import Clock
-from everflow.engine.ids import Random
+from everflow.engine.given.ids import Random
 from everflow.federation.identity import Identity
 from everflow.federation.peers import Peer
 from everflow.net.client import Outside

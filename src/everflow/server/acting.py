@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from everflow.engine.replies import Reply
+from everflow.engine.given.replies import Reply
 from everflow.errors import AnswerTooLate
 from everflow.server.asked import AnswerQuestion, AnswerRun, By, MakeToken, SendSignal, StartRun
 from everflow.server.calls import Call

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
-from everflow.engine.client import Client
-from everflow.engine.runs import Changes
+from everflow.engine.asking.client import Client
+from everflow.engine.asking.runs import Changes
 from everflow.server.limits import Limits
 from everflow.server.rules import Rules
 from everflow.views import View

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import BadRequest, NotJson, RequestTooLarge, RequestTooSlow
 from everflow.net.strict import read_json
 from everflow.server.backing import Backing

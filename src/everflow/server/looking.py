@@ -11,10 +11,10 @@ from typing import IO, Any
 import msgspec
 
 from everflow.core.entries import decode_body
-from everflow.engine.currents import Current
-from everflow.engine.history import History
-from everflow.engine.replies import split_token
-from everflow.engine.runs import settled
+from everflow.engine.asking.runs import settled
+from everflow.engine.cells.history import History
+from everflow.engine.given.replies import split_token
+from everflow.engine.records.currents import Current
 from everflow.errors import BadRequest, EngineClosed
 from everflow.server.asked import (
     CountQuery,

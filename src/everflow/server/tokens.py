@@ -19,8 +19,8 @@ import msgspec
 from msgspec.structs import replace
 
 from everflow.clock import Clock
-from everflow.engine.audit import audit
-from everflow.engine.ids import Random, system_random
+from everflow.engine.given.ids import Random, system_random
+from everflow.engine.records.audit import audit
 from everflow.errors import NoSuchToken, StoreError, WrongArgument
 from everflow.store import Put, Record, Store
 from everflow.views import View, instant

@@ -32,7 +32,7 @@ from everflow.core.registry import Registry, default_registry
 from everflow.core.state import Done, Failed, Outcome
 from everflow.core.upgrade import upgrade_text
 from everflow.core.values import Reader, decode, encode
-from everflow.engine.reify import reify
+from everflow.engine.calling.reify import reify
 from everflow.testing.shadow import check, check_fold
 
 __all__ = ["Driver"]

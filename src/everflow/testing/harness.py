@@ -25,14 +25,14 @@ from everflow.core.node import Node, Options, Place
 from everflow.core.ops import position_of
 from everflow.core.registry import Registry, default_registry
 from everflow.core.values import decode
-from everflow.engine.client import Client, Started
-from everflow.engine.commits import InlineCommitter
-from everflow.engine.dependencies import check_needs, needs_in, offered, open_all
-from everflow.engine.dispatcher import Attempt
-from everflow.engine.loader import Definitions
-from everflow.engine.replies import Reply
-from everflow.engine.runs import outcome_of, prompt_of
-from everflow.engine.scheduler import Scheduler
+from everflow.engine.asking.client import Client, Started
+from everflow.engine.asking.runs import outcome_of, prompt_of
+from everflow.engine.cells.loader import Definitions
+from everflow.engine.driving.commits import InlineCommitter
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.given.dependencies import check_needs, needs_in, offered, open_all
+from everflow.engine.given.replies import Reply
+from everflow.engine.nodes.attempts import Attempt
 from everflow.engine.schedules.book import Book
 from everflow.engine.schedules.spec import LABEL
 from everflow.errors import NoSuchFlow, WrongArgument

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from everflow.core.node import Place
-from everflow.engine.callee import Ended
-from everflow.engine.dispatcher import Attempt
+from everflow.engine.calling.callee import Ended
+from everflow.engine.nodes.attempts import Attempt
 
 __all__ = ["Performer"]
 

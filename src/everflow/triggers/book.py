@@ -13,8 +13,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from everflow.engine.audit import audit
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
+from everflow.engine.records.audit import audit
 from everflow.engine.schedules.pattern import micros_of
 from everflow.errors import BadTrigger, NoSuchTrigger, StoreUnavailable
 from everflow.store import Put

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from everflow.engine.audit import audit
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
+from everflow.engine.records.audit import audit
 from everflow.store import Store
 from everflow.triggers.activity import Activity
 from everflow.triggers.decisions import FIRED, Decision, decision_put, roll_put

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from everflow.core.expressions import evaluate
-from everflow.engine.client import Client
-from everflow.engine.currents import current_of
+from everflow.engine.asking.client import Client
+from everflow.engine.records.currents import current_of
 from everflow.errors import EverflowError, UnresolvedName
 from everflow.triggers.activity import Activity
 from everflow.triggers.asking import Asking

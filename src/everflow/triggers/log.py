@@ -16,8 +16,8 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from everflow.engine.client import Client
-from everflow.engine.intake import Group
+from everflow.engine.asking.client import Client
+from everflow.engine.operating.intake import Group
 from everflow.errors import StoreUnavailable
 from everflow.store import Put, Record, Store
 from everflow.triggers.activity import Activity, activity_of

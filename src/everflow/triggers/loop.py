@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
 from everflow.errors import EverflowError
 from everflow.triggers.book import TriggerBook
 from everflow.triggers.decisions import Decision, DecisionLine, DecisionQuery, decision_lines

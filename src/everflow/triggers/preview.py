@@ -5,7 +5,7 @@ Laws: the judgement is the one by which triggers fire, and nothing is written.
 
 from __future__ import annotations
 
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.store import Store
 from everflow.triggers.activity import Activity, activity_of
 from everflow.triggers.decisions import ALREADY, ASKED, FIRED, PAUSED, Decision

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from everflow.engine.audit import audit
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
+from everflow.engine.records.audit import audit
 from everflow.store import Put, Record, Store
 from everflow.triggers.decisions import KIND as DECISION
 from everflow.triggers.decisions import ROLL, roll_of

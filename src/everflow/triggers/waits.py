@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from everflow.engine.client import Client
-from everflow.engine.runs import outcome_of
+from everflow.engine.asking.client import Client
+from everflow.engine.asking.runs import outcome_of
 from everflow.errors import EverflowError
 from everflow.store import OUTCOMES, Put, Record
 from everflow.triggers.decisions import GUARD_FAILED, REMOVED, decision_put

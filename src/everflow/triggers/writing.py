@@ -15,7 +15,7 @@ import msgspec
 
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.values import Types, encode
-from everflow.engine.ids import new_run_id
+from everflow.engine.given.ids import new_run_id
 from everflow.errors import EverflowError
 from everflow.store import NewRun, Put
 from everflow.triggers.activity import Activity

@@ -12,7 +12,7 @@ from typing import Any
 
 from everflow.clock import Clock
 from everflow.core.ops import NodeOp
-from everflow.engine.fleet import about_of, drain_key, serving
+from everflow.engine.records.fleet import about_of, drain_key, serving
 from everflow.store import Holding, RunQuery, RunRow, Status, Store, WorkerRow
 from everflow.views.standing import machine_of
 from everflow.views.times import instant

@@ -9,7 +9,7 @@ from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp, attempt_of
 from everflow.core.refs import Ref
 from everflow.core.state import Done, Failed
-from everflow.engine.history import status_of
+from everflow.engine.cells.history import status_of
 from everflow.views.rows import View, error_view, plain_value
 from everflow.views.times import instant
 

@@ -14,8 +14,8 @@ from everflow.core.marks import SEALED, is_marked
 from everflow.core.ops import attempt_of, position_of
 from everflow.core.state import Done, Failed
 from everflow.core.values import parse, untagged
-from everflow.engine.erasing import erasure_of
-from everflow.engine.runs import payload_of, prompt_text
+from everflow.engine.asking.runs import payload_of, prompt_text
+from everflow.engine.records.erasures import erasure_of
 from everflow.engine.schedules.book import ScheduleRow
 from everflow.errors import EverflowError
 from everflow.store import QuestionRow, RunQuery, RunRow, Store

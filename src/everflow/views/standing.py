@@ -11,9 +11,9 @@ from typing import Any
 from everflow.core.combine.call import child_run
 from everflow.core.machine import Machine
 from everflow.core.ops import CallOp, ReceiveOp
-from everflow.engine.errands import ERRAND, read_errand
-from everflow.engine.fleet import serving
-from everflow.engine.history import History
+from everflow.engine.cells.history import History
+from everflow.engine.records.errands import ERRAND, read_errand
+from everflow.engine.records.fleet import serving
 from everflow.errors import EverflowError
 from everflow.store import Record, RunRow, Status, Store
 from everflow.views.times import instant

@@ -24,8 +24,8 @@ import psycopg
 
 from everflow import RunQuery, Status, connect
 from everflow.core.entries import Kind, decode_body
-from everflow.engine.places import open_store
-from everflow.engine.runs import outcome_of
+from everflow.engine.asking.runs import outcome_of
+from everflow.engine.faces.places import open_store
 from everflow.errors import StoreUnavailable
 from everflow.store import RunRow, Store
 from everflow.stores.postgres.place import Place

@@ -5,19 +5,20 @@ from typing import Any
 import pytest
 
 from everflow.core.ops import CallOp, NodeOp, Op, TimerOp
-from everflow.engine.adoption import Adoption
-from everflow.engine.calls import Calls
-from everflow.engine.cell import Cell
-from everflow.engine.claims import Claims
-from everflow.engine.dispatcher import Attempt, Dispatcher
-from everflow.engine.ends import Ends
-from everflow.engine.firing import Firing
-from everflow.engine.inbox import Inbox
-from everflow.engine.ownership import Ownership
-from everflow.engine.recorder import Draft, Recorder
-from everflow.engine.scheduler import Scheduler
-from everflow.engine.suspects import Suspects
-from everflow.engine.timers import Timers
+from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.recorder import Draft, Recorder
+from everflow.engine.cells.timers import Timers
+from everflow.engine.driving.firing import Firing
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.nodes.attempts import Attempt
+from everflow.engine.nodes.dispatcher import Dispatcher
+from everflow.engine.nodes.ends import Ends
+from everflow.engine.owning.adoption import Adoption
+from everflow.engine.owning.calls import Calls
+from everflow.engine.owning.claims import Claims
+from everflow.engine.owning.inbox import Inbox
+from everflow.engine.owning.ownership import Ownership
+from everflow.engine.owning.suspects import Suspects
 from everflow.errors import EverflowError
 from everflow.store import Arrival, Batch, Cancel
 from tests.simulator.planted import bug
@@ -182,7 +183,7 @@ def a_worker_looks_once(patch: pytest.MonkeyPatch) -> None:
         real(self)
 
     patch.setattr(Adoption, "look", look)
-    patch.setattr("everflow.engine.rounds.NET", 10**15)
+    patch.setattr("everflow.engine.owning.rounds.NET", 10**15)
 
 
 @bug()

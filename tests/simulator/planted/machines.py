@@ -12,8 +12,8 @@ from everflow.core.machine import Machine
 from everflow.core.refs import stored
 from everflow.core.state import State
 from everflow.core.stepping import DONE, Stepper
-from everflow.engine.cell import Cell
-from everflow.engine.recorder import Draft, Recorder
+from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.recorder import Draft, Recorder
 from tests.simulator.planted import bug
 
 

@@ -11,18 +11,18 @@ from everflow.core.journal import fold
 from everflow.core.queueing import Admission, Limits, Standing
 from everflow.core.queueing import admit as really_admit
 from everflow.core.state import State
-from everflow.engine.bulk import selected as really_selected
-from everflow.engine.cell import Cell
-from everflow.engine.operating import Operator
-from everflow.engine.pausing import Pausing
-from everflow.engine.queues import setting_of as really_setting_of
+from everflow.engine.asking.bulk import selected as really_selected
+from everflow.engine.cells.cell import Cell
+from everflow.engine.operating.operator import Operator
+from everflow.engine.owning.pausing import Pausing
+from everflow.engine.records.queues import setting_of as really_setting_of
 from everflow.store import Arrival, Pause, RunQuery, RunRow, Store
 from everflow.store import judge_signal as really_judge_signal
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.faulty import FaultyStore
 from tests.simulator.planted import bug
 
-ADMISSIONS = "everflow.engine.admissions"
+ADMISSIONS = "everflow.engine.owning.admissions"
 
 
 @bug(start=20, spawn=10, kill=5)
@@ -148,7 +148,7 @@ def a_retry_begins_anew(patch: pytest.MonkeyPatch) -> None:
         state.seq = decode_body(told[-1]).seq
         return state
 
-    patch.setattr("everflow.engine.operating.reopened_state", reopened)
+    patch.setattr("everflow.engine.operating.operator.reopened_state", reopened)
 
 
 @bug(retry=12, acknowledge=8)
@@ -185,4 +185,4 @@ def a_bulk_act_leaves_one_out(patch: pytest.MonkeyPatch) -> None:
     def selected(store: Store, query: RunQuery) -> Iterator[RunRow]:
         yield from really_selected(store, query)[:-1]
 
-    patch.setattr("everflow.engine.bulk.selected", selected)
+    patch.setattr("everflow.engine.asking.bulk.selected", selected)

@@ -17,7 +17,7 @@ from everflow.cli.places import connected, created, encryption, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.words import local
 from everflow.clock import SystemClock
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import CallerError, ConfigurationError
 from everflow.stores.urls import is_url
 from everflow.views.times import instant

@@ -15,9 +15,9 @@ from everflow.cli.painting import paint_questions
 from everflow.cli.places import connected, shown_command
 from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
-from everflow.engine.bulk import cancel_all, resume_all
-from everflow.engine.connect import Connection
-from everflow.engine.replies import Reply, split_token
+from everflow.engine.asking.bulk import cancel_all, resume_all
+from everflow.engine.faces.connect import Connection
+from everflow.engine.given.replies import Reply, split_token
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, QuestionRow, Status
 from everflow.views import nobody_works, question_view, run_view, schema_of

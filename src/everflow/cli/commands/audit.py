@@ -13,7 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import local, many
-from everflow.engine.audit import AuditLine, AuditQuery, audit_lines, prune_audit
+from everflow.engine.records.audit import AuditLine, AuditQuery, audit_lines, prune_audit
 from everflow.views import instant
 
 __all__ = ["audit"]

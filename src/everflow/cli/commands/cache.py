@@ -13,7 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import local, many
-from everflow.engine.caching import CacheLine, cache_lines, check_cache, prune_cache
+from everflow.engine.records.caches import CacheLine, cache_lines, check_cache, prune_cache
 from everflow.errors import CallerError
 from everflow.views import instant
 

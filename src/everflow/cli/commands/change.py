@@ -18,8 +18,8 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.core.matching import Fit
-from everflow.engine.checking import Checked
-from everflow.engine.upgrading import Upgrader
+from everflow.engine.asking.upgrading import Upgrader
+from everflow.engine.operating.checking import Checked
 from everflow.errors import CallerError
 from everflow.views import nobody_works
 from everflow.views.fleet import unserved

@@ -9,8 +9,8 @@ from everflow.cli.options import command
 from everflow.cli.output import emit, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
-from everflow.engine.connect import Connection
-from everflow.engine.places import key_file
+from everflow.engine.faces.connect import Connection
+from everflow.engine.faces.places import key_file
 from everflow.errors import ConfigurationError, StillRunning
 from everflow.store import OUTCOMES
 from everflow.views import nobody_works

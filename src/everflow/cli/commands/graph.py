@@ -15,7 +15,7 @@ from everflow.cli.settings import Here
 from everflow.core.drawing import MOST, dot, mermaid, outline
 from everflow.core.program import Program
 from everflow.core.state import State
-from everflow.engine.history import History
+from everflow.engine.cells.history import History
 from everflow.errors import CallerError, NoSuchFlow, NoSuchRun
 
 __all__ = ["graph"]

@@ -13,7 +13,7 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import local, many
 from everflow.clock import SystemClock
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import CallerError
 
 __all__ = ["handoff"]

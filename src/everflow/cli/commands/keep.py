@@ -15,8 +15,8 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import all_runs, connected, created
 from everflow.cli.settings import Here
 from everflow.cli.words import many
-from everflow.engine.connect import Connection
-from everflow.engine.replies import require_here
+from everflow.engine.faces.connect import Connection
+from everflow.engine.given.replies import require_here
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import RunQuery, Status
 from everflow.stores.layer import as_kept

@@ -14,8 +14,8 @@ from everflow.cli.painting import paint_questions, paint_run
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import ago
-from everflow.engine.connect import Connection
-from everflow.engine.replies import split_token
+from everflow.engine.faces.connect import Connection
+from everflow.engine.given.replies import split_token
 from everflow.errors import CallerError
 from everflow.store import QuestionQuery, RunQuery, RunRow, Status
 from everflow.views import (

@@ -18,7 +18,7 @@ from everflow.cli.places import connected, created, encryption
 from everflow.cli.settings import Here
 from everflow.cli.words import many
 from everflow.clock import SystemClock
-from everflow.engine.connect import Connection, connect
+from everflow.engine.faces.connect import Connection, connect
 from everflow.engine.moving import Choice, MoveReport, move
 from everflow.errors import CallerError
 from everflow.store import RunQuery, Status

@@ -14,9 +14,9 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, shown_command
 from everflow.cli.selecting import act, chooses, filtered, selection
 from everflow.cli.settings import Here
-from everflow.engine.bulk import retry_all
-from everflow.engine.connect import Connection
-from everflow.engine.operating import SAME
+from everflow.engine.asking.bulk import retry_all
+from everflow.engine.faces.connect import Connection
+from everflow.engine.operating.operator import SAME
 from everflow.errors import CallerError
 from everflow.store import RunRow
 from everflow.views import nobody_works, run_view

@@ -16,7 +16,7 @@ from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
 from everflow.cli.words import local, shell_quoted
 from everflow.clock import SystemClock
-from everflow.engine.ids import system_random
+from everflow.engine.given.ids import system_random
 from everflow.errors import CallerError, ConfigurationError
 from everflow.store import Store
 

@@ -10,7 +10,7 @@ from everflow.cli.output import emit, screen
 from everflow.cli.places import all_runs, connected
 from everflow.cli.settings import Here
 from everflow.cli.words import many
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.errors import CallerError
 from everflow.store import OUTCOMES, RunQuery
 

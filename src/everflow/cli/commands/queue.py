@@ -14,7 +14,7 @@ from everflow.cli.places import connected, created
 from everflow.cli.settings import Here
 from everflow.core.drawing.words import span
 from everflow.core.queueing import Limits
-from everflow.engine.queues import Queues, QueueView
+from everflow.engine.records.queues import Queues, QueueView
 from everflow.errors import CallerError
 
 __all__ = ["queue"]

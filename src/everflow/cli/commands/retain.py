@@ -13,7 +13,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import many
-from everflow.engine.retaining import Retained
+from everflow.engine.operating.retaining import Retained
 from everflow.errors import CallerError
 
 __all__ = ["retain"]

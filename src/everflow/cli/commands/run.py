@@ -18,8 +18,8 @@ from everflow.cli.watching import Watch, rest
 from everflow.core.refs import Stored
 from everflow.core.registry import default_registry
 from everflow.core.values import encode
-from everflow.engine.facade import Engine
-from everflow.engine.runs import payload_of
+from everflow.engine.asking.runs import payload_of
+from everflow.engine.faces.engine import Engine
 from everflow.errors import EverflowError
 from everflow.store import RunRow, Store
 from everflow.views import (

@@ -28,7 +28,7 @@ from everflow.cli.settings import Here
 from everflow.cli.words import plain
 from everflow.clock import SystemClock
 from everflow.core.registry import default_registry
-from everflow.engine.facade import Engine
+from everflow.engine.faces.engine import Engine
 from everflow.errors import ConfigurationError
 from everflow.triggers import Triggers
 

@@ -15,8 +15,8 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import since
 from everflow.core.entries import Entry, decode_body
-from everflow.engine.connect import Connection
-from everflow.engine.history import History
+from everflow.engine.cells.history import History
+from everflow.engine.faces.connect import Connection
 from everflow.store import RunRow, Store
 from everflow.views import (
     children_view,

@@ -8,7 +8,7 @@ from everflow.cli.options import command
 from everflow.cli.output import emit, screen
 from everflow.cli.settings import Here
 from everflow.cli.words import many
-from everflow.engine.places import adopt, preparation, prepare
+from everflow.engine.faces.places import adopt, preparation, prepare
 from everflow.errors import CallerError
 
 __all__ = ["store"]

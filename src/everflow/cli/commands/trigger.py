@@ -15,7 +15,7 @@ from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created, shown_command
 from everflow.cli.settings import Here
 from everflow.cli.words import local
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.engine.schedules.pattern import moment_of
 from everflow.errors import CallerError
 from everflow.triggers import (

@@ -25,8 +25,8 @@ from everflow.cli.places import encryption
 from everflow.cli.settings import Here
 from everflow.cli.words import plain
 from everflow.core.registry import default_registry
-from everflow.engine.facade import Engine
-from everflow.engine.resting import moves_soon
+from everflow.engine.faces.engine import Engine
+from everflow.engine.owning.resting import moves_soon
 from everflow.triggers import Triggers
 
 __all__ = ["worker"]

@@ -14,9 +14,9 @@ from everflow.cli.places import connected
 from everflow.cli.settings import Here
 from everflow.cli.words import many
 from everflow.clock import SystemClock
-from everflow.engine.audit import audit
-from everflow.engine.connect import Connection
-from everflow.engine.fleet import drain_key
+from everflow.engine.faces.connect import Connection
+from everflow.engine.records.audit import audit
+from everflow.engine.records.fleet import drain_key
 from everflow.errors import CallerError
 from everflow.store import Put, WorkerRow
 from everflow.views.fleet import Beats, unserved, worker_views

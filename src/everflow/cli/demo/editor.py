@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from everflow.engine.connect import Connection
-from everflow.engine.replies import Reply
+from everflow.engine.faces.connect import Connection
+from everflow.engine.given.replies import Reply
 from everflow.store import QuestionQuery
 
 __all__ = ["ANSWERS", "NOTE", "POSTS", "Answered", "Editor"]

@@ -19,8 +19,8 @@ from everflow.cli.loading import find_flow
 from everflow.cli.settings import Here
 from everflow.clock import SystemClock
 from everflow.core.entries import Kind
-from everflow.engine.connect import Connection
-from everflow.engine.replies import Reply
+from everflow.engine.faces.connect import Connection
+from everflow.engine.given.replies import Reply
 from everflow.errors import EverflowError
 from everflow.store import OUTCOMES, RunRow, Status
 

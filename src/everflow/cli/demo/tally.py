@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 from everflow.core.entries import Entry, Kind, decode_body
 from everflow.core.ops import attempt_of, stable_key
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.store import RunRow, Status
 from everflow.views import outcome_view
 

@@ -17,7 +17,7 @@ from everflow.cli.exits import Exit
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.settings import Here
 from everflow.cli.words import shell_quoted
-from everflow.engine.connect import connect
+from everflow.engine.faces.connect import connect
 
 __all__ = ["perform"]
 

@@ -18,8 +18,8 @@ from everflow.core.ops import Op
 from everflow.core.program import lay_out
 from everflow.engine.bodies.live import Entries, texts_of
 from everflow.engine.bodies.replaying import wanted_now
-from everflow.engine.callee import Callee
-from everflow.engine.cell import Cell
+from everflow.engine.calling.callee import Callee
+from everflow.engine.cells.cell import Cell
 
 __all__ = ["learn"]
 

@@ -20,9 +20,9 @@ from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.core.titles import side_of, title_of
 from everflow.core.values import Reader, decode, encode
-from everflow.engine.callee import Callee, Ended
-from everflow.engine.noderun import NodeRun
-from everflow.engine.reify import reify
+from everflow.engine.calling.callee import Callee, Ended
+from everflow.engine.calling.noderun import NodeRun
+from everflow.engine.calling.reify import reify
 from everflow.errors import BodyMisuse, ForeignAwait, StepFailed
 
 __all__ = ["BodyCallee", "Wanted", "failure_of"]

@@ -23,8 +23,8 @@ from everflow.core.ops import NodeOp
 from everflow.core.refs import Ref, compose, seqs
 from everflow.core.titles import side_of
 from everflow.engine.bodies.calling import BodyCallee, Wanted, failure_of
-from everflow.engine.callee import MISFIT, Ended
-from everflow.engine.cell import Cell
+from everflow.engine.calling.callee import MISFIT, Ended
+from everflow.engine.cells.cell import Cell
 from everflow.errors import (
     BodyContinued,
     BodyMisuse,

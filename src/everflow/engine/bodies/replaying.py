@@ -20,7 +20,7 @@ from everflow.core.registry import Registry
 from everflow.core.state import State
 from everflow.engine.bodies.calling import BodyCallee, Wanted
 from everflow.engine.bodies.live import Heard, Live, Replay, diverged, heard_of
-from everflow.engine.callee import MISFIT, Ended
+from everflow.engine.calling.callee import MISFIT, Ended
 from everflow.errors import ReplayDiverged, ValueMismatch
 
 __all__ = ["Replayer", "wanted_now"]

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from everflow.clock import Clock
-from everflow.engine.audit import audit
-from everflow.engine.ids import Random, system_random
+from everflow.engine.given.ids import Random, system_random
 from everflow.engine.moving.checks import check
 from everflow.engine.moving.choice import Choice, chosen, parts
 from everflow.engine.moving.ledger import COMING, MOVING, Moving, read_one, writing
@@ -23,6 +22,7 @@ from everflow.engine.moving.records import (
     pages,
     paused_queues,
 )
+from everflow.engine.records.audit import audit
 from everflow.errors import StoreDamaged
 from everflow.store import RunQuery, RunRow, Status, Store
 from everflow.store.keys import Keys

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 
 from everflow.clock import RunClock
 from everflow.core.values import encode
-from everflow.engine.client import Client
-from everflow.engine.ids import new_run_id
+from everflow.engine.asking.client import Client
+from everflow.engine.given.ids import new_run_id
 from everflow.engine.schedules.pattern import micros_of, moment_of, span
 from everflow.engine.schedules.policy import Overlap, Standing
 from everflow.engine.schedules.spec import KIND, Body, Plan, Schedule, read_body

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from everflow.clock import RunClock
 from everflow.config import Config
-from everflow.engine.loader import Definitions
+from everflow.engine.cells.loader import Definitions
 from everflow.engine.schedules.policy import Decision, Overlap, Standing, decide
 from everflow.engine.schedules.spec import KIND, LABEL, Body, Plan, read_body
 from everflow.engine.schedules.starting import Target, due_of, run_of, target_of

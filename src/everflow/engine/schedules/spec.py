@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from everflow.core.faults import Scheduled
 from everflow.core.flow import Flow
 from everflow.core.queueing import LONGEST_NAME
-from everflow.engine.queues import LONGEST_LANE
+from everflow.engine.records.queues import LONGEST_LANE
 from everflow.engine.schedules.pattern import Cron, Every, Pattern, moment_of, zone_of
 from everflow.engine.schedules.policy import CatchUp, Overlap, Rules, Standing
 from everflow.errors import BadSchedule, NotAFlow

@@ -11,9 +11,9 @@ from datetime import UTC
 from typing import NamedTuple
 
 from everflow.core.entries import Entry, Kind, row_of
-from everflow.engine.currents import Current, current_of
-from everflow.engine.ids import new_run_id
-from everflow.engine.loader import Definitions
+from everflow.engine.cells.loader import Definitions
+from everflow.engine.given.ids import new_run_id
+from everflow.engine.records.currents import Current, current_of
 from everflow.engine.schedules.pattern import moment_of
 from everflow.engine.schedules.policy import Standing, look_at
 from everflow.engine.schedules.spec import LABEL, Plan

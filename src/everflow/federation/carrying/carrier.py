@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from everflow.clock import Clock
-from everflow.engine.client import Client
-from everflow.engine.ids import Random
-from everflow.engine.runs import Changes
+from everflow.engine.asking.client import Client
+from everflow.engine.asking.runs import Changes
+from everflow.engine.given.ids import Random
 from everflow.errors import EverflowError
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.hosting import hosting_of, life_of

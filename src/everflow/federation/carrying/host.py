@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from everflow.clock import Clock
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import EverflowError, NoSuchRun, StoreError
 from everflow.federation.carrying.kept import (
     Kept,

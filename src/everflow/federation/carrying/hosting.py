@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from everflow.clock import Clock
-from everflow.engine.client import Client
-from everflow.engine.ids import Random, system_random
+from everflow.engine.asking.client import Client
+from everflow.engine.given.ids import Random, system_random
 from everflow.errors import ConfigurationError
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.office import Office

@@ -1,9 +1,9 @@
-"""Lending: what an engine is told of the leases of its runs, see ``everflow.engine.tenures``."""
+"""Lending: what an engine is told of its runs' leases, see ``everflow.engine.cells.tenures``."""
 
 from __future__ import annotations
 
 from everflow.clock import Clock
-from everflow.engine.replies import require_here
+from everflow.engine.given.replies import require_here
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import extent_of
 from everflow.federation.carrying.leases import SECOND

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from everflow.core.definition import Definition, from_data
 from everflow.core.marks import ASIDE, SEALED
 from everflow.core.registry import Registry
-from everflow.engine.ids import is_run_id
+from everflow.engine.given.ids import is_run_id
 from everflow.errors import ValueMismatch
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.messages import Cut, Handover, Message, Segment

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import HandoffRefused, NoSuchPeer, RemoteUnreachable
 from everflow.federation.carrying import policies
 from everflow.federation.carrying.holdings import Holding, holding_of, holdings

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from everflow.engine.elsewhere import LEASED
+from everflow.engine.operating.elsewhere import LEASED
 from everflow.store import Put, Store
 
 __all__ = ["REPLICATION", "Policy", "When", "declare", "forget", "policies"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from everflow.core.machine import Machine
 from everflow.core.ops import CallOp
-from everflow.engine.client import Client
-from everflow.engine.errands import ERRAND, STOP, errands_of
-from everflow.engine.history import History
+from everflow.engine.asking.client import Client
+from everflow.engine.cells.history import History
+from everflow.engine.records.errands import ERRAND, STOP, errands_of
 from everflow.store import OUTCOMES, Cancel, Letter, Put, RunQuery, RunRow, Store
 
 __all__ = ["let_loose", "ties_of"]

@@ -15,8 +15,8 @@ import msgspec
 from msgspec.structs import replace
 
 from everflow.clock import Clock
-from everflow.engine.elsewhere import AWAITED
-from everflow.engine.runs import Changes
+from everflow.engine.asking.runs import Changes
+from everflow.engine.operating.elsewhere import AWAITED
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import extent_of, read_kept
 from everflow.federation.carrying.leases import SECOND

@@ -12,7 +12,7 @@ from random import Random
 from everflow.clock import RunClock
 from everflow.config import Config
 from everflow.core.registry import Registry
-from everflow.engine.client import Client
+from everflow.engine.asking.client import Client
 from everflow.errors import StoreUnavailable
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.letters import encode, envelope, opened

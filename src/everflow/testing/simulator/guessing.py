@@ -11,7 +11,7 @@ from everflow.core.flow import Flow
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.core.schemas import schema_of
-from everflow.engine.inputs import input_readers
+from everflow.engine.given.inputs import input_readers
 from everflow.testing.simulator.drawn import drawn
 from everflow.testing.simulator.seen import Invariant
 from everflow.testing.simulator.subjects import Subject

@@ -6,7 +6,7 @@ from typing import Any
 
 from everflow.core.faults import Caught, Failure, Settled
 from everflow.core.node import node
-from everflow.engine.noderun import NodeRun, tick, wait_for
+from everflow.engine.calling.noderun import NodeRun, tick, wait_for
 
 __all__ = [
     "PATIENT",

@@ -14,9 +14,9 @@ from typing import Any
 from everflow.core.combine.signals import Receive
 from everflow.core.entries import Entry, Kind
 from everflow.core.ops import ReceiveOp
-from everflow.engine.bulk import cancel_all
-from everflow.engine.client import Client
-from everflow.engine.operating import SAME, pause_key
+from everflow.engine.asking.bulk import cancel_all
+from everflow.engine.asking.client import Client
+from everflow.engine.operating.operator import SAME, pause_key
 from everflow.errors import (
     AlreadyDone,
     CallerError,

@@ -14,10 +14,10 @@ from typing import Any
 
 from everflow.core.flow import Flow
 from everflow.core.values import encode
-from everflow.engine.client import Client
-from everflow.engine.queues import InQueue
-from everflow.engine.replies import Reply
-from everflow.engine.taken import Taken
+from everflow.engine.asking.client import Client
+from everflow.engine.given.replies import Reply
+from everflow.engine.given.taken import Taken
+from everflow.engine.records.queues import InQueue
 from everflow.errors import AlreadyDone, CallerError, RunCancelled, RunFailed, StoreError
 from everflow.store import OUTCOMES, Answer, QuestionQuery, QuestionRow, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from everflow.core.node import Place
-from everflow.engine.callee import Ended
-from everflow.engine.dispatcher import Attempt
-from everflow.engine.settling import settles
+from everflow.engine.calling.callee import Ended
+from everflow.engine.nodes.attempts import Attempt
+from everflow.engine.nodes.settling import settles
 from everflow.testing.performing import Performer
 
 __all__ = ["StepPool"]
@@ -20,7 +20,7 @@ Tell = Callable[[Attempt, Ended | None], None]
 
 
 class StepPool:
-    """Implements ``everflow.engine.dispatcher.Pool``.
+    """Implements ``everflow.engine.nodes.attempts.Pool``.
 
     ``seen`` is told what is begun, ``happened`` what was performed, and how that ended.
     """

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from everflow.core.queueing import Limits
-from everflow.engine.queues import KIND, PAUSE, pause_key, setting_of
+from everflow.engine.records.queues import KIND, PAUSE, pause_key, setting_of
 from everflow.store import OUTCOMES, RunQuery, RunRow, Status
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.untrue import claim

@@ -38,7 +38,7 @@ from everflow.core.flow import Site
 from everflow.core.node import Node
 from everflow.core.program import Program
 from everflow.core.values import Reader, Types, decode, encode
-from everflow.engine.noderun import NodeRun
+from everflow.engine.calling.noderun import NodeRun
 from everflow.errors import NotAList, WrongArgument
 from everflow.testing.simulator.ends import ERROR, Raised, Undecided, found_in, last_under, settled
 from everflow.testing.simulator.joining import awaited, joined

@@ -15,7 +15,7 @@ from typing import Any
 from everflow.config import Config
 from everflow.core.node import Node
 from everflow.core.registry import Registry, default_registry
-from everflow.engine.dependencies import open_all
+from everflow.engine.given.dependencies import open_all
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.corpus import corpus, generated
 from everflow.testing.simulator.everywrite import faulted, plain_life

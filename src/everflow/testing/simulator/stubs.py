@@ -24,7 +24,7 @@ from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.core.schemas import schema_of
 from everflow.core.values import Reader, Types
-from everflow.engine.noderun import NodeRun
+from everflow.engine.calling.noderun import NodeRun
 from everflow.errors import UnresolvedName, WrongArgument
 from everflow.testing.simulator.drawn import drawn
 from everflow.testing.simulator.subjects import Subject

@@ -11,9 +11,9 @@ from everflow.core.node import Node
 from everflow.core.ops import NodeOp, attempt_of, position_of, stable_key
 from everflow.core.refs import Ref, compose
 from everflow.core.values import Types, decode
-from everflow.engine.callee import Ended
-from everflow.engine.cell import Cell
-from everflow.engine.dispatcher import Attempt
+from everflow.engine.calling.callee import Ended
+from everflow.engine.cells.cell import Cell
+from everflow.engine.nodes.attempts import Attempt
 from everflow.store import RunQuery, RunRow
 from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.ledger import Ledger

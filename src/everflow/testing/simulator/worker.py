@@ -12,11 +12,11 @@ from everflow.config import Config
 from everflow.core.node import Place
 from everflow.core.ops import NodeOp
 from everflow.core.registry import Registry
-from everflow.engine.callee import Ended
-from everflow.engine.cell import Cell
-from everflow.engine.client import Client, Started
-from everflow.engine.dispatcher import Attempt
-from everflow.engine.scheduler import Scheduler
+from everflow.engine.asking.client import Client, Started
+from everflow.engine.calling.callee import Ended
+from everflow.engine.cells.cell import Cell
+from everflow.engine.driving.scheduler import Scheduler
+from everflow.engine.nodes.attempts import Attempt
 from everflow.errors import StoreError
 from everflow.store import WORKER_SPAN, Batch, Store
 from everflow.testing.performing import Performer

@@ -10,8 +10,8 @@ from typing import Any, cast
 from everflow.clock import RunClock
 from everflow.config import Config
 from everflow.core.registry import Registry
-from everflow.engine.client import Client
-from everflow.engine.loader import Definitions
+from everflow.engine.asking.client import Client
+from everflow.engine.cells.loader import Definitions
 from everflow.errors import StoreError
 from everflow.store import RunQuery, Store
 from everflow.stores.memory import MemoryStore

@@ -20,7 +20,7 @@ from everflow.cli.demo.federated.side import ACTOR, Side, introduce, made
 from everflow.cli.demo.federated.tally import Tally, count, opinions
 from everflow.cli.demo.play import DemoFailed, seconds_now, words_of
 from everflow.cli.demo.tally import recorded
-from everflow.engine.runs import Run
+from everflow.engine.asking.runs import Run
 from everflow.store import OUTCOMES, RunRow
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from everflow.cli.demo.federated.tally import Seen
 from everflow.cli.demo.folder import PROJECT, copy_example
 from everflow.cli.demo.play import DemoFailed
 from everflow.clock import SystemClock
-from everflow.engine.connect import Connection, connect
+from everflow.engine.faces.connect import Connection, connect
 from everflow.federation import Identity, Peers, create_identity
 
 __all__ = ["Side", "introduce", "made"]

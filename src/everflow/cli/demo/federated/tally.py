@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from everflow.cli.demo.tally import begun, journal_of
 from everflow.core.entries import Kind
-from everflow.engine.connect import Connection
+from everflow.engine.faces.connect import Connection
 from everflow.store import RunQuery, Status
 from everflow.views import outcome_view
 

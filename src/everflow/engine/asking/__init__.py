@@ -1,0 +1,1 @@
+"""What a process may ask of a store without executing anything."""

@@ -1,0 +1,1 @@
+"""Runs in memory: how rows become machines, and how these learn."""

@@ -1,0 +1,1 @@
+"""What users hold: engines, connections, routers, sync and async."""

@@ -1,0 +1,1 @@
+"""What is given to the engine, and said of it: names, inputs, answers, tokens, ids."""

@@ -1,0 +1,1 @@
+"""How nodes are begun in their places, stopped, and what becomes of their ends."""

@@ -1,0 +1,1 @@
+"""What people do to runs that are there, without executing anything."""

@@ -1,0 +1,1 @@
+"""Which runs this worker has: claimed, shared, parked, given back."""
