@@ -50,6 +50,7 @@ class Customer:
         self._ledger = ledger
         self._random = Random(seed)
         self.stopping = Event()
+        self.presses = Event()  # starts more, though workers stand still
         self._closing = Event()
         self.refusals = 0
         self.faults: list[BaseException] = []
@@ -102,7 +103,7 @@ class Customer:
             self._ledger.note("started", key, run.id)
             self.started = number + 1
             while not self.stopping.wait(PACE):
-                if self.started - len(self._seen) < MOST:
+                if self.presses.is_set() or self.started - len(self._seen) < MOST:
                     break
             else:
                 return

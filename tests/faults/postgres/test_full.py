@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,23 @@ ROOM = "150m"
 LOG = "32MB"  # PostgreSQL keeps about so much of what it wrote lately
 
 
-def _fill(server: Server) -> Path:
-    """Leave no room on the server's own file system."""
-    ballast = server.folder / "ballast"
-    with ballast.open("wb", buffering=0) as file:
+def _ballast(server: Server) -> Path:
+    return server.folder / "ballast"
+
+
+def _is_felt(fleet: Fleet, server: Server, refusals: int) -> bool:
+    """Leave no room on the server's own file system; whether the customer was refused so often.
+
+    The server gives room back now and then (its log's old files), so that this is asked again.
+    """
+    with _ballast(server).open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12):
             try:
                 while True:
                     file.write(bytes(size))
             except OSError:
                 continue
-    return ballast
+    return fleet.customer.refusals > refusals
 
 
 def _fill_up(server: Server, folder: Path, rounds: int) -> None:
@@ -35,9 +42,10 @@ def _fill_up(server: Server, folder: Path, rounds: int) -> None:
     try:
         for _ in range(rounds):
             fleet.works()
-            ballast, refusals = _fill(server), fleet.customer.refusals
-            until(lambda before=refusals: fleet.customer.refusals > before + 3)  # type: ignore[misc]  # a default binds it
-            ballast.unlink()
+            fleet.customer.presses.set()
+            until(partial(_is_felt, fleet, server, fleet.customer.refusals + 3))
+            fleet.customer.presses.clear()
+            _ballast(server).unlink()
             if not server.running:  # there was no room for its log either: somebody starts it
                 server.ended()
                 server.start()
