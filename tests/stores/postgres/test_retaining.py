@@ -1,7 +1,8 @@
 """Eras end beside workers that go on, and whatever was cut is gone on with."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any, cast
 
@@ -9,11 +10,12 @@ import psycopg
 import pytest
 
 from everflow.errors import StoreReadOnly
-from everflow.store import Reclaimed, Retention, RunRow, Status, Store
+from everflow.store import Reclaimed, Retention, RunQuery, RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.preparing import prepare
-from everflow.testing.conformance.base import START, Scribe, entry, standing
+from everflow.stores.sqlite import SQLiteStore
+from everflow.testing.conformance.base import START, Scribe, begin, entry, standing
 from tests.stores.postgres.servers import Server
 
 LATER = 10**17
@@ -172,6 +174,22 @@ def test_who_is_locked_is_moved_later(world: World) -> None:
         other.execute(f"SELECT FROM {world.place.schema}.run WHERE no = {row.no} FOR UPDATE")
         assert world.move(1) == 1  # the other one
     assert world.move(1) == 1
+
+
+def test_a_copy_has_nothing_of_what_was_let_go_of(world: World, tmp_path: Path) -> None:
+    """Nor twice what was moved: until its era is dropped, the journal holds what is nobody's."""
+    _, row = lived(world)
+    (last,) = (found.no for found in world.store.runs(RunQuery()) if found.id == "ended")
+    assert world.store.let_go(ALL).gone == ["ended"]
+    world.begin_era()
+    assert world.move(1) == 1
+    place = tmp_path / "copy.db"
+    world.store.backup(str(place))
+    with closing(SQLiteStore.open(str(place))) as copy:
+        assert [seq for _, seq, _, _ in copy.load([row.no])[0].entries] == [0, 1]
+        new = begin(cast("Store", copy), "new")
+        assert new.no > max(row.no, last)
+        assert [seq for _, seq, _, _ in copy.load([new.no])[0].entries] == [0]
 
 
 def test_who_may_not_end_an_era_is_told_who_may(world: World, postgres: Server) -> None:

@@ -1,9 +1,12 @@
 -- What a copy of the store is made of, table by table, in the columns of sql/sqlite/copying.sql.
 
 -- name: copied_store
-SELECT id, created, highest FROM everflow.store
+-- With the last number of a run that was given, be that let go of by now.
+SELECT id, created, highest, CASE WHEN is_called THEN last_value ELSE 0 END
+FROM everflow.store, everflow.run_no
 
 -- name: copied_many
+-- Entries that lie in their eras, but are nobody's any more, too: it says how far a copy is.
 SELECT
     (SELECT count(*) FROM everflow.worker)
     + (SELECT coalesce(sum(cardinality(refused)), 0) FROM everflow.worker)
@@ -38,7 +41,10 @@ SELECT
 FROM everflow.run ORDER BY no
 
 -- name: copied_entry
-SELECT run, seq, body, sum FROM everflow.entry ORDER BY run, seq
+-- Not those that lie in an era which their run was moved out of, or whose run was let go of.
+SELECT entry.run, entry.seq, entry.body, entry.sum
+FROM everflow.entry JOIN everflow.run ON run.no = entry.run AND run.era = entry.era
+ORDER BY entry.run, entry.seq
 
 -- name: copied_question
 SELECT id, run, tag, occurrence, op, position, at, due, prompt, state, key, schema

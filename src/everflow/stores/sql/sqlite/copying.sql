@@ -1,7 +1,7 @@
 -- A file that is filled as a copy of a store of another kind; it has its tables and nothing else.
 
 -- name: copied_store
-UPDATE store SET id = ?, created = ?, highest = ?
+UPDATE store SET id = ?, created = ?, highest = ?, numbered = ?
 
 -- name: copied_worker
 INSERT INTO worker (id, epoch, number, at, host, pid, since, gone, marks, about)
