@@ -69,6 +69,15 @@ def ids(rows: list[RunRow]) -> list[str]:
 
 PATIENCE = 30.0  # seconds
 CLAIM = "SELECT id FROM everflow.do_claim(%s, %s, %s, '{}', 0, '{}', NULL, '')"
+LATE = (
+    "WITH mail AS (UPDATE everflow.run SET mail = mail + 1 WHERE no = %s RETURNING no) "
+    "INSERT INTO everflow.inbox (run, kind, message) SELECT no, 'cancel', %s FROM mail "
+    "RETURNING id"
+)
+
+
+def cancel_text(row: RunRow) -> str:
+    return f'{{"type":"cancel","no":{row.no},"at":{START}}}'
 
 
 def test_two_claims_at_once_neither_wait_nor_share(url: str, store: Store, line: Line) -> None:
@@ -134,14 +143,8 @@ def test_a_message_that_becomes_visible_late_is_told(url: str, store: Store, lin
     """Its id is lower than one that was given; it is given once."""
     scribe = Scribe(store)
     row = scribe.run("a")
-    late = (
-        "WITH mail AS (UPDATE everflow.run SET mail = mail + 1 WHERE no = %s RETURNING no) "
-        "INSERT INTO everflow.inbox (run, kind, message) SELECT no, 'cancel', %s FROM mail "
-        "RETURNING id"
-    )
-    text = f'{{"type":"cancel","no":{row.no},"at":{START}}}'
     other = scribe.run("b")
-    ((id_,),) = line.execute(sql(url, late), [row.no, text]).fetchall()
+    ((id_,),) = line.execute(sql(url, LATE), [row.no, cancel_text(row)]).fetchall()
     store.accept([early(other)])
     (second,) = store.arrivals(scribe.id, after=0, limit=10)
     assert second.id > int(str(id_))
@@ -152,18 +155,40 @@ def test_a_message_that_becomes_visible_late_is_told(url: str, store: Store, lin
     assert len(store.arrivals(scribe.id, after=0, limit=10)) == 2
 
 
+def test_a_first_look_that_is_full_misses_nothing(url: str, store: Store, line: Line) -> None:
+    """What becomes visible below what it gave comes with the next ones."""
+    scribe = Scribe(store)
+    late, *others = (scribe.run(name) for name in "abc")
+    line.execute(sql(url, LATE), [late.no, cancel_text(late)])
+    store.accept([early(row) for row in others])
+    first = store.arrivals(scribe.id, after=0, limit=2)
+    assert [a.no for a in first] == [row.no for row in others]
+    line.commit()
+    assert [a.no for a in store.arrivals(scribe.id, after=first[-1].id, limit=2)] == [late.no]
+
+
+def test_who_reads_messages_again_takes_none_from_the_looks(
+    url: str, store: Store, line: Line
+) -> None:
+    """Such as one who writes a batch of a run whose lease ended, while its worker looks (B107)."""
+    scribe = Scribe(store)
+    late, run = (scribe.run(name) for name in "ab")
+    assert store.arrivals(scribe.id, after=0, limit=9) == []
+    line.execute(sql(url, LATE), [late.no, cancel_text(late)])
+    store.accept([early(run)])
+    (given,) = store.arrivals(scribe.id, after=0, limit=9)
+    line.commit()
+    assert [a.no for a in store.arrivals(scribe.id, after=given.id - 1, limit=9)] == [run.no]
+    assert [a.no for a in store.arrivals(scribe.id, after=given.id, limit=9)] == [late.no]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_message_is_told_once(url: str, store: Store, seed: int) -> None:
     """In whatever order transactions begin and end, and however it is paged."""
     drawn = random.Random(seed)
     scribe = Scribe(store)
     rows = [scribe.run(f"r{number}").no for number in range(12)]
-    write = sql(
-        url,
-        "WITH mail AS (UPDATE everflow.run SET mail = mail + 1 WHERE no = %s RETURNING no) "
-        "INSERT INTO everflow.inbox (run, kind, message) SELECT no, 'cancel', %s FROM mail "
-        "RETURNING id",
-    )
+    write = sql(url, LATE)
     conninfo = Place.read(url).conninfo
     lines = [psycopg.connect(conninfo) for _ in range(4)]
     busy: dict[int, list[int]] = {}

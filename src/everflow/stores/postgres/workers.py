@@ -21,10 +21,13 @@ class Looks(msgspec.Struct):
     """What a worker's looks at its inbox saw: all that ``snapshot`` sees, and what was ``given``.
 
     Ids are drawn before they can be seen, so that one may be seen after a higher one was given.
+    Whoever begins below the ``highest`` reads again what was given: that is no look, since another
+    thread that does it must not take from the looks what they haven't seen.
     """
 
     snapshot: str
     given: set[int]
+    highest: int
 
 
 class Workers(Boarding):
@@ -189,19 +192,24 @@ class Workers(Boarding):
     def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
         """The inbox of the worker's own runs: what is above, and what became visible below."""
         seen = self._looks.get(worker)
+        looks = seen is None or after >= seen.highest
+        former = seen if looks else None
         values = {
             "worker": worker,
             "after": after,
             "limit": max(limit, 0),
-            "former": None if seen is None else seen.snapshot,
-            "given": [] if seen is None else list(seen.given),
+            "former": None if former is None else former.snapshot,
+            "given": [] if former is None else list(former.given),
         }
         rows = self._rows("arrivals", values)
         found = [(id_, no, message) for _, id_, no, message in rows if id_ is not None]
-        if len(found) < limit:
-            self._looks[worker] = Looks(rows[0][0], set())
-        elif seen is not None:
-            seen.given.update(id_ for id_, _, _ in found)
+        if looks:
+            given = {id_ for id_, _, _ in found}
+            highest = max(given | {after})
+            if seen is None or len(found) < limit:
+                self._looks[worker] = Looks(rows[0][0], set(), highest)
+            else:  # what was missed before is to come yet
+                self._looks[worker] = Looks(seen.snapshot, seen.given | given, highest)
         return [
             Arrival(id=id_, no=no, message=_message(unmarked(message)))
             for id_, no, message in found
