@@ -3,13 +3,15 @@
 import os
 import select
 from collections.abc import Callable, Iterator
+from threading import Event
 
 import psycopg
 import pytest
 
 from everflow.errors import StoreError
-from everflow.stores.postgres import PostgresStore
+from everflow.stores.postgres import PostgresStore, listening
 from everflow.stores.postgres.desk import Desk
+from everflow.stores.postgres.lines import Connection, open_line
 from everflow.stores.postgres.place import Place
 from tests.faults.outside import until
 
@@ -61,7 +63,7 @@ def changes(store: Desk, act: Callable[[], object]) -> None:
 
 def test_what_is_told_is_noticed(store: Desk, line: Line, place: Place) -> None:
     """A notification moves the version; nothing else does."""
-    assert store.version() == store.version()
+    until(lambda: store.version() == store.version())
     changes(store, lambda: tell(line, place))
     until(lambda: store.hears)
 
@@ -90,6 +92,24 @@ def test_an_ear_that_was_cut_off_hears_again(store: Desk, line: Line, place: Pla
     until(lambda: store.version() != before)
     until(lambda: store.hears)
     changes(store, lambda: tell(line, place))
+
+
+def test_what_is_written_before_an_ear_hears_is_noticed(
+    store: Desk, line: Line, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks doesn't wait for a slow server, and has looked before it listens."""
+    slow = Event()
+
+    def opening(where: Place) -> Connection:
+        slow.wait(30)
+        return open_line(where)
+
+    monkeypatch.setattr(listening, "open_line", opening)
+    monkeypatch.setattr(listening, "FIRST", 0.0)
+    before = store.version()
+    line.execute("SELECT nextval(%s)", [f"{place.schema}.run_no"])
+    slow.set()
+    until(lambda: store.version() != before)
 
 
 def test_a_forked_child_leaves_the_parents_connections_alone(

@@ -57,6 +57,7 @@ class Ear:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
+        self._early = False  # somebody asked, and looks, before anything is heard
         self._line: Connection | None = None
         self._waker: int | None = None
         self._closed = False
@@ -78,6 +79,8 @@ class Ear:
         if self._thread is None:
             self._begin()
         self._asked = True
+        if not self._ready.is_set():
+            self._early = True
         return self._number
 
     def shown(self, now: Seen) -> None:
@@ -147,7 +150,7 @@ class Ear:
         """Listen until closed."""
         line.add_notify_handler(self._heard)
         line.execute(f"LISTEN {self._place.channel}")
-        if self._ready.is_set():
+        if self._ready.is_set() or self._early:
             self._advance()  # what was told meanwhile is lost
         self._seen = self._look(line)
         self._ready.set()
