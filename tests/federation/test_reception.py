@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from everflow import suspend
+from everflow.core.marks import ASIDE, marked
 from everflow.errors import ValueMismatch
 from everflow.federation.carrying import reception
 from everflow.federation.carrying.letters import Beside, encode, envelope, opened
@@ -30,6 +31,7 @@ from everflow.federation.protocol.messages import (
     Unlease,
 )
 from everflow.federation.protocol.standing import Role
+from everflow.store import Signal
 from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, plus_one, until
 from tests.federation.asking import Said, request, send, signed
@@ -196,24 +198,23 @@ def edited(cut: Cut, what: str) -> Cut:
         return replace(cut, entries=("x",))
     if what == "negative":
         return replace(cut, upto=Extent(-1, 1))
-    if what == "another":
-        changed = replace(whole, row=replace(whole.row, id="other"))
-    elif what == "questions":
-        changed = replace(whole, questions=[replace(whole.questions[0], run="other")])
-    elif what == "heard":
-        changed = replace(whole, heard=[("a", "b"), ("a", "b")])
-    elif what == "numbers":
-        changed = replace(whole, row=replace(whole.row, created=1 << 70))
-    else:
-        changed = replace(whole, row=replace(whole.row, status="handed_off"))
-    return replace(cut, side=replace(beside, whole=changed))
+    mark = marked(ASIDE, "0" * 64 + " 99")
+    changes: dict[str, dict[str, Any]] = {
+        "another": {"row": replace(whole.row, id="other")},
+        "questions": {"questions": [replace(whole.questions[0], run="other")]},
+        "heard": {"heard": [("a", "b"), ("a", "b")]},
+        "away": {"arrivals": [Signal(no=0, name="a", payload=mark, key="k", at=1)]},
+        "numbers": {"row": replace(whole.row, created=1 << 70)},
+        "handed_off": {"row": replace(whole.row, status="handed_off")},
+    }
+    return replace(cut, side=replace(beside, whole=replace(whole, **changes[what])))
 
 
 @pytest.mark.parametrize(
     "what",
     [
         "checksum", "gap", "order", "not one", "negative", "another", "questions", "heard",
-        "numbers", "handed_off",
+        "numbers", "away", "handed_off",
     ],
 )  # fmt: skip
 def test_what_isn_t_a_run_is_refused_whole(what: str) -> None:

@@ -3,16 +3,21 @@
 import gzip
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from everflow import sleep
+from everflow.core.definition import Definition
+from everflow.core.program import Program
 from everflow.errors import NoSuchRun, StoreDamaged
-from everflow.store import OUTCOMES, QuestionClosed, RunQuery, RunRow, Status, Store
+from everflow.store import OUTCOMES, QuestionClosed, RunQuery, RunRow, Status, Store, UpgradeTo
 from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
-from everflow.stores.transfer import LIVE_REASON, export_runs, import_runs
+from everflow.stores.transfer import LIVE_REASON, export_runs
+from everflow.stores.transfer import import_runs as import_checked
 from everflow.testing.conformance.base import (
     START,
     Scribe,
@@ -27,6 +32,8 @@ from everflow.testing.conformance.base import (
 )
 
 Make = Callable[[], Store]
+# Rows of these tests name their definitions as they like.
+import_runs = partial(import_checked, genuine=lambda _hash, _body: True)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -259,3 +266,17 @@ def test_what_cannot_be_read_is_not_exported() -> None:
     bare = begin(store, "b", definition="d9")
     with pytest.raises(StoreDamaged, match="definition d9 is missing"):
         export_runs(store, [bare.no], io.BytesIO())
+
+
+def test_all_definitions_that_a_journal_names_go_along(make: Make) -> None:
+    """Those that the run left, too, and one that it is to go on under: it is folded by them."""
+    here, there = make(), make()
+    made = [Definition(Program(flow, "f")) for flow in (sleep(1), sleep(2), sleep(3))]
+    left, own, next_ = made
+    here.start([], [(one.hash, one.body) for one in made])
+    scribe = Scribe(here)
+    row = scribe.run("a", definition=own.hash)
+    scribe.write(entries=[entry(row.no, 1, f'["{left.hash}"]')])
+    here.accept([UpgradeTo(no=row.no, definition=next_.hash, at=START)])
+    assert import_checked(there, exported(here, row)).new == ["a"]
+    assert [there.definition(one.hash) for one in made] == [one.body for one in made]

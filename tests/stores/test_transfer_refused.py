@@ -5,7 +5,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any
 
@@ -13,10 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from everflow import sleep
+from everflow.core.definition import Definition
+from everflow.core.program import Program
 from everflow.errors import ImportRefused
 from everflow.store import RunQuery, Status, Store
 from everflow.stores.memory import MemoryStore
-from everflow.stores.transfer import Limits, export_runs, import_runs
+from everflow.stores.transfer import Limits, export_runs
+from everflow.stores.transfer import import_runs as import_checked
 from everflow.testing.conformance.base import (
     Scribe,
     answer,
@@ -28,6 +32,8 @@ from everflow.testing.conformance.base import (
 )
 
 Lines = list[dict[str, Any]]
+# Rows of these tests name their definitions as they like.
+import_runs = partial(import_checked, genuine=lambda _hash, _body: True)
 SMALL = Limits(line=10_000, run=50_000, total=100_000, ratio=20)
 
 
@@ -244,6 +250,54 @@ def test_another_body_under_a_known_hash_is_refused() -> None:
     store = MemoryStore()
     store.start([], [("d1", "mine")])
     assert "the definition d1 isn't the one that the store has" in refused(good(), store=store)
+
+
+FORGED: dict[str, Callable[[str, str], tuple[str, str]]] = {
+    "another's name": lambda _name, body: ("0" * 48, body),
+    "another flow": lambda name, body: (name, body.replace("5000000", "1")),
+    "no flow": lambda name, _body: (name, "{}"),
+    "no JSON": lambda name, _body: (name, "x"),
+    "a newer one": lambda name, body: (name, body.replace('"format":1', '"format":2')),
+    "a deep one": lambda name, _body: (name, "[" * 200_000),
+    "a large one": lambda _name, _body: ("0" * 48, "x" * 70_000),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_definition_is_the_one_that_its_hash_names(how: str) -> None:
+    """RELIABILITY 23: a file with fitting digests brings no flow under the name of another."""
+    here, store = MemoryStore(), MemoryStore()
+    made = Definition(Program(sleep(5), "f"))
+    here.start([], [(made.hash, made.body)])
+    row = begin(here, "a", definition=made.hash)
+    file = io.BytesIO()
+    export_runs(here, [row.no], file)
+    assert import_checked(MemoryStore(), io.BytesIO(file.getvalue())).new == ["a"]
+    lines = [json.loads(line) for line in file.getvalue().splitlines()]
+    name, body = FORGED[how](made.hash, made.body)
+    of(lines, "definition").update(hash=name, body=body)
+    of(lines, "run")["row"]["definition"] = name
+    with pytest.raises(ImportRefused, match="isn't the hash of that definition"):
+        import_checked(store, io.BytesIO(sealed(lines)))
+    assert store.definition(name) is None
+    assert store.runs(RunQuery()) == []
+
+
+ELSEWHERE = '{"$":"aside","v":"' + "0" * 64 + ' 99"}'
+
+
+def test_no_value_lies_in_another_store() -> None:
+    """RELIABILITY 23: neither an entry nor a message is taken for a value that is kept here."""
+
+    def in_entry(lines: Lines) -> None:
+        body = f'[1,2,"result","",1,"",null,0,{ELSEWHERE},1]'
+        lines[place(lines, "entry") + 1].update(body=body, sum=zlib.crc32(body.encode()))
+
+    def in_message(lines: Lines) -> None:
+        of(lines, "message")["message"]["payload"] = ELSEWHERE
+
+    for edit in (in_entry, in_message):
+        assert "lies in another store" in edited(edit)
 
 
 def test_deep_lines_are_refused() -> None:

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from everflow.core.definition import Definition, from_data
 from everflow.core.marks import ASIDE, SEALED
-from everflow.core.registry import Registry
 from everflow.engine.given.ids import is_run_id
 from everflow.errors import ValueMismatch
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.messages import Cut, Handover, Message, Segment
 from everflow.store import SIGNALS, EntryRow, Imported, RunRow, Status
+from everflow.store.foreign import LARGEST, is_definition, number_beyond, points_away
 from everflow.store.handing import Slice
 
 __all__ = ["Letter", "Reply", "cut_of", "encode", "envelope", "opened", "slice_of", "weight"]
 
 MOST_LETTERS = 10_000
-_LARGEST = (1 << 63) - 1
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -129,18 +126,15 @@ def _whole(run: str, cut: Cut) -> Cut:
     except msgspec.ValidationError as error:
         raise ValueMismatch(f"what was sent of the run {run} isn't one: {error}") from error
     numbers = (cut.after, cut.upto.seq, cut.upto.rev)
-    if min(numbers) < 0 or max(numbers) > _LARGEST or not beside.whole.row.id == run:
+    if min(numbers) < 0 or max(numbers) > LARGEST or not beside.whole.row.id == run:
         raise ValueMismatch(f"what was sent of the run {run} contradicts itself")
     _check_entries(run, cut, entries)
     _check_beside(beside.whole)
-    if not all(_is_true(name, body) for name, body in beside.definitions):
+    if not all(is_definition(name, body) for name, body in beside.definitions):
         raise ValueMismatch(f"a definition that the run {run} needs isn't the one of its name")
-    if any(mark in body for _, _, body, _ in entries for mark in _OURS_ALONE):
+    if points_away(entries, beside.whole.arrivals, (SEALED, ASIDE)):
         raise ValueMismatch(f"what was sent of the run {run} refers to another store")
     return replace(cut, entries=entries, side=beside)
-
-
-_OURS_ALONE = tuple(f'"$":"{name}"' for name in (SEALED, ASIDE))
 
 
 def _check_entries(run: str, cut: Cut, entries: tuple[EntryRow, ...]) -> None:
@@ -162,37 +156,15 @@ def _check_beside(whole: Imported) -> None:
     if len(whole.heard) > SIGNALS or len(set(whole.heard)) != len(whole.heard):
         raise ValueMismatch(f"the keys of the signals of the run {run} aren't as they must be")
     for row in (whole.row, *whole.questions, *whole.arrivals):
-        _check_integers(row)
+        field = number_beyond(row)
+        if field:
+            raise ValueMismatch(f"{field} of the run {run} is more than 64 bits")
     _check_row(whole.row)
 
 
 def _check_row(row: RunRow) -> None:
     if row.status is Status.HANDED_OFF:
         raise ValueMismatch(f"the run {row.id} isn't its sender's")
-
-
-def _is_true(name: str, body: str) -> bool:
-    """Whether a definition is the one that its hash names: others' runs may go by that name."""
-    check = _bears if len(body) <= _SHORT else _bears.__wrapped__
-    return check(name, body)
-
-
-@lru_cache(maxsize=256)
-def _bears(name: str, body: str) -> bool:
-    try:
-        return Definition(from_data(body, Registry())).hash == name
-    except Exception:  # noqa: BLE001 - whatever a text of others does, it is no definition then
-        return False
-
-
-_SHORT = 65_536  # characters of a definition that is checked once for all of its runs
-
-
-def _check_integers(row: Any) -> None:
-    for field in row.__struct_fields__:
-        value = getattr(row, field)
-        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-            raise ValueMismatch(f"{field} is {value}: more than 64 bits")
 
 
 _encoder = msgspec.json.Encoder()

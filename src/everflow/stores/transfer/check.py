@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Never, TypeVar
 
 import msgspec
 
+from everflow.core.marks import ASIDE
 from everflow.store import SIGNALS, EntryRow, Imported, Message, QuestionRow, RunRow
+from everflow.store.foreign import LARGEST, number_beyond, points_away
 from everflow.stores.transfer.limits import Limits
 from everflow.stores.transfer.lines import (
     FORMAT,
@@ -34,17 +36,20 @@ from everflow.stores.transfer.lines import (
 from everflow.stores.transfer.stream import CUT, EDITED, RAISE, refuse
 
 L = TypeVar("L", bound=Line)
+_OTHER = f"{EDITED}, or import it with the release that wrote it"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_LARGEST = (1 << 63) - 1
 _ID = re.compile(r"[0-9A-Za-z_.:-]{1,100}")  # ids stand in paths, records' keys and logs
 
 
 class Reader:
     """Reads a file's lines; ``header`` is there at once, ``definitions`` as they come."""
 
-    def __init__(self, lines: Iterable[bytes], limits: Limits) -> None:
+    def __init__(
+        self, lines: Iterable[bytes], limits: Limits, is_definition: Callable[[str, str], bool]
+    ) -> None:
         self._lines = iter(lines)
         self._limits = limits
+        self._is_definition = is_definition
         self._digest = sha256()
         self._line = b""
         self._number = 0
@@ -142,6 +147,8 @@ class Reader:
         if line.hash in self.definitions:
             self._refuse(f"the definition {line.hash} comes twice", EDITED)
         self._hold(line.hash, line.body)
+        if not self._is_definition(line.hash, line.body):
+            self._refuse(f"{line.hash:.80} isn't the hash of that definition", _OTHER)
         self.definitions[line.hash] = line.body
 
     def _run(self, line: RunLine) -> Imported:
@@ -150,13 +157,16 @@ class Reader:
         self._count("entries", line.entries)
         self._count("questions", line.questions)
         self._count("messages", line.messages)
-        return Imported(
+        run = Imported(
             row=line.row,
             entries=self._entries(line),
             questions=self._questions(line),
             arrivals=self._messages(line),
             heard=self._heard(line),
         )
+        if points_away(run.entries, run.arrivals, (ASIDE,)):
+            self._refuse(f"a value of the run {run.row.id} lies in another store", EDITED)
+        return run
 
     def _check_row(self, row: RunRow) -> None:
         if not _ID.fullmatch(row.id):
@@ -170,10 +180,9 @@ class Reader:
         self._check_integers(row)
 
     def _check_integers(self, row: msgspec.Struct) -> None:
-        for field in row.__struct_fields__:
-            value = getattr(row, field)
-            if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-                self._refuse(f"{field} is {value}: more than 64 bits", EDITED)
+        field = number_beyond(row)
+        if field:
+            self._refuse(f"{field} is more than 64 bits", EDITED)
 
     def _entries(self, line: RunLine) -> list[EntryRow]:
         row, entries, last = line.row, list[EntryRow](), -1
@@ -182,7 +191,7 @@ class Reader:
             if zlib.crc32(entry.body.encode()) != entry.sum:
                 self._refuse(f"the checksum of entry {entry.seq} doesn't hold", EDITED)
             follows = entry.seq > last if entry.seq <= row.base else entry.seq == last + 1
-            if not follows or entry.seq > _LARGEST:
+            if not follows or entry.seq > LARGEST:
                 self._refuse(f"entry {entry.seq} comes after {last}", EDITED)
             last = entry.seq
             entries.append((row.no, entry.seq, entry.body, entry.sum))

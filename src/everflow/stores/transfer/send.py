@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import BinaryIO
 
 from everflow.errors import StoreDamaged
-from everflow.store import Imported, Store
+from everflow.store import Imported, Store, UpgradeTo, definitions_in
 from everflow.stores.transfer.lines import (
     FORMAT,
     Counts,
@@ -51,9 +51,8 @@ def export_runs(
     write(Header(format=FORMAT, version=version, store=store.info().id, runs=len(nos)))
     for no in nos:
         run = store.export(no)
-        if run.row.definition not in known:
-            known.add(run.row.definition)
-            write(_definition(store, run))
+        for definition in _definitions(store, run, known):
+            write(definition)
             counts.definitions += 1
         for line in _lines(run):
             write(line)
@@ -67,16 +66,21 @@ def export_runs(
     return counts.runs
 
 
-def _definition(store: Store, run: Imported) -> DefinitionLine:
-    body = store.definition(run.row.definition)
-    if body is None:
+def _definitions(store: Store, run: Imported, known: set[str]) -> Iterator[DefinitionLine]:
+    """Its definition, and those that its journal or an order that it hasn't obeyed names."""
+    orders = (one.definition for one in run.arrivals if isinstance(one, UpgradeTo))
+    for name in (*definitions_in(run.row, run.entries), *orders):
+        body = None if name in known else store.definition(name)
+        if body is not None:
+            known.add(name)
+            yield DefinitionLine(hash=name, body=body)
+    if run.row.definition not in known:
         raise StoreDamaged(
             f"the definition {run.row.definition} is missing",
             run=run.row.id,
             flow=run.row.flow,
             hint="leave the run out, or restore a backup",
         )
-    return DefinitionLine(hash=run.row.definition, body=body)
 
 
 def _lines(run: Imported) -> Iterator[Line]:
