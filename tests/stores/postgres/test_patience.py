@@ -60,8 +60,9 @@ def test_without_calls_there_is_no_thread_for_them(postgres: Server) -> None:
     patience, before = Patience(0.2), set(threading.enumerate())
     with closing(psycopg.connect(postgres.dsn)) as line:
         for _ in range(2):
-            with patience.over(line):
-                (thread,) = set(threading.enumerate()) - before
+            patience.begins(line)
+            (thread,) = set(threading.enumerate()) - before
+            patience.ends(line)
             until(lambda thread=thread: not thread.is_alive())  # type: ignore[misc]  # a default binds it
 
 

@@ -6,7 +6,7 @@ tells. Then the first commits, or is undone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any, cast
@@ -28,6 +28,7 @@ from everflow.store import (
     Verdict,
 )
 from everflow.stores.postgres import PostgresStore
+from everflow.stores.postgres.calling import Given
 from everflow.stores.postgres.place import Place
 from everflow.testing.conformance.base import (
     START,
@@ -59,19 +60,18 @@ class Slow(PostgresStore):
     def hold(self) -> None:
         self.done, self.go, self.undo = Event(), Event(), False
 
-    def _execute(
-        self, statement: str, values: Mapping[str, object] | Sequence[object]
-    ) -> list[tuple[Any, ...]]:
-        if "do_" not in statement or not hasattr(self, "go"):
-            return super()._execute(statement, values)
+    def _do(self, function: str, *values: Given) -> list[int]:
+        if not hasattr(self, "go"):
+            return super()._do(function, *values)
+        statement = self._calling(function, len(values))
         with psycopg.connect(self._place.conninfo) as line:
-            found = line.execute(statement.encode(), values).fetchall()
+            ((told,),) = line.execute(statement.encode(), values).fetchall()
             self.done.set()
             assert self.go.wait(PATIENCE)
             if self.undo:
                 line.rollback()
                 raise Undone
-        return found
+        return told or []
 
 
 class Pair:

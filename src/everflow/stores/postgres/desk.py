@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from everflow.store import StoreInfo
+from everflow.stores.postgres.calling import Given, calling, told_by
 from everflow.stores.postgres.code import QUERIES, SUFFIX, in_schema
 from everflow.stores.postgres.lines import Connection, Lines
 from everflow.stores.postgres.listening import Ear
@@ -46,6 +47,7 @@ class Desk:
         self._name = place.shown
         self._id = ""
         self._texts: dict[str, str] = {}
+        self._calls: dict[str, str] = {}
         self._closing = threading.Event()
         self._lines = Lines(place, self._welcome)
         self._ear = Ear(place, self._lines)
@@ -124,9 +126,26 @@ class Desk:
         name = f"do_{function}"
         text = self._texts.get(name)
         if text is None:
-            called = f'"{self._place.schema}".{name}_{SUFFIX}({", ".join(["%s"] * many)})'
-            text = self._texts[name] = f"SELECT * FROM {called}"  # noqa: S608 - names of ours
+            places = ", ".join(["%s"] * many)
+            text = f"SELECT * FROM {self._named(name)}({places})"  # noqa: S608 - names of ours
+            self._texts[name] = text
         return text
+
+    def _do(self, function: str, *values: Given) -> list[int]:
+        """The numbers that our writing function ``do_<function>`` tells; see ``calling``."""
+        statement = self._calls.get(function)
+        if statement is None:
+            statement = calling(self._named(f"do_{function}"), len(values))
+            self._calls[function] = statement
+
+        def once() -> list[int]:
+            with self._lines.line() as line:
+                return told_by(line, statement, values, prepares=self._lines.prepares)
+
+        return self._again(once)
+
+    def _named(self, function: str) -> str:
+        return f'"{self._place.schema}".{function}_{SUFFIX}'
 
     def _execute(self, statement: str, values: Values) -> list[tuple[Any, ...]]:
         def once() -> list[tuple[Any, ...]]:

@@ -42,12 +42,21 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     patience: Patience | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.known: dict[str, bytes] = {}  # statements that were prepared here, by what name
+        self.poller = select.poll()
+        self.poller.register(self.fileno(), select.POLLIN)
+
     def wait(self, gen: PQGen[RV], *args: Any, **options: Any) -> RV:
         """Wait for what was sent; every statement goes through here."""
         if self.patience is None:
             return super().wait(gen, *args, **options)
-        with self.patience.over(self):
+        self.patience.begins(self)
+        try:
             return super().wait(gen, *args, **options)
+        finally:
+            self.patience.ends(self)
 
 
 def open_line(place: Place, *, prepares: bool = False) -> Connection:
@@ -211,8 +220,4 @@ class Lines:
 
 def _sounds_well(line: Connection) -> bool:
     """Whether an idle connection was told nothing: what comes unasked is its end, as a rule."""
-    if line.closed:
-        return False
-    poller = select.poll()
-    poller.register(line.fileno(), select.POLLIN)
-    return not poller.poll(0)
+    return not (line.closed or line.poller.poll(0))

@@ -99,8 +99,7 @@ class Writing(Boarding, Reading):
         elif side_rows:
             told = self._append_with((*head, *texts, board), side_rows)
         else:
-            values = (*head, *texts, board)
-            ((told,),) = self._call("append", *values)
+            told = self._do("append", *head, *texts, board)
         self._was_told(batch.worker, shown)
         return [no for no in told or () if no != _REPEATED]
 
@@ -169,8 +168,8 @@ class Writing(Boarding, Reading):
         """Insert the runs that are new; give for each its row, or that of the run with its key."""
         births = document([birth(run) for run in runs])
         for _ in range(_TRIES):
-            ((nos,),) = self._call("start", births, document(definitions))
-            found = self._started(runs, nos or [])
+            nos = self._do("start", births, document(definitions))
+            found = self._started(runs, nos)
             if found is not None:
                 return found
         raise StoreError(f"Runs with the same ids were deleted {_TRIES} times.")
@@ -211,10 +210,9 @@ class Writing(Boarding, Reading):
             _numbers(admit),
         )
         try:
-            ((nos,),) = self._call("write", *values)
+            nos = self._do("write", *values)
         except Changed:
             return None
-        nos = nos or []
         if admit or letters:
             return self.rows([abs(no) for no in nos])
         return self._started(starts, nos) or []
@@ -233,7 +231,7 @@ class Writing(Boarding, Reading):
             if not (judge.accepted or judge.aside):
                 return verdicts
             try:
-                self._call("accept", marked_json(as_json(judge.accepted_rows())))
+                self._do("accept", marked_json(as_json(judge.accepted_rows())))
             except Changed:
                 continue
             return verdicts
