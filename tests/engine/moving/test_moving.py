@@ -11,11 +11,13 @@ import pytest
 from everflow import RunQuery
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.engine.moving import Choice
+from everflow.engine.operating.retaining import retain
+from everflow.engine.records.retentions import Let, let_of
 from everflow.errors import (
     NoSuchRun,
     StoreDamaged,
 )
-from everflow.store import Hand, Put, Slice, Status, Store, Tenure, Verdict
+from everflow.store import Hand, Put, Retention, Slice, Status, Store, Tenure, Verdict
 from everflow.stores.layer import Layer
 from everflow.stores.memory import MemoryStore
 from everflow.testing.conformance.base import (
@@ -24,6 +26,7 @@ from everflow.testing.conformance.base import (
     answer,
     begin,
     entry,
+    standing,
 )
 from tests.engine.moved import (
     Cut,
@@ -226,3 +229,31 @@ def test_a_target_that_loses_runs_is_found_out(source: Store) -> None:
 
     with pytest.raises(StoreDamaged, match="lacks"):
         moved(source, Losing(MemoryStore()))
+
+
+def test_what_the_target_let_go_of_is_not_missed(target: Store) -> None:
+    """Later moves go on; a run that went in any other way is missed."""
+    source = MemoryStore()
+    scribe = Scribe(source)
+    ended, live = scribe.run("ended"), scribe.run("live")
+    scribe.write(changes=[standing(ended, Status.DONE, ended=START)])
+    moved(source, target, Choice(runs=("ended",)))
+    target.let_go(Retention(before=START + 1))
+    with pytest.raises(StoreDamaged, match="lacks a run"):
+        moved(source, target, Choice(runs=("live",)))
+    retain(target, before=START + 1, at=START + 2)
+    assert moved(source, target, Choice(runs=("live",))).verified == 1
+    assert opened_by(target, live.id).status is Status.QUEUED
+
+
+def test_a_store_that_let_runs_go_moves_like_any_other(target: Store) -> None:
+    """With its workers at work; who asks the target for such a run is told so, and back again."""
+    source = MemoryStore()
+    furnish(source)
+    retain(source, before=START + 1, at=START + 2)
+    moved(source, target)
+    assert let_of(target) == Let(START + 1, START + 2)
+    retain(target, before=START + 3, at=START + 4)
+    moved(target, source)
+    assert let_of(source) == Let(START + 3, START + 4)
+    moved(source, target)

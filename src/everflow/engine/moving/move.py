@@ -23,6 +23,7 @@ from everflow.engine.moving.records import (
     paused_queues,
 )
 from everflow.engine.records.audit import audit
+from everflow.engine.records.retentions import let_of
 from everflow.errors import StoreDamaged
 from everflow.store import RunQuery, RunRow, Status, Store
 from everflow.store.keys import Keys
@@ -152,20 +153,27 @@ def _is_new(parcels: Parcels, row: RunRow) -> bool:
 
 
 def _verified(parcels: Parcels) -> int:
-    """How many runs went this way; StoreDamaged where one isn't at the target."""
+    """How many runs went this way; StoreDamaged where one isn't at the target.
+
+    One that the target may have let go of since isn't missed.
+    """
     found = 0
     query = RunQuery(status=(Status.HANDED_OFF,), limit=PAGE)
     while page := parcels.source.runs(query):
-        gone = [row.id for row in page if row.until == parcels.there.place]
+        rows = [row for row in page if row.until == parcels.there.place]
+        gone = [row.id for row in rows]
         mine, its = parcels.source.tenures(gone), parcels.target.tenures(gone)
-        for one, other in zip(mine, its, strict=True):
+        let = let_of(parcels.target)
+        for row, one, other in zip(rows, mine, its, strict=True):
+            if other.status is None and let is not None and row.created < let.before:
+                continue
             if other.status is None or other.seq < one.seq:
                 raise StoreDamaged(
                     f"{parcels.there.place} lacks a run that was moved there, or a part of it",
                     run=one.run,
                     hint="the whole of it is kept at the source: look what became of that store",
                 )
-        found += len(gone)
+            found += 1
         query = msgspec.structs.replace(query, after=page[-1].no)
     return found
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from everflow.engine.moving.ledger import BY, LEDGER, Leaving
 from everflow.engine.moving.parcels import Parcels
+from everflow.engine.records.retentions import RETENTION, let_of, letting
 from everflow.store import BRANCH, COPY, Put, Record, Store
 from everflow.stores.aside import BLOB
 from everflow.stores.layer import innermost
@@ -29,8 +30,8 @@ __all__ = [
 FIRST = ("current", "queue", "pause", "cache")
 # What a living worker may write meanwhile; a store with any other kind is one that others know.
 QUIET = frozenset({
-    *FIRST, *LEDGER, BLOB, "acknowledged", "audit", "debounce", "debounced", "erased", "schedule",
-    "token",
+    *FIRST, *LEDGER, BLOB, RETENTION, "acknowledged", "audit", "debounce", "debounced", "erased",
+    "schedule", "token",
 })  # fmt: skip
 RECORDS = 200  # in one transaction
 DEFINITIONS = 200
@@ -38,7 +39,7 @@ DEFINITIONS = 200
 
 def kinds_of(store: Store) -> list[str]:
     """The kinds of records that move."""
-    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, BLOB, COPY}]
+    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, BLOB, COPY, RETENTION}]
 
 
 def pages(store: Store, kind: str) -> Iterator[list[Record]]:
@@ -68,6 +69,9 @@ def copy_first(parcels: Parcels) -> None:
         gone = [one.key for page in pages(target, kind) for one in page if one.key not in known]
         if gone:
             target.write([Put(kind=kind, key=key, body=None) for key in gone], at=at)
+    told = let_of(source)
+    if told is not None:  # who asks for a run that went is told so there, too
+        target.write(letting(target, told), at=at)
     if source.records(BRANCH, limit=1):
         # The values aside of what was set aside: of runs they come with their entries.
         for page in pages(innermost(source), BLOB):

@@ -14,13 +14,13 @@ import msgspec
 from everflow.engine.given.ids import Random, system_random
 from everflow.engine.records.audit import audit
 from everflow.engine.records.erasures import ERASED
+from everflow.engine.records.retentions import Let, let_of, letting
 from everflow.errors import NoSuchRun
-from everflow.store import Put, Retention, Store
+from everflow.store import Retention, Store
 
 __all__ = ["ACKNOWLEDGED", "Retained", "no_such_run", "retain"]
 
-ACKNOWLEDGED, RETENTION = "acknowledged", "retention"  # kinds of records
-_KEY = "runs"
+ACKNOWLEDGED = "acknowledged"  # a kind of record
 _LOOKED = 200  # runs that one step looks at
 Label = tuple[str, str | None]
 
@@ -37,11 +37,6 @@ class Retained(msgspec.Struct, kw_only=True):
     moved: int = 0
     dropped: int = 0
     size: int = 0
-
-
-class _Told(msgspec.Struct):
-    before: int
-    at: int
 
 
 def retain(
@@ -62,7 +57,7 @@ def retain(
     retention = Retention(before=before, keep=tuple(keep), kinds=(ACKNOWLEDGED, ERASED))
     done = Retained()
     if not dry:
-        _note(store, before, at)
+        store.write(letting(store, Let(before, at)), at=at)
     after: tuple[int, int] | None = None
     while True:
         step = store.let_go(retention, after=after, limit=_LOOKED, dry=dry)
@@ -100,21 +95,9 @@ def _reclaim(
             progress(done)
 
 
-def _note(store: Store, before: int, at: int) -> None:
-    known = _noted(store)
-    latest = before if known is None else max(before, known.before)
-    body = msgspec.json.encode(_Told(latest, at)).decode()
-    store.write([Put(kind=RETENTION, key=_KEY, body=body)], at=at)
-
-
-def _noted(store: Store) -> _Told | None:
-    found = store.records(RETENTION, keys=[_KEY])
-    return msgspec.json.decode(found[0].body, type=_Told) if found else None
-
-
 def no_such_run(store: Store, run: object, hint: str) -> NoSuchRun:
     """The error for a run that isn't there, which may have been let go of."""
-    told = _noted(store)
+    told = let_of(store)
     if told is not None:
         day = datetime.fromtimestamp(told.before / 1_000_000, UTC).date()
         hint = f"if it ended before {day} it was let go of, by `everflow retain`; else {hint}"
