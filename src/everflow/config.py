@@ -15,6 +15,8 @@ from everflow.errors import ConfigurationError
 
 __all__ = ["Config"]
 
+_TEXTS = {"fleet": "a name", "signing_keys": "the path of a folder"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -32,7 +34,9 @@ class Config:
     more characters of JSON is kept aside in the store, by its content. acknowledge_s: how long
     a call for a leased run waits until the server that it is leased from has it, too. fleet: who
     works here; a store in PostgreSQL that is another fleet's is refused. drain_s: how long what was
-    begun may take to end when the engine closes. queues: the engine executes runs of these queues
+    begun may take to end when the engine closes. signing_keys: the folder in which private keys of
+    peers and actors lie; beside the store's file if none is named, and a store in a database has
+    none. queues: the engine executes runs of these queues
     alone, "" standing for runs of no queue; None for all.
     """
 
@@ -53,14 +57,16 @@ class Config:
     acknowledge_s: float = 10.0
     fleet: str = ""
     drain_s: float = 5.0
+    signing_keys: str = ""
     queues: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "fleet":
+            if field.name in _TEXTS:
                 if not isinstance(value, str):
-                    raise ConfigurationError(f"fleet is a name, not {value!r:.60}")
+                    what = _TEXTS[field.name]
+                    raise ConfigurationError(f"{field.name} is {what}, not {value!r:.60}")
                 continue
             if field.name == "queues":
                 object.__setattr__(self, "queues", _queues(value))

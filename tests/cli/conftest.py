@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("everflow.core.registry._default", Registry())
     monkeypatch.delitem(sys.modules, "cli_flows", raising=False)
-    for name in ("EVERFLOW_STORE", "EVERFLOW_KEYS", "EVERFLOW_MASTER_KEY", "FORCE_COLOR"):
+    for name in {"FORCE_COLOR", *filter(lambda name: name.startswith("EVERFLOW_"), os.environ)}:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -150,3 +151,30 @@ def test_a_worker_hears_of_a_start_at_once(
     run = told("start", f"{FLOWS}:greet", '"Ann"', "--store", url)["id"]
     with connect(url) as flows:
         assert flows.run(run).result(timeout=30) == "Hello Ann"
+
+
+def test_an_identity_needs_a_folder_for_its_key(
+    cli: Cli, told: Any, fresh_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an option, a variable, or pyproject.toml, in that order; without, it is told how."""
+    words = ("--store", fresh_url)
+    refused = cli("peer", "init", "https://flows.example", *words)
+    assert (refused.exit_code, "EVERFLOW_SIGNING_KEYS" in refused.stderr) == (2, True)
+    for name in ("of_option", "of_variable", "of_table"):
+        (folder / name).mkdir()
+    made = told("peer", "init", "https://flows.example", *words, "--signing-keys", "of_option")
+    (key,) = (folder / "of_option").iterdir()
+    assert key.name == f"{Place.read(fresh_url).schema}.peer-key"
+    below = folder / "below"
+    below.mkdir()
+    key.rename(folder / "of_table" / key.name)
+    (folder / "pyproject.toml").write_text('[tool.everflow]\nsigning_keys = "of_table"\n')
+    monkeypatch.chdir(below)
+    assert told("peer", "show", *words) == made
+    monkeypatch.setenv("EVERFLOW_SIGNING_KEYS", str(folder / "of_variable"))
+    lacking = cli("peer", "show", *words)
+    assert (lacking.exit_code, f"of_variable/{key.name} can't be read" in lacking.stderr) == (
+        2,
+        True,
+    )
+    assert told("peer", "show", *words, "--signing-keys", "../of_table") == made

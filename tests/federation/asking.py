@@ -48,7 +48,7 @@ def signed(
     message: Message, by: Instance, *, nonce: str = "", now: int | None = None, **wrong: Any
 ) -> Message:
     """The same with a signature; ``key`` and ``key_id`` may be others than the sender's."""
-    key, key_id = wrong.get("key", by.key), wrong.get("key_id", by.identity.key_id)
+    key, key_id = wrong.get("key", by.identity.key), wrong.get("key_id", by.identity.key_id)
     at = by.clock.wall() if now is None else now
     nonce = nonce or f"n{next(_count)}"
     return message.having(rfc9421.sign(message, key, key_id=key_id, now=at, nonce=nonce))

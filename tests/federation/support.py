@@ -7,7 +7,7 @@ import gc
 import socket
 import threading
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -102,23 +102,34 @@ def port_of(held: socket.socket) -> int:
 class Instance:
     """An engine with its store, its server and its courier; ``up`` and ``down`` as often as told.
 
-    ``between``: a proxy stands at the address that peers call.
+    ``between``: a proxy stands at the address that peers call. ``stores``: those of the instances
+    that aren't in memory, by name; ``folder``: where their keys lie.
     """
 
     def __init__(
-        self, name: str, loop: Loop, clock: JumpClock, *, between: bool = False, pace: Pace = SWIFT
+        self,
+        name: str,
+        loop: Loop,
+        clock: JumpClock,
+        *,
+        between: bool = False,
+        pace: Pace = SWIFT,
+        stores: Mapping[str, Store] | None = None,
+        folder: str = "",
     ) -> None:
         self.name, self.loop, self.clock, self.pace = name, loop, clock, pace
         self.registry = Registry()
         self.settings: dict[str, Any] = {}
-        self.store: Store = MemoryStore()
+        self.store: Store = (stores or {}).get(name) or MemoryStore()
         self.held = [bound() for _ in range(1 + between)]
         self.port = port_of(self.held[0])
-        self.key: Ed25519PrivateKey = make_ed25519()
+        self.key: Ed25519PrivateKey | None = make_ed25519()  # given, where it is in no file
+        if not isinstance(self.store, MemoryStore):
+            self.key, self.settings["signing_keys"] = None, folder
         self.proxy = Proxy(self.port, port_of(self.held[1]) if between else 0)
         self.address = f"http://{HOST}:{self.proxy.port or self.port}"
         self.identity: Identity = create_identity(
-            self.store, self.address, self.key, at=clock.wall()
+            self.store, self.address, self.key, at=clock.wall(), folder=folder
         )
         self.peers = Peers(self.store, clock.wall)
         self.engine: Engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,29 @@ def test_a_file_without_a_key_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigurationError, match="isn't a file"):
         load_key(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "user", "refused"),
+    [
+        (0o100640, 0, 1000, False),
+        (0o100440, 0, 1000, False),
+        (0o100640, 0, 0, True),
+        (0o100640, 1000, 1000, True),
+        (0o100660, 0, 1000, True),
+        (0o100644, 0, 1000, True),
+        (0o100600, 1000, 1000, False),
+    ],
+)
+def test_a_key_of_root_may_be_read_by_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, user: int, refused: bool
+) -> None:
+    """As secrets are mounted into containers whose user isn't root; nobody else may do more."""
+    place = tmp_path / "peer.key"
+    save_key(place, key("ed25519"))
+    about = os.stat_result((mode, 0, 0, 1, owner, owner, place.stat().st_size, 0, 0, 0))
+    said = pytest.raises(ConfigurationError, match="others may") if refused else nullcontext()
+    with monkeypatch.context() as patch, said:
+        patch.setattr(os, "fstat", lambda _file: about)
+        patch.setattr(os, "geteuid", lambda: user)
+        load_key(place)

@@ -2,8 +2,8 @@
 
 Four rules hold. An actor's id is made of the address that it was created with, and stays: others
 keep it for ever. All actors of a store have one address, since requests are judged by what this
-instance is called. Private keys lie in files beside the store, never in it, so that no backup and
-no export carries them away. And a name that was removed isn't given to anybody else: whoever
+instance is called. Private keys lie in files, never in the store, so that no backup and no export
+carries them away. And a name that was removed isn't given to anybody else: whoever
 followed it would follow another.
 """
 
@@ -95,15 +95,19 @@ class Local(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Actors:
-    """The actors of a store. ``keys``: those of actors whose keys aren't in files beside it."""
+    """The actors of a store.
+
+    ``keys``: the folder of the files of their keys, if that isn't the one of the store's file; or
+    the keys themselves, by name, of those whose keys aren't in files.
+    """
 
     def __init__(
-        self, store: Store, now: Callable[[], int], keys: Mapping[str, Keys] | None = None
+        self, store: Store, now: Callable[[], int], keys: Mapping[str, Keys] | str = ""
     ) -> None:
         self._store = store
         self._now = now
-        self._given = dict(keys or {})
-        self._files = KeyFiles(store)
+        self._given = {} if isinstance(keys, str) else dict(keys)
+        self._files = KeyFiles(store, keys if isinstance(keys, str) else "")
 
     def all(self) -> list[Local]:
         """All that are there, by name."""
@@ -138,7 +142,7 @@ class Actors:
         summary: str = "",
         inside: tuple[str, ...] = (),
     ) -> Local:
-        """Make an actor; its keys are in files beside the store from then on, if none are given.
+        """Make an actor; its keys are in files from then on, if none are given.
 
         ``address``: of the instance; by default that of the other actors, or of the identity that
         peers know. ConfigurationError for what can't be one, or a name that was given already.
@@ -200,7 +204,7 @@ class Actors:
     def rotate(self, name: str) -> Local:
         """Give an actor new keys, under the ids of the old ones; others look them up.
 
-        ConfigurationError where its keys aren't in files beside the store.
+        ConfigurationError where its keys aren't in files.
         """
         if name in self._given:
             raise ConfigurationError(f"the keys of {name} aren't in files", hint="give it others")

@@ -50,7 +50,7 @@ FIRST, FACTOR, LONGEST = 60.0, 3.0, 12 * 3600.0  # seconds of the pauses between
 class Sending(TypedDict, total=False):
     """What a ``Sender`` takes."""
 
-    keys: Mapping[str, Keys]
+    keys: Mapping[str, Keys] | str
     wall: Callable[[], int]
     random: Random
     first: str

@@ -61,8 +61,9 @@ class ActivityPub:
     ``app`` is to be mounted under ``/ap`` and ``well_known`` under ``/.well-known`` of the server
     that is the actors' address. ``triggers``: those that fire in this process, which are told of
     what arrives at once. ``tell``: what delivers to those who are answered, by default the store's
-    outbox, whose runs an engine carries that has ``deliveries``. ``keys``: of actors whose keys
-    aren't in files beside the store. ``fetch_s``: seconds that fetching an actor may take.
+    outbox, whose runs an engine carries that has ``deliveries``. ``keys``: of actors, where
+    they are neither in files beside the store nor in those of ``Config(signing_keys=...)``.
+    ``fetch_s``: seconds that fetching an actor may take.
     ``client`` makes what sends requests.
     """
 
@@ -95,7 +96,7 @@ class ActivityPub:
     async def __aenter__(self) -> Self:
         client = self._engine.client
         store, clock = client.store, self._clock
-        actors = Actors(store, clock.wall, self._keys)
+        actors = Actors(store, clock.wall, self._keys or self._engine.config.signing_keys)
         log = Activities(client) if self._triggers is None else self._triggers.activities
         async with AsyncExitStack() as stack:
             made = Directory(store, actors, clock, seconds=self._fetch_s, client=self._client)

@@ -1,4 +1,4 @@
-"""The files in which actors' private keys lie, beside the store and never in it.
+"""The files in which actors' private keys lie, never in the store.
 
 Two rules hold. A key is read once while its file isn't touched, since OpenSSL takes 50 ms to check
 one of RSA, and each request is signed. And new keys lie beside the old ones until the actor is
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from everflow.errors import ConfigurationError
+from everflow.federation.keyplaces import key_file
 from everflow.net.keys import (
     PrivateKey,
     key_word,
@@ -52,8 +53,9 @@ class Keys:
 class KeyFiles:
     """The keys of a store's actors. ConfigurationError throughout for what isn't as it should."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, folder: str = "") -> None:
         self._store = store
+        self._folder = folder
         self._known: dict[tuple[str, ...], Keys] = {}
 
     def read(self, name: str) -> Keys:
@@ -103,13 +105,8 @@ class KeyFiles:
         return keys
 
     def _places(self, name: str) -> tuple[Path, Path]:
-        place = Path(self._store.info().place)
-        if not place.is_file():
-            raise ConfigurationError(
-                f"the store {place} has no folder to keep keys in", hint="give the keys yourself"
-            )
-        begin = f"{place.name}.actor-{name}"
-        return place.with_name(f"{begin}.rsa-key"), place.with_name(f"{begin}.ed25519-key")
+        rsa = key_file(self._store, f"actor-{name}.rsa-key", self._folder)
+        return rsa, rsa.with_name(f"{rsa.name.removesuffix('.rsa-key')}.ed25519-key")
 
     def _next(self, name: str) -> tuple[Path, Path]:
         rsa, ed25519 = self._places(name)

@@ -52,7 +52,7 @@ class Sent:
 class Sender:
     """Delivers; ``with`` opens it. It may be used from any thread and event loop.
 
-    ``keys``: of actors whose keys aren't in files beside the store. ``at_once``: knocks at a time.
+    ``keys``: as for ``Actors``. ``at_once``: knocks at a time.
     ``first``: the dialect for servers that aren't known. ``clock`` is the engine's, ``wall`` gives
     the time that others share. ``client`` makes what sends requests.
     """
@@ -61,7 +61,7 @@ class Sender:
         self,
         store: Store,
         *,
-        keys: Mapping[str, Keys] | None = None,
+        keys: Mapping[str, Keys] | str = "",
         clock: Clock | None = None,
         wall: Callable[[], int] | None = None,
         random: Random = system_random,

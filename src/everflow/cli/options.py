@@ -18,7 +18,7 @@ import click
 from everflow.cli.exits import EXITS, Exit, of_error
 from everflow.cli.inputs import moment, seconds
 from everflow.cli.output import hush, report
-from everflow.cli.settings import Here, here
+from everflow.cli.settings import here
 from everflow.clock import SystemClock
 from everflow.errors import ConfigurationError, EverflowError, MissingDependency
 
@@ -58,6 +58,12 @@ IMPORT = click.option(
     metavar="MODULE",
     multiple=True,
     help="A module (package.module or FILE.py) to import besides; may be repeated.",
+)
+SIGNING = click.option(
+    "--signing-keys",
+    metavar="FOLDER",
+    help="Where private keys lie.  "
+    "[default: EVERFLOW_SIGNING_KEYS, pyproject.toml, or beside the store's file]",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print for machines: JSON lines.")
 
@@ -103,9 +109,15 @@ def leave(code: Exit) -> NoReturn:
     click.get_current_context().exit(int(code))
 
 
-def command(name: str, examples: str, *, imports: bool = True) -> Callable[[Body], Command]:
-    """Make a command: shared options, the settings as ``here``, errors told."""
-    return _maker(name, examples, (STORE, IMPORT, AS_JSON) if imports else (STORE, AS_JSON))
+def command(
+    name: str, examples: str, *, imports: bool = True, signs: bool = False
+) -> Callable[[Body], Command]:
+    """Make a command: shared options, the settings as ``here``, errors told.
+
+    ``imports``: it loads the user's modules. ``signs``: it works with private keys.
+    """
+    chosen = [IMPORT] * imports + [SIGNING] * signs
+    return _maker(name, examples, (STORE, *chosen, AS_JSON))
 
 
 def plain_command(name: str, examples: str) -> Callable[[Body], Command]:
@@ -120,8 +132,9 @@ def _maker(
         @wraps(body)
         def run(*, as_json: bool, **given: Any) -> None:
             store, modules = given.pop("store", None), given.pop("imports", ())
+            signing = given.pop("signing_keys", None)
             try:
-                place: Here = here(store, modules, as_json=as_json)
+                place = here(store, modules, as_json=as_json, signing_keys=signing)
                 body(place, **given)
             except EverflowError as error:
                 if isinstance(error, MissingDependency):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ DEFAULT_STORE = "everflow.db"
 VARIABLE = "EVERFLOW_STORE"
 KEYS = "EVERFLOW_KEYS"
 MASTER = "EVERFLOW_MASTER_KEY"
+SIGNING = "EVERFLOW_SIGNING_KEYS"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Here:
         return shown(self.store)
 
 
-def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
+def here(
+    store: str | None, modules: Sequence[str], *, as_json: bool, signing_keys: str | None = None
+) -> Here:
     """The settings that hold here. ConfigurationError names the file that is at fault."""
     folder = Path.cwd()
     file, table = _table(folder)
@@ -68,11 +71,12 @@ def here(store: str | None, modules: Sequence[str], *, as_json: bool) -> Here:
         raise ConfigurationError(
             "a store in memory would be gone as the command ends", hint="name a file: --store PATH"
         )
+    signing = signing_keys if signing_keys is not None else os.environ.get(SIGNING) or None
     return Here(
         store=chosen,
         modules=(*declared, *modules),
         path=tuple(dict.fromkeys((folder, file.parent))),
-        config=config,
+        config=replace(config, signing_keys=signing) if signing is not None else config,
         json=as_json,
         named=store is not None,
         keys=keys,
@@ -126,5 +130,8 @@ def _read(table: dict[str, Any], file: Path) -> tuple[str, list[str], Config]:
             hint='modules = ["blog.flows", "jobs.py"]',
         )
     own = str(file.parent / store) if store and not is_url(store) and store[0] != ":" else store
+    signing = table.get("signing_keys")
+    if signing and isinstance(signing, str):
+        table["signing_keys"] = str(file.parent / signing)
     files = [str(file.parent / name) if name.endswith(".py") else name for name in modules]
     return own, files, Config.read(table)

@@ -1,10 +1,10 @@
 """Who this instance is: an id that stays, an address that peers call, a key that it signs with.
 
 Three rules hold. The id is the thumbprint of the first key and outlives it, so that peers know an
-instance by one name however often its key is changed. The private key lies in a file beside the
-store and never in it, so that no backup and no export carries it away. A next key is written down
-before anybody is told of it, and takes the place of the old one in one step, so that a crash loses
-neither.
+instance by one name however often its key is changed. The private key lies in a file
+(``keyplaces``) and never in the store, so that no backup and no export carries it away. A next key
+is written down before anybody is told of it, and takes the place of the old one in one step, so
+that a crash loses neither.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from everflow.errors import ConfigurationError
+from everflow.federation.keyplaces import key_file
 from everflow.federation.together import Reads
 from everflow.net.keys import PrivateKey, key_word, load_key, make_ed25519, save_key, thumbprint
 from everflow.store import Put, Store
@@ -91,27 +92,27 @@ def check_address(address: str) -> str:
     return address.rstrip("/")
 
 
-def key_place(store: Store) -> Path:
-    """Where the key of the identity of a store is kept; ConfigurationError for one in memory."""
-    place = Path(store.info().place)
-    if not place.is_file():
-        raise ConfigurationError(
-            f"the store {place} has no folder to keep a key in", hint="give the key yourself"
-        )
-    return place.with_name(f"{place.name}.peer-key")
+def key_place(store: Store, folder: str = "") -> Path:
+    """Where the key of the identity of a store is kept; ConfigurationError where nothing is."""
+    return key_file(store, "peer-key", folder)
 
 
 def create_identity(
-    store: Store, address: str, key: Ed25519PrivateKey | None = None, *, at: int
+    store: Store,
+    address: str,
+    key: Ed25519PrivateKey | None = None,
+    *,
+    at: int,
+    folder: str = "",
 ) -> Identity:
     """Give the instance an identity, or its identity another address.
 
-    Without a key, there is one in the file beside the store from then on. ConfigurationError where
-    the instance has an identity with another key.
+    Without a key, there is one in a file from then on: in ``folder``, if one is named, else beside
+    the store. ConfigurationError where the instance has an identity with another key.
     """
     address = check_address(address)
     if key is None:
-        place = key_place(store)
+        place = key_place(store, folder)
         if not place.exists():
             save_key(place, make_ed25519())
         key = _ed25519(load_key(place))
@@ -123,9 +124,9 @@ def create_identity(
     return Identity(known.id, address, key)
 
 
-def pending_key(store: Store, *, at: int) -> Ed25519PrivateKey:
+def pending_key(store: Store, *, at: int, folder: str = "") -> Ed25519PrivateKey:
     """The key that the instance is going to sign with; it is made where there is none yet."""
-    place = _pending_place(store)
+    place = _pending_place(store, folder)
     if not place.exists():
         save_key(place, make_ed25519())
     key, found = _ed25519(load_key(place)), described(store)
@@ -135,12 +136,12 @@ def pending_key(store: Store, *, at: int) -> Ed25519PrivateKey:
     return key
 
 
-def take_pending(store: Store, *, at: int) -> None:
+def take_pending(store: Store, *, at: int, folder: str = "") -> None:
     """Sign with that key from now on; the old one is gone."""
     found = described(store)
     if found is None or not found.next:
         raise _no_identity()
-    _pending_place(store).replace(key_place(store))
+    _pending_place(store, folder).replace(key_place(store, folder))
     _write(store, replace(found, key=found.next, next=""), at=at)
 
 
@@ -150,14 +151,16 @@ def described(store: Store) -> Description | None:
     return msgspec.json.decode(records[0].body, type=Description) if records else None
 
 
-def identity_of(store: Store, key: Ed25519PrivateKey | None = None) -> Identity:
+def identity_of(
+    store: Store, key: Ed25519PrivateKey | None = None, *, folder: str = ""
+) -> Identity:
     """The identity of a store's instance, with its key, from its file where none is given."""
     found = described(store)
     if found is None:
         raise _no_identity()
-    identity = Identity(
-        found.id, found.address, _ed25519(load_key(key_place(store)) if key is None else key)
-    )
+    if key is None:
+        key = _ed25519(load_key(key_place(store, folder)))
+    identity = Identity(found.id, found.address, _ed25519(key))
     if identity.word not in {found.key, found.next}:
         raise _another_key(found)
     return identity
@@ -166,10 +169,13 @@ def identity_of(store: Store, key: Ed25519PrivateKey | None = None) -> Identity:
 class Own:
     """The identity of a store's instance, as it is by now: its key may be changed at any time."""
 
-    def __init__(self, store: Store, key: Ed25519PrivateKey | None = None) -> None:
+    def __init__(
+        self, store: Store, key: Ed25519PrivateKey | None = None, folder: str = ""
+    ) -> None:
         self._store = store
         self._read = Reads(store)
         self._key = key
+        self._folder = folder
         self._known: tuple[int, Identity] | None = None
 
     def __call__(self) -> Identity:
@@ -177,12 +183,12 @@ class Own:
         record = self._read(IDENTITY, SELF)
         version = 0 if record is None else record.version
         if self._known is None or self._known[0] != version:
-            self._known = (version, identity_of(self._store, self._key))
+            self._known = (version, identity_of(self._store, self._key, folder=self._folder))
         return self._known[1]
 
 
-def _pending_place(store: Store) -> Path:
-    place = key_place(store)
+def _pending_place(store: Store, folder: str) -> Path:
+    place = key_place(store, folder)
     return place.with_name(f"{place.name}.next")
 
 

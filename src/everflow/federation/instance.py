@@ -58,7 +58,8 @@ class Federation(Handing):
     """What makes an engine a peer: ``async with engine, Federation(engine) as federation: ...``.
 
     ``app`` is to be mounted under ``/peer/v1`` of a server that listens at the identity's address.
-    ``key``: the private key, where it isn't in the file beside the store. ``policy``: where
+    ``key``: the private key, where it is neither in the file beside the store nor in the folder
+    that the engine's ``Config(signing_keys=...)`` names. ``policy``: where
     requests may go. ``client`` makes what sends them. ``replicate``: flows whose runs are copied to
     a peer.
     """
@@ -93,7 +94,7 @@ class Federation(Handing):
     async def __aenter__(self) -> Self:
         engine = self._engine.client
         store, clock, limit = engine.store, self._clock, self._engine.config.value_limit
-        own = Own(store, self._key)
+        own = Own(store, self._key, self._engine.config.signing_keys)
         identity = await asyncio.to_thread(own)
         peers = self._peers = Peers(store, clock.wall)
         async with AsyncExitStack() as stack:

@@ -21,17 +21,23 @@ MOST = 65_536  # bytes of an answer
 
 
 async def rotate(
-    store: Store, peers: Peers, wire: Wire, *, at: int, force: bool = False
+    store: Store,
+    peers: Peers,
+    wire: Wire,
+    *,
+    at: int,
+    folder: str = "",
+    force: bool = False,
 ) -> list[str]:
     """Announce the next key, and sign with it once all peers know it; who doesn't, by name.
 
-    With ``force`` it is signed with at once.
+    With ``force`` it is signed with at once. ``folder``: where keys lie, if not beside the store.
     """
-    key = pending_key(store, at=at)
+    key = pending_key(store, at=at, folder=folder)
     body = announcement(wire.own().id, key)
     unheard = [peer.name for peer in peers.all() if not await _heard(wire, peer, body)]
     if force or not unheard:
-        take_pending(store, at=at)
+        take_pending(store, at=at, folder=folder)
     return unheard
 
 

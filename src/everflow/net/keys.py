@@ -1,7 +1,8 @@
 """Keys to sign with: Ed25519 for peers, RSA for servers that know nothing newer.
 
-Two rules hold. A private key lies in a file of its own that nobody else may read; one that others
-may is refused, not mended, since it may have been read already. And a key says by its kind what
+Two rules hold. A private key lies in a file of its own that nobody else may read (root's own may be
+read by its group besides: so secrets are mounted into containers); one that others may is refused,
+not mended, since it may have been read already. And a key says by its kind what
 may be signed with it: no algorithm is ever taken from a message alone.
 
 A key's id is its thumbprint by RFC 7638 (RFC 8037 for Ed25519), so that the same key has the same
@@ -143,7 +144,7 @@ def load_key(path: str | os.PathLike[str]) -> PrivateKey:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise ConfigurationError(f"{path} isn't a file")
-            if about.st_mode & 0o077:
+            if _is_open(about.st_mode, about.st_uid, os.geteuid()):
                 raise ConfigurationError(
                     f"others may read the key in {path} (mode {stat.S_IMODE(about.st_mode):o})",
                     hint=f"if nobody did: chmod 600 {path}; else make a new key",
@@ -155,6 +156,11 @@ def load_key(path: str | os.PathLike[str]) -> PrivateKey:
         return private_key(text.decode("ascii", "replace"))
     except BadKey as error:
         raise ConfigurationError(f"{path} holds no key: {error.message}") from error
+
+
+def _is_open(mode: int, owner: int, user: int) -> bool:
+    """Whether more may read a file than should, or write it: the rule of PostgreSQL's own keys."""
+    return bool(mode & (0o037 if owner == 0 != user else 0o077))
 
 
 def _given(text: str) -> bytes:

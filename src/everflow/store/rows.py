@@ -272,6 +272,7 @@ class StoreInfo(msgspec.Struct, kw_only=True):
     created: int
     highest: int
     place: str  # a path or an address without secrets, for messages
+    name: str  # what files that belong to it are called by
 
 
 class RunQuery(msgspec.Struct, kw_only=True, frozen=True):

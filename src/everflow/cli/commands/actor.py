@@ -64,7 +64,9 @@ def delivering(here: Here) -> dict[type[Any], Any]:
     """What an engine needs to deliver what the store's actors say; nothing where there are none."""
     if not has_actors(here):
         return {}
-    found: dict[type[Any], Any] = publishing().deliveries(here.store, encryption=encryption(here))
+    found: dict[type[Any], Any] = publishing().deliveries(
+        here.store, encryption=encryption(here), keys=here.config.signing_keys
+    )
     return found
 
 
@@ -76,6 +78,7 @@ def delivering(here: Here) -> dict[type[Any], Any]:
     everflow actor create test --address http://127.0.0.1:8470 --inside 127.0.0.1
     """,
     imports=False,
+    signs=True,
 )
 @NAME
 @click.option("--address", metavar="URL", help="Where this server is, for others.")
@@ -89,7 +92,7 @@ def delivering(here: Here) -> dict[type[Any], Any]:
     help="A network or host that may be reached although it isn't public; repeatable.",
 )
 def create(here: Here, *, name: str, inside: tuple[str, ...], **given: Any) -> None:
-    """Make an actor, with keys in files beside the store that only you may read.
+    """Make an actor, with keys in files that only you may read, never in the store.
 
     Its id is made of the address, and both stay for ever. Without --address it is that of the
     store's other actors, or of the identity of `everflow peer init`. A NAME has small letters,
@@ -99,7 +102,7 @@ def create(here: Here, *, name: str, inside: tuple[str, ...], **given: Any) -> N
     texts = {key: given[key] for key in ("address", "title", "summary") if given[key] is not None}
     kind = (given["kind"] or "person").capitalize()
     with created(here) as flows:
-        made = _actors(pub, flows).create(name, kind=kind, inside=inside, **texts)
+        made = _actors(pub, here, flows).create(name, kind=kind, inside=inside, **texts)
     if here.json:
         emit(_view(made))
         return
@@ -114,7 +117,7 @@ def list_(here: Here) -> None:
     pub = publishing()
     with connected(here) as flows:
         circle = pub.Circle(flows.store)
-        rows = [(each, circle.count_followers(each)) for each in _actors(pub, flows).all()]
+        rows = [(each, circle.count_followers(each)) for each in _actors(pub, here, flows).all()]
     if here.json:
         for each, count in rows:
             emit({**_view(each), "followers": count})
@@ -131,7 +134,7 @@ def show(here: Here, *, name: str) -> None:
     """An actor: its handle, its id, its keys, and how many it has around it."""
     pub = publishing()
     with connected(here) as flows:
-        found, circle = _actors(pub, flows).require(name), pub.Circle(flows.store)
+        found, circle = _actors(pub, here, flows).require(name), pub.Circle(flows.store)
         counts = {
             "followers": circle.count_followers(found),
             "following": circle.count_following(found),
@@ -159,7 +162,7 @@ def followers(here: Here, *, name: str, limit: int) -> None:
     """Who follows an actor."""
     pub = publishing()
     with connected(here) as flows:
-        found = _actors(pub, flows).require(name)
+        found = _actors(pub, here, flows).require(name)
         rows = list(islice(pub.Circle(flows.store).followers(found), limit))
     if here.json:
         for each in rows:
@@ -178,7 +181,7 @@ def following(here: Here, *, name: str, limit: int) -> None:
     """Whom an actor follows, and whom it asked to."""
     pub = publishing()
     with connected(here) as flows:
-        found = _actors(pub, flows).require(name)
+        found = _actors(pub, here, flows).require(name)
         rows = list(islice(pub.Circle(flows.store).following(found), limit))
     if here.json:
         for each in rows:
@@ -197,6 +200,7 @@ def following(here: Here, *, name: str, limit: int) -> None:
     everflow actor follow ines https://birds.example/users/otto
     """,
     imports=False,
+    signs=True,
 )
 @NAME
 @click.argument("who", metavar="HANDLE|ID")
@@ -207,7 +211,7 @@ def follow(here: Here, *, name: str, who: str) -> None:
     """
     pub = publishing()
     with connected(here) as flows:
-        made = asyncio.run(_follow(pub, flows, name, who))
+        made = asyncio.run(_follow(pub, here, flows, name, who))
     if here.json:
         emit(_followed(made))
     else:
@@ -221,7 +225,7 @@ def leave(here: Here, *, name: str, who: str) -> None:
     """Follow somebody no more, and have them told."""
     pub = publishing()
     with connected(here) as flows:
-        asked = _actors(pub, flows).require(name)
+        asked = _actors(pub, here, flows).require(name)
         made = _following(pub, flows).leave(asked, who)
     if here.json:
         emit(_followed(made))
@@ -280,7 +284,7 @@ def withdraw(here: Here, *, name: str, activity: str) -> None:
     emit({"id": said}) if here.json else screen().line(said)
 
 
-@command("rotate", "everflow actor rotate ines", imports=False)
+@command("rotate", "everflow actor rotate ines", imports=False, signs=True)
 @NAME
 def rotate(here: Here, *, name: str) -> None:
     """Give an actor new keys, under the ids of the old ones, and tell its followers.
@@ -289,7 +293,7 @@ def rotate(here: Here, *, name: str) -> None:
     """
     pub = publishing()
     with connected(here) as flows:
-        made = _actors(pub, flows).rotate(name)
+        made = _actors(pub, here, flows).rotate(name)
         pub.outbox_of(flows.client).renewed(name)
     emit(_view(made)) if here.json else screen().line(f"{made.handle} has new keys")
 
@@ -316,20 +320,20 @@ def change(
         raise CallerError("nothing is to be changed", hint="--title, --summary or --inside")
     pub = publishing()
     with connected(here) as flows:
-        actors = _actors(pub, flows)
+        actors = _actors(pub, here, flows)
         made = actors.change(name, title=title, summary=summary, inside=inside or None)
         if title is not None or summary is not None:
             pub.outbox_of(flows.client).renewed(name)
     emit(_view(made)) if here.json else screen().line(f"{made.handle} is changed")
 
 
-@command("remove", "everflow actor remove ines", imports=False)
+@command("remove", "everflow actor remove ines", imports=False, signs=True)
 @NAME
 def remove(here: Here, *, name: str) -> None:
     """Have an actor be gone, and delete its keys. Its NAME isn't given again."""
     pub = publishing()
     with connected(here) as flows:
-        gone = _actors(pub, flows).remove(name)
+        gone = _actors(pub, here, flows).remove(name)
     emit(_view(gone)) if here.json else screen().line(f"{gone.handle} is gone")
 
 
@@ -339,8 +343,8 @@ for _command in (*_LOOKING, *_DOING):
     actor.add_command(_command)
 
 
-async def _follow(pub: ModuleType, flows: Connection, name: str, who: str) -> Any:
-    actors, clock = _actors(pub, flows), SystemClock()
+async def _follow(pub: ModuleType, here: Here, flows: Connection, name: str, who: str) -> Any:
+    actors, clock = _actors(pub, here, flows), SystemClock()
     asked = await asyncio.to_thread(actors.require, name)
     async with pub.Directory(flows.store, actors, clock) as directory:
         found = await pub.named(directory, who, asked)
@@ -352,8 +356,8 @@ def _following(pub: ModuleType, flows: Connection) -> Any:
     return pub.Following(flows.store, tell, SystemClock().wall)
 
 
-def _actors(pub: ModuleType, flows: Connection) -> Any:
-    return pub.Actors(flows.store, SystemClock().wall)
+def _actors(pub: ModuleType, here: Here, flows: Connection) -> Any:
+    return pub.Actors(flows.store, SystemClock().wall, here.config.signing_keys)
 
 
 def _followed(found: Any) -> dict[str, Any]:

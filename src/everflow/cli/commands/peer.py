@@ -64,6 +64,7 @@ LONGEST_NUMBER = 12
     everflow peer remove east
     """,
     imports=False,
+    signs=True,
 )
 @click.argument("what", type=click.Choice([*_WORDS]))
 @click.argument("words", nargs=-1)
@@ -82,10 +83,11 @@ LONGEST_NUMBER = 12
 def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
     """Look after the peers of a store: instances that call it, and that it calls.
 
-    init gives this one its identity, and makes its key in a file beside the store. show tells what
-    to type at a peer so that it knows this one. A peer may call nothing until it is allowed what
-    is exposed by name, or '*' for all of it; allow says all that it may call. It may leave copies
-    of its runs here, and have runs that it gives away go on here, where --keep and --adopt say so.
+    init gives this one its identity, and makes its key in a file beside the store, or in the folder
+    of private keys. show tells what to type at a peer so that it knows this one. A peer may call
+    nothing until it is allowed what is exposed by name, or '*' for all of it; allow says all that
+    it may call. It may leave copies of its runs here, and have runs that it gives away go on here,
+    where --keep and --adopt say so.
     """
     least, most, wanted = _WORDS[what]
     if not least <= len(words) <= most:
@@ -124,7 +126,7 @@ def _peers(federation: ModuleType, store: Store) -> Any:
 def _init(
     here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], _options: Any
 ) -> None:
-    federation.create_identity(store, words[0], at=_now())
+    federation.create_identity(store, words[0], at=_now(), folder=here.config.signing_keys)
     _show_own(here, federation, store)
 
 
@@ -151,7 +153,7 @@ def _show(
 
 
 def _show_own(here: Here, federation: ModuleType, store: Store) -> None:
-    identity = federation.identity_of(store)
+    identity = federation.identity_of(store, folder=here.config.signing_keys)
     if here.json:
         emit({"id": identity.id, "address": identity.address, "key": identity.word})
         return
@@ -206,7 +208,7 @@ def _allow(
 def _rotate(
     here: Here, federation: ModuleType, store: Store, _words: tuple[str, ...], options: Any
 ) -> None:
-    unheard = asyncio.run(_announce(federation, store, force=options["force"]))
+    unheard = asyncio.run(_announce(here, federation, store, force=options["force"]))
     changed = options["force"] or not unheard
     if here.json:
         emit({"changed": changed, "unheard": unheard})
@@ -221,12 +223,13 @@ def _rotate(
         )
 
 
-async def _announce(federation: ModuleType, store: Store, *, force: bool) -> list[str]:
-    own, clock = federation.Own(store), SystemClock()
+async def _announce(here: Here, federation: ModuleType, store: Store, *, force: bool) -> list[str]:
+    folder, clock = here.config.signing_keys, SystemClock()
+    own = federation.Own(store, folder=folder)
     async with federation.Wire(own, clock, system_random) as wire:
         peers = _peers(federation, store)
         unheard: list[str] = await federation.rotate(
-            store, peers, wire, at=clock.wall(), force=force
+            store, peers, wire, at=clock.wall(), folder=folder, force=force
         )
     return unheard
 

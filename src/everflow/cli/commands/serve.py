@@ -44,6 +44,7 @@ PORT = 8470
     everflow serve blog.flows shop.flows --port 9000 --store /var/lib/site/everflow.db
     everflow token create desk --scope operate && everflow serve flow.py --host 0.0.0.0
     """,
+    signs=True,
 )
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -120,7 +121,9 @@ def _parts(http: ModuleType, engine: Engine) -> list[Any]:
     if not engine.client.store.records("identity", limit=1):
         return []
     federation = peering()
-    federation.identity_of(engine.client.store)  # a key that is missing is told before it serves
+    folder = engine.config.signing_keys
+    # A key that is missing is told before it serves.
+    federation.identity_of(engine.client.store, folder=folder)
     opened = federation.Federation(engine)
     return [http.Part(path=federation.PREFIX, app=opened.app, lifespan=lambda: opened)]
 
@@ -132,7 +135,7 @@ def _actors(
     if pub is None:
         return []
     client = engine.client
-    actors = pub.Actors(client.store, client.clock.wall)
+    actors = pub.Actors(client.store, client.clock.wall, engine.config.signing_keys)
     for actor in actors.all():
         actors.keys(actor)  # keys that are missing are told before it serves
     opened = pub.ActivityPub(engine, triggers)

@@ -44,6 +44,7 @@ SOON = 5.0  # seconds: what goes on by then (after a short backoff, say) is wait
     everflow worker flow.py --until-idle
     everflow worker mails.py --queue mails --queue "" --name mailer-1
     """,
+    signs=True,
 )
 @click.argument("modules", metavar="[MODULE]...", nargs=-1)
 @click.option(

@@ -87,6 +87,7 @@ class Tables:
             created=time.time_ns() // 1000,
             highest=0,
             place="memory",
+            name="memory",
         )
         self._version = 0
         self._last_no = 0

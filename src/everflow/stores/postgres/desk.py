@@ -63,7 +63,8 @@ class Desk:
     def info(self) -> StoreInfo:
         """What the store says of itself."""
         (row,) = self._rows("info")
-        return StoreInfo(id=row[0], format=row[1], created=row[2], highest=row[3], place=self._name)
+        said = {"id": row[0], "format": row[1], "created": row[2], "highest": row[3]}
+        return StoreInfo(**said, place=self._name, name=self._place.schema)
 
     def version(self) -> int:
         """Changes after others wrote: soon where notifications come through, else within 1 s."""

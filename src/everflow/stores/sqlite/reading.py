@@ -35,7 +35,7 @@ class Reading(Desk):
 
     def info(self) -> StoreInfo:
         """What the store says of itself."""
-        return self._ask("info", StoreInfo, {"place": self._name})
+        return self._ask("info", StoreInfo, {"place": self._name, "name": self._place.path.name})
 
     def heed(self, react: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - never called
         """The file says nothing by itself: ``version`` is cheap enough to be asked often."""

@@ -4,7 +4,8 @@
 SELECT json_object(
     'id', store.id, 'format', (SELECT user_version FROM pragma_user_version),
     'created', created,
-    'highest', max(highest, coalesce((SELECT max(at) FROM worker), 0)), 'place', :place
+    'highest', max(highest, coalesce((SELECT max(at) FROM worker), 0)), 'place', :place,
+    'name', :name
 )
 FROM store
 
