@@ -26,7 +26,14 @@ from everflow.stores.urls import options_of, shown, without_own
         ("postgresql:/ann:pw@h/db", "..."),
         ("postgresql:ann:pw@h/db", "..."),
         ("ann:pw@h/db", "..."),
+        ("ann:p/w@h/db", "..."),
+        ("postgresql//ann:pw@h/db", "..."),
+        ("//ann:pw@h/db", "..."),
+        ("host=h user=ann password=pw", "..."),
+        ("postgresql://ann:pa@w?x@h/db", "postgresql://..."),
+        ("postgresql://ann:1234567", "postgresql://..."),
         ("./ann:pw@h.db", "./ann:pw@h.db"),
+        ("/a/ann:pw@h.db", "/a/ann:pw@h.db"),
     ],
 )
 def test_no_password_is_shown(place: str, seen: str) -> None:
@@ -34,7 +41,7 @@ def test_no_password_is_shown(place: str, seen: str) -> None:
     assert shown(place) == seen
 
 
-@pytest.mark.parametrize("place", ["postgresql:/ann:sesame@h/db", "ann:sesame@h"])
+@pytest.mark.parametrize("place", ["postgresql:/ann:sesame@h/db", "ann:sesame@h", "ann:s/sesame@h"])
 def test_what_was_meant_as_a_url_is_no_file(place: str) -> None:
     """It is refused, with its password kept, before a file of that name is made or missed."""
     with pytest.raises(ConfigurationError, match="neither a file nor a whole URL") as refused:
@@ -48,3 +55,4 @@ def test_own_options_are_kept_from_the_servers_client() -> None:
     assert options_of(url) == {"schema": "s", "sslmode": "require", "fleet": "blue one"}
     assert without_own(url) == "postgresql://h/db?sslmode=require"
     assert without_own("postgresql://h/db?schema=s") == "postgresql://h/db"
+    assert without_own("POSTGRESQL://H/Db?schema=s") == "postgresql://H/Db"

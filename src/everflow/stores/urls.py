@@ -14,9 +14,14 @@ __all__ = ["OWN", "is_postgres", "is_torn", "is_url", "options_of", "shown", "wi
 
 _POSTGRES = re.compile(r"postgres(?:ql)?://", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-# What lacks a slash or its kind is no file: it was meant as a URL, and has a password, perhaps.
-_TORN = re.compile(r"postgres(?:ql)?:|[^/:@]+:[^/:@]+@", re.IGNORECASE)
-_SERVERS = re.compile(r"(?:[A-Za-z0-9._%-]*|\[[0-9A-Fa-f:.%]+\])(?::\d*)?")
+# What lacks a slash, a colon or its kind is no file: it was meant as a URL, and has a password,
+# perhaps, whatever is in that, or as the words of PostgreSQL's own clients (host=h password=p). A
+# file of such a name is written with its folder: ./a:b@c
+_TORN = re.compile(
+    r"(?!\.{0,2}/(?!/))(?:postgres(?:ql)?:|[^@]*:.*@|(?:.*\s)?\w*password\s*=)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SERVERS = re.compile(r"(?:[A-Za-z0-9._%-]*|\[[0-9A-Fa-f:.%]+\])(?::\d{0,5})?")
 OWN = ("schema", "fleet", "patience")  # options that PostgreSQL's own clients don't know
 _HARMLESS = frozenset(
     (*OWN, "user", "host", "hostaddr", "port", "dbname", "service", "sslmode", "application_name")
@@ -49,9 +54,8 @@ def shown(place: str) -> str:
     user, at, where = front.rpartition("@")
     servers, slash, database = where.partition("/")
     name, _, _ = user.partition(":")
-    odd = "@" in query and not at
     readable = all(_SERVERS.fullmatch(server) for server in servers.split(","))
-    if odd or not readable or "@" in user or "/" in user or "/" in database:
+    if "@" in query or not readable or "@" in user or "/" in user or "/" in database:
         return f"{kind}://..."
     kept = [part for part in query.split("&") if part.split("=", 1)[0] in _HARMLESS]
     options = "?" + "&".join(kept) if kept else ""
@@ -65,8 +69,9 @@ def options_of(url: str) -> dict[str, str]:
 
 
 def without_own(url: str) -> str:
-    """The URL as PostgreSQL's own clients take it."""
-    front = url.partition("?")[0]
+    """The URL as PostgreSQL's own clients take it: they know its kind in small letters alone."""
+    kind, _, rest = url.partition("?")[0].partition("://")
+    front = f"{kind.lower()}://{rest}"
     kept = [part for part in _query(url).split("&") if part.partition("=")[0] not in OWN]
     return f"{front}?{'&'.join(kept)}" if any(kept) else front
 

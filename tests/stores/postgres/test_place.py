@@ -16,6 +16,7 @@ def test_a_place_is_read_of_a_url() -> None:
     assert "connect_timeout=3" in place.conninfo
     assert "target_session_attrs=read-write" in place.conninfo
     assert Place.read("postgres://h/db").schema == "everflow"
+    assert "host=h" in Place.read("POSTGRESQL://h/db").conninfo
 
 
 def test_a_place_never_shows_its_password() -> None:
@@ -33,6 +34,8 @@ def test_a_place_never_shows_its_password() -> None:
         ("postgresql://h/db?qqqqqqqq=x", "connection parameters"),
         ("postgresql://h/db?schema=Big", "no schema for a store"),
         ("postgresql://h/db?schema=public", "no schema for a store"),
+        ("postgresql://h/db?schema=", "no schema for a store"),
+        ("postgresql://h/db?fleet=", "a fleet without a name"),
         ("postgresql://h/db?schema=pg_x", "no schema for a store"),
         ("postgresql://ann:sesame/x@h/db", "can't be read"),
         ("postgresql://ann:sesame@h:port/db", "can't be read"),

@@ -65,13 +65,17 @@ class Place:
         for name in options:
             if name not in _KNOWN and name not in OWN:
                 _refuse_option(name, seen)
-        schema = options.get("schema") or SCHEMA
+        schema = options.get("schema", SCHEMA)
         if not _NAME.fullmatch(schema) or schema.startswith("pg_") or schema in _TAKEN:
             raise ConfigurationError(
                 f"{schema!r:.60} is no schema for a store.",
                 hint="a schema of its own: a-z, 0-9 and _, at most 50 of them, such as everflow",
             )
         named = options.get("fleet", "")
+        if "fleet" in options and not named:
+            raise ConfigurationError(
+                f"{seen} names a fleet without a name.", hint="name it, or leave fleet= out"
+            )
         if fleet and named and fleet != named:
             raise ConfigurationError(
                 f"The setting fleet says {fleet!r:.60}, and {seen} says {named!r:.60}.",
