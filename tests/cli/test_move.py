@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from everflow.cli.commands import move as command
 from tests.cli.conftest import FLOWS, Cli
 
 
@@ -39,3 +42,32 @@ def test_chosen_runs_move(cli: Cli, told: Any) -> None:
     assert told("move", "everflow.db", "other.db", "--status", "done")["runs"] == {"done": 1}
     assert told("move", "everflow.db", "other.db", "--dry-run")["runs"] == {"suspended": 1}
     assert cli("move", "everflow.db", "everflow.db").exit_code == 2
+
+
+def test_a_move_into_a_database_is_tried_before_there_is_a_store(
+    cli: Cli, told: Any, fresh_url: str
+) -> None:
+    """It says what would go, and makes nothing there."""
+    told("run", f"{FLOWS}:greet", "a")
+    tried = told("move", "everflow.db", fresh_url, "--dry-run")
+    assert (tried["runs"], tried["target"]) == ({"done": 1}, fresh_url)
+    assert "there is no store at" in cli("list", "--store", fresh_url).stderr
+    assert told("move", "everflow.db", fresh_url)["target"] == fresh_url
+    assert told("move", "everflow.db", fresh_url, "--dry-run")["runs"] == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [((), "the same command goes on"), (("--dry-run",), "nothing was changed")]
+)
+def test_a_move_that_is_interrupted_says_what_to_do(
+    cli: Cli, told: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    """The same command, again; where it was only tried, nothing."""
+
+    def interrupted(*_args: Any, **_rest: Any) -> None:
+        raise KeyboardInterrupt
+
+    told("run", f"{FLOWS}:greet", "a")
+    monkeypatch.setattr(command, "move", interrupted)
+    result = cli("move", "everflow.db", "other.db", *words)
+    assert (result.exit_code, said in result.stderr) == (130, True)

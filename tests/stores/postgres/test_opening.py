@@ -16,7 +16,7 @@ from everflow.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from everflow.stores.postgres import PostgresStore, opening
+from everflow.stores.postgres import PostgresStore, opening, preparing
 from everflow.stores.postgres.code import SUFFIX
 from everflow.stores.postgres.place import Place
 from tests.stores.postgres.servers import Server
@@ -154,6 +154,8 @@ def test_a_role_that_may_make_no_schema_is_refused(
     with pytest.raises(ConfigurationError, match="may not make a schema") as caught:
         opened(url)
     assert "everflow store prepare" in str(caught.value)
+    with pytest.raises(ConfigurationError, match="may not make a schema"):
+        preparing.is_made(url)
     say("create schema $S")
     with pytest.raises(ConfigurationError, match="may not make in the schema"):
         opened(url)

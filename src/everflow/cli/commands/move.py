@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from everflow.cli.exits import Exit
 from everflow.cli.inputs import labels
-from everflow.cli.options import as_time, plain_command
+from everflow.cli.options import as_time, leave, plain_command
 from everflow.cli.output import emit, notes, screen
 from everflow.cli.places import connected, created, encryption
 from everflow.cli.settings import Here
 from everflow.cli.words import many
 from everflow.clock import SystemClock
 from everflow.engine.faces.connect import Connection, connect
+from everflow.engine.faces.places import is_made
 from everflow.engine.moving import Choice, MoveReport, move
 from everflow.errors import CallerError
 from everflow.store import RunQuery, Status
-from everflow.stores.urls import is_url
 
 __all__ = ["move_"]
+
+UNTOUCHED = "interrupted; nothing was changed"
+CUT = "interrupted; nothing is lost: the same command goes on where this one was cut"
 
 
 @plain_command(
@@ -68,17 +71,21 @@ def move_(
     choice = _choice(runs, filters)
     at = replace(here, store=source, named=True)
     to = replace(here, store=target, named=True)
-    with connected(at) as giving, _receiving(to, dry=dry) as taking, _progress(here) as progress:
-        report = move(
-            giving.store,
-            taking.store,
-            choice,
-            clock=SystemClock(),
-            keys=encryption(here),
-            dry=dry,
-            progress=progress,
-        )
-    _told(here, report)
+    try:
+        with connected(at) as giving, _receiving(to, dry=dry) as taking, _progress(here) as steps:
+            report = move(
+                giving.store,
+                taking.store,
+                choice,
+                clock=SystemClock(),
+                keys=encryption(here),
+                dry=dry,
+                progress=steps,
+            )
+    except KeyboardInterrupt:
+        click.echo(f"everflow: {UNTOUCHED if dry else CUT}", err=True)
+        leave(Exit.INTERRUPTED)
+    _told(here, msgspec.structs.replace(report, target=to.shown) if dry else report)
 
 
 def _choice(runs: tuple[str, ...], filters: dict[str, Any]) -> Choice:
@@ -98,9 +105,9 @@ def _choice(runs: tuple[str, ...], filters: dict[str, Any]) -> Choice:
 
 def _receiving(to: Here, *, dry: bool) -> Connection:
     """The target; where it is only tried, one that isn't there isn't made."""
-    if dry and not is_url(to.store):
-        return connected(to) if Path(to.store).exists() else connect(":memory:")
-    return connected(to) if dry else created(to)
+    if not dry:
+        return created(to)
+    return connected(to) if is_made(to.store) else connect(":memory:")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
 from everflow.stores.urls import is_postgres, is_torn, is_url, shown
 
-__all__ = ["adopt", "is_durable", "key_file", "open_store", "preparation", "prepare"]
+__all__ = ["adopt", "is_durable", "is_made", "key_file", "open_store", "preparation", "prepare"]
 
 MEMORY = ":memory:"
 
@@ -62,6 +63,13 @@ def preparation(place: str, *, workers: Sequence[str] = (), clients: Sequence[st
 def adopt(place: str) -> bool:
     """Have a copy take the place of the store that it was made of; False where it is no copy."""
     return bool(_preparing(place).adopt(place))
+
+
+def is_made(place: str) -> bool:
+    """Whether there is a store at a place; ConfigurationError where there is none and can't be."""
+    if is_postgres(place):
+        return bool(_preparing(place).is_made(place))
+    return is_url(place) or Path(place).exists()
 
 
 def _preparing(place: str) -> ModuleType:

@@ -25,7 +25,16 @@ from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.schema import FORMAT, lacks_functions, refuse_unknown, write_store
 from everflow.stores.postgres.trouble import PREPARE, in_our_words
 
-__all__ = ["Found", "State", "find", "recognised", "way_to"]
+__all__ = [
+    "Found",
+    "State",
+    "examined",
+    "find",
+    "recognised",
+    "refuse_making",
+    "state_of",
+    "way_to",
+]
 
 OLDEST = 150000  # server_version_num: the oldest release that its makers still look after
 _OURS = {"one", "id", "format", "needs", "created", "fleet", "place"}  # columns of the table store
@@ -82,7 +91,12 @@ def find(place: Place, *, create: bool) -> Found:
 def _found(line: Connection, place: Place, *, create: bool) -> Found:
     server = examined(line, place)
     if not server.columns:
-        _refuse_making(server, place, create=create)
+        if not create:
+            raise ConfigurationError(
+                f"there is no store at {place.shown}",
+                hint="a worker makes one, or everflow store prepare, or Engine(...)",
+            )
+        refuse_making(server, place)
         write_store(line, place)
     _refuse_role(server, place)
     state = state_of(line, place)
@@ -219,12 +233,8 @@ def _refuse_statements(line: Connection, place: Place) -> None:
         )
 
 
-def _refuse_making(server: Server, place: Place, *, create: bool) -> None:
-    if not create:
-        raise ConfigurationError(
-            f"there is no store at {place.shown}",
-            hint="an Engine or a worker makes one, or connect(..., create=True)",
-        )
+def refuse_making(server: Server, place: Place) -> None:
+    """Where there is no store yet: refuse a role that may not make one."""
     if not server.may_make:
         what = f"in the schema {place.schema}" if server.there else "a schema"
         raise ConfigurationError(

@@ -16,7 +16,13 @@ import psycopg
 from everflow.errors import ConfigurationError
 from everflow.stores.postgres.code import QUERIES, SUFFIX, code_in, in_schema
 from everflow.stores.postgres.lines import Connection
-from everflow.stores.postgres.opening import Server, examined, state_of, way_to
+from everflow.stores.postgres.opening import (
+    Server,
+    examined,
+    refuse_making,
+    state_of,
+    way_to,
+)
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.schema import (
     FORMAT,
@@ -29,7 +35,7 @@ from everflow.stores.postgres.schema import (
 )
 from everflow.stores.postgres.trouble import in_words
 
-__all__ = ["Prepared", "adopt", "preparation", "prepare"]
+__all__ = ["Prepared", "adopt", "is_made", "preparation", "prepare"]
 
 
 class Prepared(NamedTuple):
@@ -77,6 +83,15 @@ def preparation(url: str, *, workers: Sequence[str] = (), clients: Sequence[str]
         parts.append(grants_text(place, line, workers=workers, clients=clients))
     head = f"-- A store of Everflow's in the schema {place.schema}, functions {SUFFIX}."
     return "\n\n".join(part for part in (head, *parts, "COMMIT;") if part) + "\n"
+
+
+def is_made(url: str) -> bool:
+    """Whether there is a store; where there isn't, a role that may not make one is refused."""
+    place = Place.read(url)
+    with _looked_at(place) as (_, server):
+        if not server.columns:
+            refuse_making(server, place)
+        return bool(server.columns)
 
 
 def adopt(url: str) -> bool:

@@ -83,7 +83,7 @@ def find(place: Place, *, create: bool) -> None:
     elif not create:
         raise ConfigurationError(
             f"there is no store at {place.path}",
-            hint="an Engine or a worker makes one, or connect(..., create=True)",
+            hint="a worker or a run makes one, or Engine(...)",
         )
 
 
