@@ -14,7 +14,7 @@ from everflow.federation.http import ROUTES
 from everflow.net.keys import make_ed25519
 from everflow.net.message import Message
 from tests.engine.support import plus_one, until
-from tests.federation.asking import CALL, ask, edited, request, send, signed
+from tests.federation.asking import CALL, Said, ask, edited, request, send, signed
 from tests.federation.support import Instance, pair
 
 MINUTE = 60_000_000
@@ -295,3 +295,36 @@ def test_calls_over_quota_wait() -> None:
         assert [call(4), call(5)] == [202, 429]
         east.clock.jump(61)
         assert call(6) == 202
+
+
+VISITS: dict[str, tuple[str, str, bytes]] = {
+    "looks": ("GET", f"/calls/{CALL}", b""),
+    "stops": ("POST", f"/calls/{CALL}/stop", b""),
+    "acknowledges": ("DELETE", f"/calls/{CALL}", b""),
+    "nudges": ("POST", "/nudges", b'{"calls":[]}'),
+    "announces": ("PUT", "/key", b"{}"),
+}
+
+
+@pytest.mark.parametrize("what", VISITS)
+def test_requests_of_each_kind_have_an_end(what: str) -> None:
+    """A known peer that asks without end is told to come later, and nothing more is written."""
+    with pair() as (west, east):
+        east.peers.change("west", per_minute=1)
+        east.up()
+        method, path, body = VISITS[what]
+
+        def once(nonce: str) -> Said:
+            return send(east, signed(request(east, method, path, body), west, nonce=nonce))
+
+        statuses = [once("first").status]
+        while statuses[-1] != 429:
+            statuses.append(once(f"{len(statuses)}").status)
+            assert len(statuses) < 30
+        assert len(statuses) > 5
+        answered = sum(status in {200, 204, 404} for status in statuses)
+        assert len(east.store.records("heard")) == answered
+        # What was answered gets its answer again; a while later there is room for more.
+        assert once("first").status == statuses[0] or statuses[0] == 400
+        east.clock.jump(61)
+        assert once("later").status == statuses[0]

@@ -33,7 +33,7 @@ from everflow.federation.promises import Promises
 from everflow.federation.quota import Quota
 from everflow.federation.together import Threads
 from everflow.federation.wire import PREFIX
-from everflow.federation.words import LARGE, UNSIGNED, Answer, Ask, Nudge, problem
+from everflow.federation.words import BUSY, LARGE, UNSIGNED, Answer, Ask, Nudge, problem
 from everflow.net.message import Message
 from everflow.net.reading import asked_body
 from everflow.net.strict import read_json
@@ -49,12 +49,16 @@ NO_ID = "0" * 26  # of paths that name no call
 
 @dataclass(frozen=True)
 class Desk:
-    """What the endpoints work with. ``limit`` is the bytes of a value."""
+    """What the endpoints work with. ``limit`` is the bytes of a value.
+
+    ``quota`` is of calls, ``visits`` of requests of any kind.
+    """
 
     address: str
     gate: Gate
     promises: Promises
     quota: Quota
+    visits: Quota
     ends: Ends
     keyring: Keyring
     counter: Counter
@@ -208,6 +212,9 @@ async def _known(desk: Desk, act: Act, request: Request) -> Response:
         raise _TooLong
     known, answer = await desk.threads(_judged, desk, replace(message, body=body), sender)
     if answer is None:
+        # After the look whether it came before: who sends again what a peer sent spends nothing.
+        if not desk.visits.spend(known.peer):
+            return _sent(problem(BUSY, "too many requests; come again later"))
         answer = await act(desk, request, known, body)
         await desk.threads(desk.gate.remember, known, answer)
     return _sent(answer)

@@ -39,7 +39,7 @@ from everflow.federation.identity import Identity, Own
 from everflow.federation.keyring import Keyring
 from everflow.federation.peers import Peers
 from everflow.federation.promises import KEPT, Promises
-from everflow.federation.quota import Quota
+from everflow.federation.quota import VISITS, Quota
 from everflow.federation.together import Threads
 from everflow.federation.wire import Wire
 from everflow.federation.words import Nudge
@@ -131,6 +131,7 @@ class Federation(Handing):
                 Gate(store, clock.wall),
                 promises,
                 Quota(clock.boot),
+                Quota(clock.boot, VISITS),
                 ends,
                 Keyring(peers),
                 Counter(carrier.reception, clock, carrier.heard_of),
