@@ -14,7 +14,6 @@ from starlette.responses import RedirectResponse, Response
 
 from everflow.activitypub import Actors, Directory
 from everflow.activitypub.directory import AGAIN, FAILED, FRESH, STALE
-from everflow.activitypub.rates import Buckets
 from everflow.errors import OutsideError
 from everflow.net.keys import public_pem
 from tests.activitypub.support import (
@@ -207,8 +206,8 @@ def test_who_is_known_is_believed_while_nobody_can_be_asked(here: Site, otto: St
     """For some days: who floods us until a host is asked no more doesn't shut out its actors."""
 
     async def found() -> None:
-        async with Directory(here.store, here.actors, here.clock) as directory:
-            directory._hosts = Buckets(here.clock.boot, 1e-9, 1.0)  # noqa: SLF001 - one fetch and no more
+        one = Directory(here.store, here.actors, here.clock, rate=1e-9, burst=1.0)
+        async with one as directory:
             first = await directory.find(otto.id, here.ines)
             here.clock.jump(FRESH / SECOND + 1)
             assert await directory.find(otto.id, here.ines) == first
@@ -225,8 +224,8 @@ def test_fetches_are_bounded_and_signed(here: Site, otto: Stranger) -> None:
 
     async def fetched(url: str, keys: Any) -> None:
         actors = Actors(here.store, here.clock.wall, keys)
-        async with Directory(here.store, actors, here.clock) as directory:
-            directory._hosts = Buckets(here.clock.boot, 1e-6, 1.0)  # noqa: SLF001 - one fetch and no more
+        one = Directory(here.store, actors, here.clock, rate=1e-6, burst=1.0)
+        async with one as directory:
             await directory.get(url, here.ines)
             await directory.get(url, here.ines)
 

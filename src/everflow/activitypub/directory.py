@@ -3,7 +3,8 @@
 Four rules hold. A document is believed only where it was found at the actor's own id, at its own
 host to the end of all redirects, as a document of ActivityStreams. What one fetch may cost is
 bounded in bytes and time, how many there may be at once and for one host as well, and whoever
-couldn't be fetched isn't tried again at once: no flood of forged messages becomes a flood of ours.
+couldn't be fetched isn't tried again at once: no flood of forged messages becomes a flood of ours,
+nor uses up what honest ones need, see ``sources``.
 Requests go to public addresses alone, but for what an actor's ``inside`` allows. And each is signed
 by an actor here, since some servers show nothing to strangers.
 """
@@ -23,8 +24,8 @@ from typing import Any, Self
 import msgspec
 
 from everflow.activitypub.actors import Actors, Keys, Local
-from everflow.activitypub.rates import Buckets
 from everflow.activitypub.remote import LONGEST, Remote, RemoteKey, remote_of
+from everflow.activitypub.sources import Fetches, Room
 from everflow.activitypub.words import ACTIVITY_JSON, is_activity_media, origin_of
 from everflow.clock import Clock
 from everflow.errors import ActivityRefused, BadReply, ConfigurationError, OutsideError, Unreachable
@@ -48,6 +49,7 @@ REMEMBERED = 10_000
 LARGEST = 256 * 1024  # bytes of an actor's document
 SECONDS = 5.0
 AT_ONCE = 64
+WAITING = 96  # deliveries that wait for fetches, a quarter of them for one host
 RATE, BURST = 5.0, 100.0  # fetches a second from one host
 _ACCEPT = f'{ACTIVITY_JSON}, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
 _GONE = frozenset({404, 410})
@@ -64,7 +66,8 @@ class Known(msgspec.Struct, frozen=True):
 class Directory:
     """Actors of other servers; ``async with`` opens it, on one event loop.
 
-    ``seconds`` is for a whole fetch. ``client`` makes what sends requests.
+    ``seconds`` is for a whole fetch, ``rate`` how many there are a second of one host, and
+    ``burst`` at once. ``client`` makes what sends requests.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class Directory:
         clock: Clock,
         *,
         seconds: float = SECONDS,
+        rate: float = RATE,
+        burst: float = BURST,
         client: Callable[[Policy], Outside] = Outside,
     ) -> None:
         self._store = store
@@ -81,7 +86,8 @@ class Directory:
         self._clock = clock
         self._seconds = seconds
         self._client = client
-        self._hosts = Buckets(clock.boot, RATE, BURST)
+        self._fetches = Fetches(clock.boot, rate, burst)
+        self._waiting = Room(WAITING)
         self._room = asyncio.Semaphore(AT_ONCE)
         self._failed: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
         self._going: dict[str, asyncio.Task[Remote | None]] = {}
@@ -104,9 +110,10 @@ class Directory:
         self._clients.clear()
         await self._stack.aclose()
 
-    async def find(self, url: str, by: Local) -> Remote | None:
+    async def find(self, url: str, by: Local, source: str | None = None) -> Remote | None:
         """The actor of that id; None where its server says that there is none any more.
 
+        ``source``: where the delivery came from for whose sake it is; None: nobody's.
         OutsideError where that can't be told. An actor here is known without asking. One whose
         server gives no answer is as it was known, if that isn't too old: otherwise a flood of
         forged messages that uses up what its host may be asked would shut out the honest ones.
@@ -119,13 +126,13 @@ class Directory:
         if known is not None and age < FRESH:
             return known.actor
         try:
-            return await self._fetched(url, by)
+            return await self._asked(url, by, source)
         except OutsideError:
             if known is None or age >= STALE:
                 raise
             return known.actor
 
-    async def again(self, url: str, by: Local) -> Remote | None:
+    async def again(self, url: str, by: Local, source: str | None = None) -> Remote | None:
         """The same from its server, where the last look was some time ago: keys are changed.
 
         None as well where it was just looked at, or is one here.
@@ -135,7 +142,11 @@ class Directory:
         known = await asyncio.to_thread(self.known, url)
         if known is not None and abs(self._clock.wall() - known.at) < AGAIN:
             return None
-        return await self._fetched(url, by)
+        return await self._asked(url, by, source)
+
+    def proved(self, url: str, source: str) -> None:
+        """A delivery from there was that actor's."""
+        self._fetches.proved(_host(url), source)
 
     def known(self, url: str) -> Known | None:
         """What is known of an actor without asking anybody, however old."""
@@ -154,11 +165,14 @@ class Directory:
 
         ``elsewhere``: another host may answer, if this one redirects there.
         """
-        home = origin_of(url)
-        if home is None or len(url) > LONGEST:
-            raise BadReply(f"{url!r:.200} isn't a URL of HTTP")
-        if not self._hosts.spend(home[1]):
-            raise Unreachable(f"{home[1]:.200} is asked too often")
+        host = _host(url)
+        if not self._fetches.spend(host, None):
+            raise Unreachable(f"{host:.200} is asked too often")
+        return await self._got(url, by, accept, elsewhere=elsewhere)
+
+    async def _got(
+        self, url: str, by: Local, accept: str, *, elsewhere: bool
+    ) -> tuple[str, Any] | None:
         client = await self._to(by)
         try:
             keys = await asyncio.to_thread(self._actors.keys, by)
@@ -168,7 +182,7 @@ class Directory:
         async with self._room:
             sign = partial(self._sign, by, keys)
             reply = await client.send(message, sign=sign, seconds=self._seconds, most=LARGEST)
-        if origin_of(reply.url) != home and not elsewhere:
+        if origin_of(reply.url) != origin_of(url) and not elsewhere:
             raise BadReply(f"{url:.200} leads to another host")
         if reply.status in _GONE:
             return None
@@ -179,7 +193,17 @@ class Directory:
         except ActivityRefused as error:
             raise BadReply(f"what is at {url:.200} can't be read: {error.message}") from error
 
-    async def _fetched(self, url: str, by: Local) -> Remote | None:
+    async def _asked(self, url: str, by: Local, source: str | None) -> Remote | None:
+        """Fetch an actor, if there is room for one more who waits for that host."""
+        host = _host(url)
+        if source is None or self._fetches.knows(host, source):
+            return await self._fetched(url, by, source)
+        with self._waiting.place(host) as free:
+            if not free:
+                raise Unreachable(f"too many wait for {host:.200}")
+            return await self._fetched(url, by, source)
+
+    async def _fetched(self, url: str, by: Local, source: str | None) -> Remote | None:
         """Fetch an actor, once for all who wait for it."""
         until, failure = self._failed.get(url, (0, None))
         if self._clock.boot() < until:
@@ -188,6 +212,9 @@ class Directory:
             return None
         task = self._going.get(url)
         if task is None:
+            # Said before it is begun, so that it isn't remembered of who wasn't asked.
+            if not self._fetches.spend(_host(url), source):
+                raise Unreachable(f"{_host(url):.200} is asked too often")
             task = asyncio.create_task(self._remembered(url, self._fetch(url, by)))
             self._going[url] = task
             task.add_done_callback(partial(self._over, url))
@@ -218,7 +245,7 @@ class Directory:
             self._failed.popitem(last=False)
 
     async def _fetch(self, url: str, by: Local) -> Remote | None:
-        got = await self.get(url, by)
+        got = await self._got(url, by, _ACCEPT, elsewhere=False)
         if got is None:
             return None
         media, value = got
@@ -243,6 +270,14 @@ class Directory:
             self._clients[by.inside] = client
             await self._stack.enter_async_context(client)
         return self._clients[by.inside]
+
+
+def _host(url: str) -> str:
+    """The host and port of a URL; BadReply for what is none of HTTP."""
+    home = origin_of(url)
+    if home is None or len(url) > LONGEST:
+        raise BadReply(f"{url!r:.200} isn't a URL of HTTP")
+    return home[1]
 
 
 def own_remote(actor: Local) -> Remote:

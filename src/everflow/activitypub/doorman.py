@@ -46,16 +46,22 @@ class Doorman:
         return either.unproven(message, now=self._clock.wall())
 
     async def proven(
-        self, message: Message, claim: Claim, activity: dict[str, Any], actor: str, by: Local
+        self,
+        message: Message,
+        claim: Claim,
+        activity: dict[str, Any],
+        actor: str,
+        by: Local,
+        source: str,
     ) -> bool:
         """Whether there is anything to be done: not for the end of one whom nobody knows.
 
         SignatureRefused where the activity isn't its actor's, OutsideError where the actor's key
-        can't be had. ``by``: whose name is given to the actor's server.
+        can't be had. ``by``: whose name is given to the actor's server. ``source``: see there.
         """
         if origin_of(claim.key_id) != origin_of(actor):
             raise SignatureRefused("key", f"{claim.key_id:.200} is no key of {actor:.200}")
-        found = await self._directory.find(actor, by)
+        found = await self._directory.find(actor, by, source)
         ours = origin_of(actor) == origin_of(by.address)
         if found is None and not ours and _is_end(activity, actor):
             # Who was known once proves it by the key of then; of anybody else there is nothing.
@@ -70,10 +76,11 @@ class Doorman:
         except SignatureRefused as error:
             if error.why not in _WORTH_A_LOOK:
                 raise
-            again = await self._directory.again(actor, by)
+            again = await self._directory.again(actor, by, source)
             if again is None or again == found:
                 raise
             self._prove(message, again)
+        self._directory.proved(actor, source)
         return True
 
     def _prove(self, message: Message, actor: Remote) -> None:

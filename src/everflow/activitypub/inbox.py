@@ -22,6 +22,7 @@ from everflow.activitypub.actors import Local
 from everflow.activitypub.answers import accepted, problem
 from everflow.activitypub.doorman import Doorman
 from everflow.activitypub.rates import Buckets
+from everflow.activitypub.sources import Readers, Room, source_of
 from everflow.activitypub.words import is_activity_media, origin_of
 from everflow.clock import Clock
 from everflow.errors import ActivityRefused, OutsideError
@@ -40,7 +41,8 @@ _log = logging.getLogger("everflow.activitypub")
 class Limits:
     """What deliveries may cost.
 
-    body: bytes of one. body_s: seconds for it to arrive. at_once: deliveries that are being judged.
+    body: bytes of one. body_s: seconds for it to arrive. at_once: deliveries that are being judged,
+    and as many whose bodies are on their way; a quarter of either from one source.
     rate: a second from one host whose activities are proven, and burst so many at once.
     """
 
@@ -65,17 +67,21 @@ class Inbox:
         self._append = append
         self._limits = limits
         self._rates = Buckets(clock.boot, limits.rate, limits.burst)
-        self._busy = 0
+        self._readers = Readers(limits.at_once)
+        self._room = Room(limits.at_once)
 
     async def take(self, request: Request, url: str, by: Local) -> Response:
         """Take a delivery. ``url``: what this inbox is called; ``by``: the actor whose it is."""
         if not is_activity_media(request.headers.get("content-type", "")):
             return problem(415, "not_json", "an inbox takes application/activity+json")
-        if self._busy >= self._limits.at_once:
-            return problem(429, "too_many_requests", "more deliveries come than can be judged")
-        self._busy += 1
+        address = request.client.host if request.client else ""
+        source = source_of(address, request.headers.getlist("x-forwarded-for"))
         try:
-            return await self._judged(request, url, by)
+            message = await self._whole(request, url, source)
+            if isinstance(message, Response):
+                return message
+            with self._room.place(source) as free:
+                return await self._judged(message, by, source) if free else _crowded()
         except (OutsideError, ActivityRefused) as error:
             _log.info("a delivery to %s was refused: %s", url, error.message)
             if isinstance(error, ActivityRefused):
@@ -85,10 +91,9 @@ class Inbox:
                 "signature_refused",
                 "the delivery isn't signed by its actor, whole and fresh, or nobody can tell",
             )
-        finally:
-            self._busy -= 1
 
-    async def _judged(self, request: Request, url: str, by: Local) -> Response:
+    async def _whole(self, request: Request, url: str, source: str) -> Message | Response:
+        """The message, once all of it is here; or why it won't be."""
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in request.scope["headers"]
@@ -96,17 +101,22 @@ class Inbox:
         message = Message(request.method, url, headers)
         self._doorman.look(message)
         try:
-            async with asyncio.timeout(self._limits.body_s):
-                length = request.headers.get("content-length", "")
-                body = await asked_body(request.stream(), length, self._limits.body)
+            async with asyncio.timeout(self._limits.body_s) as patience:
+                with self._readers.place(source, patience) as free:
+                    if not free:
+                        return _crowded()
+                    length = request.headers.get("content-length", "")
+                    body = await asked_body(request.stream(), length, self._limits.body)
         except TimeoutError:
             return problem(408, "request_too_slow", "the body didn't come in time")
         if body is None:
             return problem(413, "request_too_large", f"{self._limits.body:,} bytes are taken")
-        message = Message(request.method, url, headers, body)
+        return Message(request.method, url, headers, body)
+
+    async def _judged(self, message: Message, by: Local, source: str) -> Response:
         claim = self._doorman.whole(message)
-        activity, actor = await asyncio.to_thread(_read, body)
-        if not await self._doorman.proven(message, claim, activity, actor, by):
+        activity, actor = await asyncio.to_thread(_read, message.body)
+        if not await self._doorman.proven(message, claim, activity, actor, by, source):
             return accepted()
         home = origin_of(actor)
         if home is None or not self._rates.spend(home[1]):
@@ -115,6 +125,10 @@ class Inbox:
         if said.arrival is Arrival.CONFLICT:
             return problem(409, "activity_refused", "other content came under this id before")
         return accepted()
+
+
+def _crowded() -> Response:
+    return problem(429, "too_many_requests", "more deliveries come than can be judged")
 
 
 def _read(body: bytes) -> tuple[dict[str, Any], str]:

@@ -24,12 +24,12 @@ class Buckets:
         self._burst = burst
         self._left: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def spend(self, who: str) -> bool:
-        """Take one out of somebody's bucket; False where it is empty."""
+    def spend(self, who: str, *, leave: float = 0.0) -> bool:
+        """Take one out of somebody's bucket; False where it has no more than is to be left."""
         now = self._boot()
         left, since = self._left.pop(who, (self._burst, now))
         left = min(self._burst, left + (now - since) / _SECOND * self._rate)
-        enough = left >= 1
+        enough = left >= 1 + leave
         self._left[who] = (left - enough, now)
         if len(self._left) > REMEMBERED:
             self._left.popitem(last=False)
