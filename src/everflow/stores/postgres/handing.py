@@ -151,10 +151,10 @@ class Handing(Keeping):
         asked = {"runs": runs}
         cursor.execute(self._sql("lock_handing"))
         cursor.execute(self._sql("lock_owners"), asked)
-        owners = {owner for (owner,) in cursor}
-        for owner, lives in cursor.execute(self._sql("lock_named"), asked):
-            if lives and owner not in owners:
-                raise Changed("a run was claimed meanwhile")
+        owners = set(cursor)
+        cursor.execute(self._sql("lock_named"), asked)
+        if not owners.issuperset(cursor.execute(self._sql("living_owners"), asked)):
+            raise Changed("a run was claimed meanwhile")
 
     def _keys(
         self, cursor: Cursor, acts: Sequence[Hand], heres: Iterable[Here]

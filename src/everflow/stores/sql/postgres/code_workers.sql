@@ -271,7 +271,7 @@ BEGIN
             FROM unnest(nos, holders) AS seen (no, owner)
             JOIN everflow.run ON run.no = seen.no AND run.owner = seen.owner
             WHERE
-                todo + timed > 0
+                todo + timed > 0 AND (NOT leased OR run.no = ANY (lent))
                 AND NOT EXISTS (
                     SELECT FROM everflow.taken WHERE taken.worker = taker AND taken.run = run.no
                 )

@@ -28,9 +28,13 @@ WHERE gone = 0 AND id IN (SELECT owner FROM everflow.run WHERE run.id = ANY(%(ru
 ORDER BY id FOR UPDATE
 
 -- name: lock_named
-SELECT run.owner, EXISTS (SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone = 0)
-FROM everflow.run WHERE run.id = ANY(%(runs)s::text[])
-ORDER BY run.no FOR UPDATE OF run
+SELECT FROM everflow.run WHERE run.id = ANY(%(runs)s::text[]) ORDER BY run.no FOR UPDATE
+
+-- name: living_owners
+-- Of runs that are locked. Not asked with their locking: one that enlisted while it waited for one
+-- of them isn't seen by that statement.
+SELECT id FROM everflow.worker
+WHERE gone = 0 AND id IN (SELECT owner FROM everflow.run WHERE run.id = ANY(%(runs)s::text[]))
 
 -- name: here
 -- What is here of runs, but what is beside their rows: with their living owners, how much there is,
