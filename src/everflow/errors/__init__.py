@@ -128,6 +128,7 @@ from everflow.errors.store import (
     StoreForeign,
     StoreFull,
     StoreReadOnly,
+    StoreRefused,
     StoreTooNew,
     StoreUnavailable,
 )
@@ -223,6 +224,7 @@ __all__ = [
     "StoreForeign",
     "StoreFull",
     "StoreReadOnly",
+    "StoreRefused",
     "StoreTooNew",
     "StoreUnavailable",
     "SuspensionSwallowed",

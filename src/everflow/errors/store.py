@@ -13,6 +13,7 @@ __all__ = [
     "StoreForeign",
     "StoreFull",
     "StoreReadOnly",
+    "StoreRefused",
     "StoreTooNew",
     "StoreUnavailable",
 ]
@@ -41,6 +42,12 @@ class StoreReadOnly(StoreError):
     """The store can't be written by this user or on this file system."""
 
     code = "store_read_only"
+
+
+class StoreRefused(StoreError):
+    """The store refuses what it was given, each time: nothing of that is written, nor will be."""
+
+    code = "store_refused"
 
 
 class StoreDamaged(StoreError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from everflow.errors import StoreError
+from everflow.errors import StoreRefused
 
 __all__ = ["Changed", "Inconsistent", "Marked", "TooBig"]
 
@@ -15,9 +15,9 @@ class Marked(Exception):
     """Runs were taken from a worker, or let go of, since it was last looked which."""
 
 
-class Inconsistent(StoreError):
+class Inconsistent(StoreRefused):
     """A row that its own table refuses: the caller wrote what can't be."""
 
 
-class TooBig(StoreError):
+class TooBig(StoreRefused):
     """More than the database takes or gives in one text (some 1 GB)."""

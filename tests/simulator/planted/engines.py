@@ -6,7 +6,8 @@ import pytest
 
 from everflow.core.ops import CallOp, NodeOp, Op, TimerOp
 from everflow.engine.cells.cell import Cell
-from everflow.engine.cells.recorder import Draft, Recorder
+from everflow.engine.cells.draft import Draft
+from everflow.engine.cells.recorder import Recorder
 from everflow.engine.cells.timers import Timers
 from everflow.engine.driving.firing import Firing
 from everflow.engine.driving.scheduler import Scheduler
@@ -159,7 +160,7 @@ def a_cancel_is_dropped_by_its_owner(patch: pytest.MonkeyPatch) -> None:
 
     def journal(self: Inbox, cell: Cell, arrival: Arrival) -> None:
         if isinstance(arrival.message, Cancel) and cell.questions:
-            self._recorder.draft.arrivals.append(arrival.id)
+            self._recorder.draft.arrivals[arrival.id] = cell.no
             self._recorder.touch(cell)
         else:
             real(self, cell, arrival)

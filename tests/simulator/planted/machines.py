@@ -13,7 +13,8 @@ from everflow.core.refs import stored
 from everflow.core.state import State
 from everflow.core.stepping import DONE, Stepper
 from everflow.engine.cells.cell import Cell
-from everflow.engine.cells.recorder import Draft, Recorder
+from everflow.engine.cells.draft import Draft
+from everflow.engine.cells.recorder import Recorder
 from tests.simulator.planted import bug
 
 

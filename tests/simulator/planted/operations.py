@@ -131,7 +131,7 @@ def a_pause_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     def keeps(self: Pausing, cell: Cell, arrival: Arrival) -> bool:
         kept = real(self, cell, arrival)
         if isinstance(arrival.message, Pause):
-            self._use(self._wishes.pop(cell.no, ()))
+            self._use(cell.no, self._wishes.pop(cell.no, ()))
         return kept
 
     patch.setattr(Pausing, "keeps", keeps)

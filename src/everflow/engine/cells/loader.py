@@ -34,7 +34,7 @@ from everflow.errors import (
 )
 from everflow.store import Arrival, Cancel, Loaded, RunRow, Settled, Store, UpgradeTo
 
-__all__ = ["Blocked", "Definitions", "Fresh", "Loader", "lacks"]
+__all__ = ["EVERY", "Blocked", "Definitions", "Fresh", "Loader", "lacks"]
 
 EVERY = (1 << 63) - 1  # no message helps a run that can't be read
 

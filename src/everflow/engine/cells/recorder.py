@@ -7,105 +7,31 @@ only after the draft is committed, which is why the draft keeps what it releases
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.journal import base_entry, outcome_text
 from everflow.core.ops import CallOp, NodeOp, Op, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
-from everflow.core.state import Outcome
 from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.draft import Draft, Ending
 from everflow.engine.given.questions import opened as row_of_question
 from everflow.store import (
     OUTCOMES,
-    Batch,
     ChildEnded,
-    EntryRow,
     Letter,
-    NewRun,
-    Put,
     QuestionClosed,
-    QuestionOpened,
-    Released,
     RunChange,
     RunRow,
     Status,
 )
 
-__all__ = ["Draft", "Ending", "Recorder", "change_of"]
+__all__ = ["Recorder", "change_of"]
 
 RESTING = frozenset({Status.WAITING, Status.SUSPENDED})
 RUNNING_FLOOR = 16  # times as much must have come while a run is running: it may rest soon
-
-
-class Ending(NamedTuple):
-    """How a run that was called ended, as its caller is told."""
-
-    outcome: Outcome
-    kind: Literal["result", "error", "cancelled"]
-    payload: str
-
-
-@dataclass(slots=True)
-class Draft:
-    """A batch in the making. ``releases``: ops that may begin once it is committed.
-
-    ``calls`` are to be seen to before it is closed, ``called`` the touched runs that have a caller.
-    """
-
-    entries: list[EntryRow] = field(default_factory=list)
-    changes: list[RunChange] = field(default_factory=list)
-    opened: list[QuestionOpened] = field(default_factory=list)
-    closed: list[QuestionClosed] = field(default_factory=list)
-    arrivals: list[int] = field(default_factory=list)
-    definitions: list[tuple[str, str]] = field(default_factory=list)
-    starts: list[NewRun] = field(default_factory=list)
-    letters: list[Letter] = field(default_factory=list)
-    puts: list[Put] = field(default_factory=list)
-    released: list[Released] = field(default_factory=list)
-    calls: deque[tuple[Cell, CallOp]] = field(default_factory=deque)
-    called: list[Cell] = field(default_factory=list)
-    endings: dict[int, Ending] = field(default_factory=dict)
-    releases: list[tuple[Cell, NodeOp]] = field(default_factory=list)
-    touched: dict[int, Cell] = field(default_factory=dict)
-    recorded: int = 0  # results of nodes that were counted as unrecorded
-    after: list[Callable[[], None]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.entries
-            or self.touched
-            or self.changes
-            or self.closed
-            or self.opened
-            or self.arrivals
-            or self.released
-            or self.recorded
-            or self.after
-        )
-
-    def batch(self, worker: int, epoch: int, number: int, at: int) -> Batch:
-        """The batch that the store is given."""
-        return Batch(
-            worker=worker,
-            epoch=epoch,
-            number=number,
-            at=at,
-            entries=self.entries,
-            changes=self.changes,
-            opened=self.opened,
-            closed=self.closed,
-            arrivals=self.arrivals,
-            definitions=self.definitions,
-            starts=self.starts,
-            letters=self.letters,
-            puts=self.puts,
-            released=self.released,
-        )
 
 
 class Recorder:

@@ -5,7 +5,8 @@ What must stay true of it:
 * It is single-threaded: pools, committer and callers ``post`` to it, and a ``turn`` does all that
   there is to do now. So the simulator can drive it whole, from one seed.
 * One batch is with the store at a time; meanwhile the next is made. A batch whose commit failed or
-  is ambiguous is sent again unchanged, and nothing is begun until it went through.
+  is ambiguous is sent again unchanged, and nothing is begun until it went through. One that the
+  store refuses for good is written in parts instead (see ``parting``).
 * A node with effects begins only after the commit of the entry that it depends on.
 """
 
@@ -23,12 +24,14 @@ from everflow.core.registry import Registry
 from everflow.engine.calling.callee import Ended
 from everflow.engine.calling.noderun import Progress
 from everflow.engine.cells.cell import Cell, Cells
+from everflow.engine.cells.draft import Draft
 from everflow.engine.cells.loader import Definitions
-from everflow.engine.cells.recorder import Draft, Recorder
+from everflow.engine.cells.recorder import Recorder
 from everflow.engine.cells.tenures import Leases
 from everflow.engine.cells.timers import Timers
 from everflow.engine.driving.commits import Committer
 from everflow.engine.driving.firing import Firing
+from everflow.engine.driving.parting import Parting
 from everflow.engine.nodes.attempts import Pool
 from everflow.engine.nodes.dispatcher import Dispatcher
 from everflow.engine.nodes.ends import Ends
@@ -43,6 +46,7 @@ from everflow.errors import (
     EverflowError,
     Fenced,
     StoreError,
+    StoreRefused,
     StoreUnavailable,
 )
 from everflow.store import OUTCOMES, Batch, Store
@@ -99,6 +103,7 @@ class Scheduler:
         self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._pending: tuple[Draft, Batch] | None = None
+        self._parting = Parting(self._set_aside)
         self._sent = False
         self._delay = FIRST_DELAY
         self._retry_at = 0
@@ -142,7 +147,9 @@ class Scheduler:
         """Whether a turn right now would find something to do."""
         if self.trouble is not None or (self._pending is not None and self._sent):
             return bool(self._posts)
-        if self._posts or self._pending or self.recorder.draft or self.adoption.restless:
+        if self._posts or self._pending or self._parting or self.recorder.draft:
+            return True
+        if self.adoption.restless:
             return True
         starts = self.dispatcher.has_inline or self.dispatcher.may_begin or self.ticker.restless
         return not self.draining.active and starts
@@ -157,7 +164,7 @@ class Scheduler:
     @property
     def drained(self) -> bool:
         """Whether all that was begun has ended, and all is on disk and released."""
-        return self._pending is None and self.draining.is_done
+        return self._pending is None and not self._parting and self.draining.is_done
 
     def sleep_us(self) -> int:
         """How long the loop may sleep when nobody posts, in microseconds."""
@@ -238,10 +245,9 @@ class Scheduler:
 
     def _commit(self) -> None:
         if self._pending is None:
-            self.recorder.draft.recorded += self.dispatcher.take_stopped()
-            if not self.recorder.draft:
+            draft = self._next()
+            if not draft:
                 return
-            draft = self.recorder.take()
             batch = self._batch_of(draft)
             if not batch:
                 self._written(draft, [])
@@ -253,6 +259,13 @@ class Scheduler:
             if self.committer is None:
                 raise EngineClosed("the scheduler was given no committer")
             self.committer.commit(self._pending[1], here=here)
+
+    def _next(self) -> Draft:
+        """What is to be written next."""
+        if self._parting:
+            return self._parting.next()
+        self.recorder.draft.recorded += self.dispatcher.take_stopped()
+        return self.recorder.take() if self.recorder.draft else self.recorder.draft
 
     def _batch_of(self, draft: Draft) -> Batch:
         owner = self.ownership
@@ -266,6 +279,7 @@ class Scheduler:
         self._pending = None
         self.ownership.number = batch.number
         self._healed()
+        self._parting.written(draft)
         self._written(draft, refused)
         if self._wrote is not None:
             self._wrote(batch)
@@ -299,12 +313,23 @@ class Scheduler:
             self._fenced()
             return
         self._sent = False
+        if isinstance(error, StoreRefused) and self._pending is not None:
+            (draft, _), self._pending = self._pending, None
+            if self._parting.refused(draft, error):
+                return
         self._in_trouble(error)
+
+    def _set_aside(self, no: int, part: Draft, reason: str) -> None:
+        """A run's part can't be written: nothing of it will be, and it goes no further here."""
+        for draft in (part, self.recorder.draft.take_out(no)):
+            self.adoption.forgotten(draft)
+        if self.adoption.refuse(no):
+            self.post(self.adoption.set_aside, no, reason)
 
     def _in_trouble(self, error: EverflowError) -> None:
         """The store can't be written: nothing is begun, and the runs' time stands."""
         if self.trouble is None:
-            _log.warning("the store can't be reached, the runs pause: %s", error)
+            _log.warning("the store can't be written, the runs pause: %s", error)
             self.clock.stop()
         self.trouble = error
         self._retry_at = self.system_clock.boot() + self._delay
@@ -335,7 +360,7 @@ class Scheduler:
         if self._deposed:
             self._fenced()
         else:
-            if self._pending is None:
+            if self._pending is None and not self._parting:
                 empty = Draft()
                 self._pending, self._sent = (empty, self._batch_of(empty)), False
             self._commit()
@@ -352,6 +377,7 @@ class Scheduler:
         self.recorder.draft = Draft()
         self._pending = None
         self._sent = False
+        self._parting.clear()
         self.adoption.clear()
         self._deposed = True
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from everflow.clock import Clock
 from everflow.config import Config
 from everflow.core.entries import Kind
@@ -130,9 +132,9 @@ class Ends:
         except FlowError as error:
             self._block(cell, "code", str(error))
             return
-        draft.puts += end.puts
+        draft.puts += [replace(put, source=cell.no) for put in end.puts]
         if end.arrival:
-            draft.arrivals.append(end.arrival)
+            draft.arrivals[end.arrival] = cell.no
 
 
 def _is(end: Ended | None, kind: str) -> bool:

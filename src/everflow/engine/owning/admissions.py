@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from everflow.core.queueing import admit
-from everflow.engine.cells.recorder import Draft
+from everflow.engine.cells.draft import Draft
 from everflow.engine.records.debounce import begin_due
 from everflow.engine.records.queues import KIND, PAUSE, pause_key, setting_of
 from everflow.errors import StoreDamaged

@@ -17,8 +17,8 @@ from everflow.core.machine import Machine
 from everflow.core.ops import NodeOp, QuestionOp, TimerOp
 from everflow.core.refs import SMALL
 from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.draft import Draft
 from everflow.engine.cells.loader import Blocked, Loader, lacks
-from everflow.engine.cells.recorder import Draft
 from everflow.engine.owning.calls import Calls
 from everflow.engine.owning.claims import CLAIM, Claims
 from everflow.engine.owning.draining import Draining
@@ -46,6 +46,7 @@ class Adoption:
         self._store = parts.store
         self._parking = Parking(parts)
         self.block = self._parking.block
+        self.refuse, self.set_aside = self._parking.refuse, self._parking.set_aside
         self._pausing = Pausing(parts, self.claim_soon, self._parking.give_back)
         self.calls = Calls(parts, self.block, self.nudge)
         self.leasing = Leasing(parts, self._parking, self.claim_soon)
@@ -344,8 +345,7 @@ class Adoption:
 
     def committed(self, draft: Draft) -> None:
         """A draft is on disk."""
-        self._inbox.written(draft.arrivals)
-        self._pausing.written(draft.arrivals)
+        self.forgotten(draft)
         self._claims.lost |= self._parking.committed(draft)
         self.leasing.committed(draft)
         if self._due_again and draft.changes:
@@ -353,6 +353,11 @@ class Adoption:
         for change in draft.changes:
             self.rests(change.due)
         self._claims.wanted |= self._claims.admissions.freed(draft)
+
+    def forgotten(self, draft: Draft) -> None:
+        """The messages of a draft aren't under way any more."""
+        self._inbox.written(draft.arrivals)
+        self._pausing.written(draft.arrivals)
 
     def rests(self, due: int | None) -> None:
         """A run of this worker rests until then; it may leave memory."""

@@ -19,8 +19,8 @@ from everflow.core.faults import encode_error
 from everflow.core.ops import CallOp
 from everflow.core.state import Done, Failed
 from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.draft import Draft, Ending
 from everflow.engine.cells.loader import Definitions
-from everflow.engine.cells.recorder import Draft, Ending
 from everflow.engine.owning.parts import Parts
 from everflow.engine.records.errands import ERRAND, errand_put, stop_put
 from everflow.errors import StoreDamaged

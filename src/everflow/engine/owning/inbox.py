@@ -9,7 +9,7 @@ an early answer even then, no question took it, and it is kept for the next one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -107,7 +107,7 @@ class Inbox:
         self._passed[arrival] = asked
         self._again()
 
-    def written(self, arrivals: list[int]) -> None:
+    def written(self, arrivals: Iterable[int]) -> None:
         """These messages are journaled, and gone from the store."""
         self._applying.difference_update(arrivals)
         for arrival in arrivals if self._passed else ():
@@ -120,7 +120,7 @@ class Inbox:
 
     def _journal(self, cell: Cell, arrival: Arrival) -> None:
         recorder, message = self._recorder, arrival.message
-        recorder.draft.arrivals.append(arrival.id)
+        recorder.draft.arrivals[arrival.id] = cell.no
         self._cells.wake(cell)
         recorder.touch(cell)
         try:
@@ -142,7 +142,7 @@ class Inbox:
                 recorder.record(cell, Kind.CANCEL, note=message.by)
                 cell.changed = True  # it is cancelling now, whatever still runs
         except FlowError as error:
-            recorder.draft.arrivals.remove(arrival.id)  # it stays until code that takes it is here
+            del recorder.draft.arrivals[arrival.id]  # it stays until code that takes it is here
             self._applying.discard(arrival.id)
             self._block(cell, "code", str(error))
 
@@ -158,7 +158,7 @@ class Inbox:
         recorder, changing = self._recorder, self._definitions.changing
         target = self._definitions.current(cell.row.flow, message.definition)
         if target.missing:  # its next owner may have them; here it stays as it is
-            recorder.draft.arrivals.remove(arrival)
+            del recorder.draft.arrivals[arrival]
             self._lacking(target.hash)
             return
         verdict = changing.judge(cell.definition, target, cell.machine.state)
@@ -189,7 +189,7 @@ class Inbox:
             position=verdict.position,
             reason=reason,
         )
-        self._recorder.draft.puts.append(line)
+        self._recorder.draft.puts.append(replace(line, source=row.no))
 
     def _answered(self, cell: Cell, message: Answer) -> None:
         op = cell.asked.get((message.tag, message.occurrence))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from everflow.engine.cells.recorder import Draft
+from everflow.engine.cells.draft import Draft
 from everflow.engine.owning.parking import Parking
 from everflow.engine.owning.parts import Parts
 from everflow.store import OUTCOMES, RunRow

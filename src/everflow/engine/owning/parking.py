@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from everflow.core.ops import NodeOp
 from everflow.engine.cells.cell import Cell
-from everflow.engine.cells.loader import Blocked
-from everflow.engine.cells.recorder import Draft, change_of
+from everflow.engine.cells.draft import Draft
+from everflow.engine.cells.loader import EVERY, Blocked
+from everflow.engine.cells.recorder import change_of
 from everflow.engine.owning.parts import Parts
 from everflow.store import Arrival, Cancel, Released, RunRow, Status
 
@@ -37,6 +38,7 @@ class Parking:
         self._taken_up: set[str] = set()  # of them, those that nobody took in time
         self._leaving: set[int] = set()  # these, and those whose release isn't committed
         self._met: set[int] = set()  # of them, those that were to be loaded
+        self._refused: dict[int, int] = {}  # of which the store takes nothing: the last message
 
     def block(self, cell: Cell, until: str, reason: str) -> None:
         """Park a run that is in memory."""
@@ -109,12 +111,15 @@ class Parking:
         self.block(cell, "code", reason)
 
     def _park(self, row: RunRow, until: str, reason: str, seen: int, *, anew: bool) -> None:
+        self._block(row, until, reason)
+        released = Released(row.no, None if until == "operator" else self.code, seen, anew)
+        self._leave(released)
+
+    def _block(self, row: RunRow, until: str, reason: str) -> None:
         if (row.status, row.until, row.reason) != (Status.BLOCKED, until, reason):
             _log.warning("run %s of %s is blocked until %s: %s", row.id, row.flow, until, reason)
             row.status, row.until, row.reason, row.due = Status.BLOCKED, until, reason, None
             self._parts.recorder.draft.changes.append(change_of(row))
-        released = Released(row.no, None if until == "operator" else self.code, seen, anew)
-        self._leave(released)
 
     def _leave(self, released: Released) -> None:
         """Release a run once it does nothing here any more."""
@@ -122,6 +127,33 @@ class Parking:
         self._ending[released.no] = self._parts.system_clock.boot() + grace, released
         self._leaving.add(released.no)
         self.look()
+
+    def refuse(self, no: int) -> bool:
+        """Take a run out of memory of which the store takes no more; see ``set_aside`` then.
+
+        False where it doesn't even take that the run is set aside: then nothing is written of it
+        until another worker has it, and it isn't loaded here before.
+        """
+        cell = self._parts.cells.get(no)
+        if cell is not None:
+            self._stop(cell)
+        self._leaving.add(no)
+        self._ending.pop(no, None)
+        if no in self._refused:
+            _log.error("run %d can't even be set aside: it is left as it stands", no)
+            return False
+        self._refused[no] = EVERY if cell is None else cell.seen
+        return True
+
+    def set_aside(self, no: int, reason: str) -> None:
+        """Park a run until an operator, where it stands in the store."""
+        seen = self._refused.get(no)
+        for row in self._parts.store.rows([no]) if seen is not None else ():
+            if row.owner == self._parts.ownership.worker:
+                self._block(row, "operator", reason)
+                self._leave(Released(no, self.code, seen or 0))
+            else:
+                self._leave(Released(no))
 
     def let_go(self, no: int) -> None:
         """Release a run of which nothing may be written here, once it does nothing any more."""
@@ -155,6 +187,8 @@ class Parking:
         gone = {released.no for released in draft.released}
         met = gone & self._met
         self._leaving -= gone
+        for no in gone if self._refused else ():
+            self._refused.pop(no, None)
         self._met -= gone
         return bool(met)
 
@@ -163,6 +197,7 @@ class Parking:
         self._ending.clear()
         self._leaving.clear()
         self._met.clear()
+        self._refused.clear()
 
 
 def waits_for_operator(row: RunRow, arrivals: Sequence[Arrival]) -> bool:

@@ -86,10 +86,10 @@ class Pausing:
             if cell.paused:
                 self._wishes.setdefault(cell.no, {})[arrival.id] = message.by
             else:
-                self._use([arrival.id])
+                self._use(cell.no, [arrival.id])
             return True
         if isinstance(message, Unpause):
-            self._use([arrival.id, *self._wishes.pop(cell.no, ())])
+            self._use(cell.no, [arrival.id, *self._wishes.pop(cell.no, ())])
             cell.changed = True
             self._parts.recorder.touch(cell)
             return True
@@ -106,13 +106,13 @@ class Pausing:
         """The run goes on, or has ended: its pause is over."""
         cell.paused = False
         self._cells.pop(cell.no, None)
-        self._use(self._wishes.pop(cell.no, ()))
+        self._use(cell.no, self._wishes.pop(cell.no, ()))
 
-    def _use(self, arrivals: Iterable[int]) -> None:
-        """These messages go with the next batch."""
-        used = list(arrivals)
+    def _use(self, no: int, arrivals: Iterable[int]) -> None:
+        """These messages of a run go with the next batch."""
+        used = dict.fromkeys(arrivals, no)
         self._done.update(used)
-        self._parts.recorder.draft.arrivals += used
+        self._parts.recorder.draft.arrivals.update(used)
 
     def written(self, arrivals: Iterable[int]) -> None:
         """These are gone from the store."""
@@ -152,7 +152,7 @@ class Pausing:
                 self.without.add(row.definition)
         draft = parts.recorder.draft
         draft.changes.append(change_of(row))
-        self._use(wishes)
+        self._use(no, wishes)
         self._give_back(no)
         draft.after.append(self._again)
 

@@ -69,6 +69,7 @@ _TABLE: dict[str, _Outcome] = {
     "3F000": _MISSING,
     "22": _REFUSED,
     "23": _REFUSED,
+    "44": _REFUSED,
     "40": _UNAVAILABLE,
     "42501": (
         StoreReadOnly,
@@ -84,6 +85,7 @@ _TABLE: dict[str, _Outcome] = {
     "55": _UNAVAILABLE,  # a lock that isn't to be had
     "57": _UNAVAILABLE,  # a shutdown, a start, a cancel
     "58": _UNAVAILABLE,  # I/O
+    "P0001": _REFUSED,  # by a trigger of somebody's own
     "58P01": _DAMAGED,  # a file is gone
     "XX001": _DAMAGED,
     "XX002": _DAMAGED,
