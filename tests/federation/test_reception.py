@@ -147,7 +147,7 @@ def test_who_may_keep_nothing_fills_no_store_by_words(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """What is to be remembered of runs that nobody knows here has an end."""
-    monkeypatch.setattr(reception, "MOST_WORDS", 3)
+    monkeypatch.setattr(reception, "WORDS", 4 * reception.WORD - 1)
     with friends("west", "east") as (west, east):
         east.up()
         east.peers.change("west", keep=0, adopt=False)
@@ -162,6 +162,15 @@ def test_who_may_keep_nothing_fills_no_store_by_words(
         assert [one["run"] for one in declined] == runs[3:]
         assert "may keep nothing" in declined[0]["why"]
         assert len(east.store.records("tenure")) == 3
+        # What stands is counted, and isn't forgotten with the process.
+        monkeypatch.setattr(reception, "WORDS", size_of(east, "tenure") + reception.WORD - 1)
+        east.down()
+        east.up()
+        assert "may keep nothing" in why(tell(east, west, runs[4], words[kind]))
+
+
+def size_of(of: Instance, kind: str) -> int:
+    return sum(len(record.body) for record in of.store.records(kind))
 
 
 def test_nobody_is_asked_who_isn_t_known_here(monkeypatch: pytest.MonkeyPatch) -> None:

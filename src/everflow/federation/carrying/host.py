@@ -21,15 +21,15 @@ from everflow.engine.asking.client import Client
 from everflow.errors import EverflowError, NoSuchRun, StoreError
 from everflow.federation.carrying.kept import (
     Kept,
+    after_write,
     extent_of,
-    naming,
     read_kept,
     restless,
     rests,
     written,
 )
 from everflow.federation.carrying.leases import Leases
-from everflow.federation.carrying.letters import cut_of, slice_of, weight
+from everflow.federation.carrying.letters import cut_of, slice_of
 from everflow.federation.carrying.setting import Instance, Saying
 from everflow.federation.carrying.ties import let_loose
 from everflow.federation.protocol.lineage import Extent, within
@@ -318,22 +318,16 @@ class Host:
         if act.standing.lease is not None and act.standing.role in OWNING:
             self.leases.expect(tenure.run)
         stays = have if act.keep is None else within(have, act.keep)
-        after = replace(naming(kept, act.standing), settled=False)
-        if stays != have:
-            lost = kept.entries + kept.beside if kept.origin else 0
-            after = replace(after, aside=after.aside + lost, entries=0, beside=0)
         if act.cut is not None:
             add = slice_of(act.cut)
-            entries, beside = weight(act.cut)
-            after = replace(
-                after,
-                origin=sender,
-                entries=after.entries + entries,
-                beside=beside,
-                at=self._client.clock.wall(),
-            )
-        if act.drop:
-            after = replace(after, entries=0, beside=0)
+        after = after_write(
+            kept,
+            act,
+            sender,
+            cuts=stays != have,
+            at=self._client.clock.wall(),
+            new=not tenure.version,
+        )
         hand = self._hand(tenure, after)
         hand.add, hand.drop = add, act.drop
         if stays != have:

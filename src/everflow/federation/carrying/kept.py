@@ -9,13 +9,15 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
+from everflow.federation.carrying.letters import weight
 from everflow.federation.protocol.lineage import Extent
 from everflow.federation.protocol.standing import OWNING, Role, Standing
 from everflow.federation.protocol.trust import named
+from everflow.federation.protocol.turns import Write
 from everflow.store import OUTCOMES, Status
 from everflow.store.handing import Tenure
 
-__all__ = ["Kept", "extent_of", "naming", "read_kept", "restless", "rests", "written"]
+__all__ = ["Kept", "after_write", "extent_of", "read_kept", "restless", "rests", "written"]
 
 _COPIES = frozenset({Role.REPLICA, Role.HANDED_OFF})
 
@@ -25,13 +27,15 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``origin`` is the peer that brought what is here, ``entries``, ``beside`` and ``aside`` the
     bytes that it brought: of entries, of what is beside them, and of what was set aside since.
-    ``at``: when it last brought some. ``named``: whom standings here ever named. ``settled``: the
+    ``at``: when it last brought some. ``told``: the peer by whose word the epoch is known, empty
+    where the run is this instance's. ``named``: whom standings here ever named. ``settled``: the
     run has ended, and whoever is to have it has all of it.
     """
 
     standing: Standing = Standing()
     named: tuple[str, ...] = ()
     origin: str = ""
+    told: str = ""
     entries: int = 0
     beside: int = 0
     aside: int = 0
@@ -55,10 +59,24 @@ def written(kept: Kept) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-def naming(kept: Kept, standing: Standing) -> Kept:
-    """With another standing, whose names are remembered."""
+def after_write(kept: Kept, act: Write, sender: str, *, cuts: bool, at: int, new: bool) -> Kept:
+    """What stands after a write. ``sender``: by whose word it is, empty for this instance's own.
+
+    ``cuts``: something of what was here is set aside. ``new``: nothing stood before.
+    """
+    standing = act.standing
     names = tuple(sorted({*kept.named, *named(standing)}))
-    return replace(kept, standing=standing, named=names)
+    after = replace(kept, standing=standing, named=names, settled=False)
+    if new or standing.epoch != kept.standing.epoch:
+        after = replace(after, told="" if standing.role in OWNING else sender)
+    if cuts:
+        lost = kept.entries + kept.beside if kept.origin else 0
+        after = replace(after, aside=after.aside + lost, entries=0, beside=0)
+    if act.cut is not None:
+        entries, beside = weight(act.cut)
+        entries += after.entries
+        after = replace(after, origin=sender, entries=entries, beside=beside, at=at)
+    return replace(after, entries=0, beside=0) if act.drop else after
 
 
 def extent_of(tenure: Tenure) -> Extent:

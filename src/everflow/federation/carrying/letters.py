@@ -17,13 +17,23 @@ from msgspec.structs import replace
 from everflow.core.marks import ASIDE, SEALED
 from everflow.engine.given.ids import is_run_id
 from everflow.errors import ValueMismatch
-from everflow.federation.protocol.lineage import Extent
+from everflow.federation.protocol.lineage import Extent, Lineage
 from everflow.federation.protocol.messages import Cut, Handover, Message, Segment
 from everflow.store import SIGNALS, EntryRow, Imported, RunRow, Status
 from everflow.store.foreign import LARGEST, is_definition, number_beyond, points_away
 from everflow.store.handing import Slice
 
-__all__ = ["Letter", "Reply", "cut_of", "encode", "envelope", "opened", "slice_of", "weight"]
+__all__ = [
+    "Letter",
+    "Reply",
+    "cut_of",
+    "encode",
+    "envelope",
+    "heaviness",
+    "opened",
+    "slice_of",
+    "weight",
+]
 
 MOST_LETTERS = 10_000
 
@@ -89,6 +99,11 @@ def weight(cut: Cut) -> tuple[int, int]:
     part: Any = cut.entries
     entries = sum(len(body) for _, _, body, _ in part)
     return entries, len(_encoder.encode(cut.side))
+
+
+def heaviness(lineage: Lineage) -> int:
+    """The bytes of a lineage, about."""
+    return len(_encoder.encode(lineage))
 
 
 def encode(run: str, message: Message) -> bytes:

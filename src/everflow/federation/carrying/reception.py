@@ -1,8 +1,10 @@
 """The reception: which letters of a peer are heard here, and how much it may leave.
 
-Three rules hold. A peer leaves nothing until it is allowed: ``keep`` says how many bytes of copies,
-``adopt`` whether runs that it gives away go on here. A run that was begun here, and never left, is
-nobody's to speak of. And for a run that other instances know the circle of the run counts, see
+Three rules hold. A peer leaves nothing until it is allowed: ``keep`` says how many bytes, of copies
+and of what is to be remembered by its word, ``adopt`` whether runs that it gives away go on here.
+Beyond that some words are heard: whoever gave a run away to be told no must be told so for good,
+and of a run that is here its circle may say who has it. A run that was begun here, and never left,
+is nobody's to speak of. And for a run that other instances know the circle of the run counts, see
 ``protocol.trust``: a letter from elsewhere changes nothing, and has the owner be asked.
 """
 
@@ -16,7 +18,7 @@ from msgspec.structs import replace
 from everflow.errors import ValueMismatch
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import Kept, read_kept
-from everflow.federation.carrying.letters import Declined, Letter, weight
+from everflow.federation.carrying.letters import Declined, Letter, heaviness, weight
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.setting import Saying
 from everflow.federation.peers import PEER, Peer
@@ -31,7 +33,10 @@ __all__ = ["ADOPTED_MOST", "Reception"]
 ADOPTED_MOST = 256 * 1024 * 1024  # bytes of one run that is given, where no more may be kept
 RECOUNT = 10_000_000  # microseconds between two counts of what peers left
 PAGE = 500
-MOST_WORDS = 1_000  # about unknown runs, of a peer that may keep nothing, while this process lives
+WORDS = 1_000_000  # bytes of tenures by a peer's word, beyond what it may keep
+WORD = 400  # bytes of a tenure, about, besides the lineage
+MODEST = 16_384  # bytes of a tenure that may be of anybody in the circle
+_REMEMBERED = Claim | Handover | Recall | Unlease
 _NOTHING = "that peer may keep nothing here"
 _WHY = {
     Doubt.FORGED: "the letter contradicts itself, or speaks for another instance",
@@ -56,7 +61,6 @@ class Reception:
         self._parts = Parts(store)
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
-        self._words: dict[str, int] = {}
         self._counted: int | None = None
 
     def hear(self, peer: Peer, letters: Sequence[Letter]) -> list[Declined]:
@@ -103,37 +107,44 @@ class Reception:
         if why is not None:
             return _WHY[why]
         if isinstance(message, Segment):
-            return self._no_room(peer, message)
-        if kept.standing.role is not Role.NONE or peer.keep or peer.adopt:
-            return ""
-        return _NOTHING if isinstance(message, Claim) or self._too_many(peer, message) else ""
+            told = tenure.version and message.epoch == kept.standing.epoch
+            return self._no_copy(peer, message, 0 if told else WORD + heaviness(message.lineage))
+        if kept.standing.role is not Role.NONE:
+            line = heaviness(kept.standing.lineage)
+            return self._no_word(peer, message, MODEST - len(tenure.body) + line)
+        if isinstance(message, Claim) and not (peer.keep or peer.adopt):
+            return _NOTHING
+        return self._no_word(peer, message, 0)
 
-    def _too_many(self, peer: Peer, message: Message) -> bool:
-        """Whether it is one more that would be written down, of a peer that may keep nothing.
-
-        Some are heard: whoever gave a run away to be told no must be told so for good.
-        """
-        if not isinstance(message, Handover | Recall | Unlease):
-            return False
-        with self._lock:
-            self._words[peer.id] = self._words.get(peer.id, 0) + 1
-            return self._words[peer.id] > MOST_WORDS
-
-    def _no_room(self, peer: Peer, message: Segment) -> str:
+    def _no_copy(self, peer: Peer, message: Segment, word: int) -> str:
         if not peer.keep:
             return _NOTHING
-        size = sum(weight(message.cut))
+        return self._no_room(peer, sum(weight(message.cut)) + word, peer.keep)
+
+    def _no_word(self, peer: Peer, message: Message, free: int) -> str:
+        """Why it isn't remembered what a peer says, if it would have to be.
+
+        ``free``: so many bytes of it need no room.
+        """
+        if not isinstance(message, _REMEMBERED):
+            return ""
+        if isinstance(message, Handover) and peer.adopt:
+            return ""  # the run becomes this instance's, and what is said of it
+        size = WORD + heaviness(getattr(message, "lineage", ()))
+        return "" if size <= free else self._no_room(peer, size, peer.keep + WORDS)
+
+    def _no_room(self, peer: Peer, size: int, most: int) -> str:
         with self._lock:
             # What is remembered is never too low, and too high where copies were replaced.
-            if self._counted is None or (self._over(peer, size) and self._is_stale()):
+            over = self._used.get(peer.id, 0) + size > most
+            if self._counted is None or (over and self._is_stale()):
                 self._count()
-            if self._over(peer, size):
-                return f"that peer keeps as much here as it may: {peer.keep:,} bytes"
-            self._used[peer.id] = self._used.get(peer.id, 0) + size
+            used = self._used.get(peer.id, 0) + size
+            if used > most:
+                full = f"that peer keeps as much here as it may: {peer.keep:,} bytes"
+                return full if peer.keep else _NOTHING
+            self._used[peer.id] = used
         return ""
-
-    def _over(self, peer: Peer, size: int) -> bool:
-        return self._used.get(peer.id, 0) + size > peer.keep
 
     def _is_stale(self) -> bool:
         return self._counted is None or self._boot() >= self._counted + RECOUNT
@@ -154,8 +165,9 @@ class Reception:
             page = self._store.records(TENURE, after=after, limit=PAGE)
             for record in page:
                 kept = _kept(record.body)
-                if kept.origin:
-                    self._used[kept.origin] = self._used.get(kept.origin, 0) + kept.size
+                for who, size in ((kept.origin, kept.size), (kept.told, len(record.body))):
+                    if who:
+                        self._used[who] = self._used.get(who, 0) + size
             if len(page) < PAGE:
                 return
             after = page[-1].key

@@ -9,6 +9,7 @@ owner only under its own epoch.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import pairwise
 
@@ -29,6 +30,7 @@ __all__ = ["Doubt", "circle", "doubt", "named", "question"]
 
 _HIGHEST = 1 << 53  # of any number in an epoch or extent: what JSON carries everywhere
 _LONGEST = 10_000  # epochs in a lineage
+_NAME = re.compile(r"[A-Za-z0-9_.-]{0,100}")  # what an instance may be called by
 _OF_OWNERS = Segment | Offer | Handover | Recall | Unlease
 
 
@@ -84,7 +86,7 @@ def question(session: Session) -> tuple[str, Claim] | None:
 
 def _true_to_itself(sender: str, message: Message) -> bool:
     epochs = [getattr(message, name) for name in ("epoch", "next") if hasattr(message, name)]
-    if any(epoch.number >= _HIGHEST for epoch in epochs):
+    if any(epoch.number >= _HIGHEST or not _NAME.fullmatch(epoch.owner) for epoch in epochs):
         return False
     if isinstance(message, _OF_OWNERS) and message.epoch.owner != sender:
         return False
@@ -103,7 +105,7 @@ def _ascends(lineage: Lineage) -> bool:
     last = lineage[-1]
     if max(last.epoch.number, last.base.seq, last.base.rev) >= _HIGHEST:
         return False
-    return all(
+    return all(_NAME.fullmatch(link.epoch.owner) for link in lineage) and all(
         before.epoch.number < link.epoch.number and link.base.covers(before.base)
         for before, link in pairwise(lineage)
     )
