@@ -11,6 +11,7 @@ import pytest
 
 from everflow.store import Letter, Put, QuestionClosed, Released, RunRow, Signal, Status, Store
 from everflow.stores.postgres import PostgresStore
+from everflow.stores.postgres.calling import Given
 from everflow.stores.postgres.place import Place
 from everflow.testing.conformance.base import (
     DEFINITION,
@@ -40,8 +41,17 @@ class Counting(PostgresStore):
     def _execute(
         self, statement: str, values: Mapping[str, object] | Sequence[object]
     ) -> list[tuple[Any, ...]]:
-        if "do_" not in statement:
-            return super()._execute(statement, values)
+        if "do_" in statement:
+            return self._count(statement, values)
+        return super()._execute(statement, values)
+
+    def _do(self, function: str, *values: Given) -> list[int]:
+        ((told,),) = self._count(self._calling(function, len(values)), values)
+        return told or []
+
+    def _count(
+        self, statement: str, values: Mapping[str, object] | Sequence[object]
+    ) -> list[tuple[Any, ...]]:
         with self.line.transaction():
             found = self.line.execute(statement.encode(), values).fetchall()
             ((read,),) = self.line.execute(READ).fetchall()
@@ -81,6 +91,8 @@ def use(store: Store, scribe: Scribe, rows: Sequence[RunRow], turn: str) -> None
         released=[Released(row.no, code=1) for row in rows],
         letters=letters,
     )
+    for row in rows:
+        scribe.write(entries=[entry(row.no, 2)])
     store.start([new_run(row.id) for row in rows])
 
 

@@ -88,8 +88,9 @@ class Boarding(Desk):
 
     def _to_tell(self, worker: int) -> list[int] | None:
         """What stands on an own worker's board, unless the store was told just that."""
-        shown = [no for no in self._shown.get(worker, ()) if no]
-        return None if shown == self._told.get(worker, []) else shown
+        board, told = self._shown.get(worker, ()), self._told.get(worker, [])
+        shown = [no for no in board if no] if any(board) else []
+        return None if shown == told else shown
 
     def _was_told(self, worker: int, shown: list[int] | None) -> None:
         """The store has it."""

@@ -23,7 +23,7 @@ Given = int | str | None
 def calling(function: str, many: int) -> str:
     """The statement that calls a function with so many values."""
     places = ", ".join(f"${nth}" for nth in range(1, many + 1))
-    return f"SELECT * FROM {function}({places})"  # noqa: S608 - a name of ours
+    return f"SELECT {function}({places})"
 
 
 def told_by(

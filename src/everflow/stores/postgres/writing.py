@@ -85,6 +85,8 @@ class Writing(Boarding, Reading):
         if marks.runs:
             batch, lost = left_out(batch, marks.runs)
         shown = self._to_tell(batch.worker)
+        if shown is None and not (lost or side_rows) and _is_one_entry(batch):
+            return self._append_one(batch, marks.marks)
         changes = list({change.no: change for change in batch.changes}.values())
         head = (batch.worker, batch.epoch, batch.number, batch.at, marks.marks)
         board = None if shown is None else _numbers(shown) or "{}"
@@ -102,6 +104,13 @@ class Writing(Boarding, Reading):
             told = self._do("append", *head, *texts, board)
         self._was_told(batch.worker, shown)
         return [no for no in told or () if no != _REPEATED]
+
+    def _append_one(self, batch: Batch, marks: int) -> list[int]:
+        """Write a batch that is one entry."""
+        ((run, seq, body, total),) = batch.entries
+        head = (batch.worker, batch.epoch, batch.number, batch.at, marks)
+        told = self._do("append_one", *head, run, seq, total, marked(body))
+        return [no for no in told if no != _REPEATED]
 
     def _append_with(
         self, values: tuple[object, ...], side_rows: Sequence[SideRow]
@@ -291,6 +300,14 @@ def document(rows: Iterable[object]) -> str | None:
 def _numbers(numbers: Sequence[int]) -> str | None:
     """Numbers as an array's text, which the driver would make a hundred times slower."""
     return f"{{{str(list(numbers))[1:-1]}}}" if numbers else None
+
+
+def _is_one_entry(batch: Batch) -> bool:
+    """Whether a batch is one entry that a call can bear, and nothing else."""
+    if len(batch.entries) != 1 or len(batch.entries[0][2]) > HEAVY:
+        return False
+    own = batch.changes or batch.arrivals or batch.released or batch.opened or batch.closed
+    return not (own or batch.definitions or batch.puts or batch.starts or batch.letters)
 
 
 def _entries(batch: Batch) -> tuple[str | None, str | None, str | None, str | None]:

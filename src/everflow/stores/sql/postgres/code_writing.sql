@@ -140,6 +140,26 @@ BEGIN
 END
 $$;
 
+-- The same of a batch that is one entry and nothing else, as a run has that goes on node by node: it
+-- waits for each. What can be left out here is a third of the server's time beside the disk's.
+CREATE FUNCTION everflow.do_append_one(
+    p_worker bigint, p_epoch bigint, p_number bigint, p_at bigint, p_marks bigint,
+    p_run bigint, p_seq integer, p_sum bigint, p_body text
+) RETURNS bigint[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE everflow.worker SET number = p_number, at = greatest(at, p_at), refused = '{}'
+    WHERE
+        id = p_worker AND epoch = p_epoch AND gone = 0 AND number = p_number - 1
+        AND marks = p_marks;
+    IF NOT FOUND THEN
+        RETURN everflow.do_fence(p_worker, p_epoch, p_number, p_marks);
+    END IF;
+    INSERT INTO everflow.entry (era, run, seq, sum, body)
+    SELECT era, p_run, p_seq, p_sum, p_body FROM everflow.run WHERE no = p_run;
+    RETURN NULL;
+END
+$$;
+
 -- Holds the rows of all runs that a batch concerns, in their order.
 CREATE FUNCTION everflow.do_hold(
     p_worker bigint, p_changes jsonb, p_arrivals bigint[], p_more jsonb
