@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 import select
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import psycopg
@@ -89,11 +89,14 @@ class Lines:
     def __init__(self, place: Place, welcome: Callable[[Connection], None]) -> None:
         self.patience = Patience(place.patience)
         self.prepares = False  # whether statements may be prepared: not behind a pooler
+        self.shown = place.shown
         self._place = place
         self._welcome = welcome
         self._pid = os.getpid()
         self._closed = False
-        self._room = threading.BoundedSemaphore(MOST)
+        self.room = SimpleQueue[None]()  # a token for each connection that may be in use
+        for _ in range(MOST):
+            self.room.put(None)
         self._idle: deque[tuple[Connection, float]] = deque()  # the last used one is the last
         self._all: set[Connection] = set()
 
@@ -108,39 +111,21 @@ class Lines:
         line.prepare_threshold = PREPARED_AFTER if prepares else None
         line.patience = self.patience
         self._all.add(line)
-        self._put_back(line)
+        self.put_back(line)
 
     def check(self) -> None:
         """Raise unless the store is open in this very process."""
         if not self.is_ours:
             raise StoreError(
-                f"The store {self._place.shown} was opened before a fork.",
+                f"The store {self.shown} was opened before a fork.",
                 hint="open it again in the child",
             )
         if self._closed:
-            raise StoreError(f"The store {self._place.shown} is closed.", hint="open it again")
+            raise StoreError(f"The store {self.shown} is closed.", hint="open it again")
 
-    @contextmanager
-    def line(self) -> Iterator[Connection]:
+    def line(self) -> Lent:
         """A connection for this caller alone; what the server says against it in our words."""
-        self.check()
-        if not self._room.acquire(timeout=PATIENCE):
-            raise StoreUnavailable(
-                f"All {MOST} connections to the store {self._place.shown} are busy."
-            )
-        try:
-            line = self._taken()
-            try:
-                yield line
-            except psycopg.Error as error:
-                self._distrust(line, error)
-                raise
-            finally:
-                self._put_back(line)
-        except psycopg.Error as error:
-            raise in_our_words(error, self._place.shown) from error
-        finally:
-            self._room.release()
+        return Lent(self)
 
     @contextmanager
     def transaction(self, *, snapshot: bool = False) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
@@ -162,7 +147,8 @@ class Lines:
         for line in self._all:
             forsake_line(line)
 
-    def _taken(self) -> Connection:
+    def take(self) -> Connection:
+        """A connection that was idle and sounds well, or a new one."""
         while self._idle:
             try:
                 line, _ = self._idle.pop()
@@ -181,7 +167,8 @@ class Lines:
         self._all.add(line)
         return line
 
-    def _put_back(self, line: Connection) -> None:
+    def put_back(self, line: Connection) -> None:
+        """Whoever took a connection needs it no more."""
         if line.closed or line.pgconn.transaction_status != TransactionStatus.IDLE:
             self._drop(line)
             return
@@ -195,7 +182,8 @@ class Lines:
         if self._closed:
             self._hang_up_idle()
 
-    def _distrust(self, line: Connection, error: psycopg.Error) -> None:
+    def distrust(self, line: Connection, error: psycopg.Error) -> None:
+        """A connection had trouble: what else is idle may have the same."""
         code = error.sqlstate
         if code in UNPREPARED and line.prepare_threshold is not None:
             self.prepares = code == "0A000" and self.prepares
@@ -216,6 +204,44 @@ class Lines:
     def _drop(self, line: Connection) -> None:
         self._all.discard(line)
         line.close()
+
+
+class Lent:
+    """A connection while somebody uses it. No generator makes it: each write waits for that."""
+
+    __slots__ = ("_line", "_lines")
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    def __enter__(self) -> Connection:
+        lines = self._lines
+        lines.check()
+        try:
+            lines.room.get(timeout=PATIENCE)
+        except Empty:
+            raise StoreUnavailable(
+                f"All {MOST} connections to the store {lines.shown} are busy."
+            ) from None
+        try:
+            self._line = lines.take()
+        except BaseException as error:
+            lines.room.put(None)
+            if isinstance(error, psycopg.Error):
+                raise in_our_words(error, lines.shown) from error
+            raise
+        return self._line
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        lines = self._lines
+        try:
+            if isinstance(error, psycopg.Error):
+                lines.distrust(self._line, error)
+            lines.put_back(self._line)
+        finally:
+            lines.room.put(None)
+        if isinstance(error, psycopg.Error):
+            raise in_our_words(error, lines.shown) from error
 
 
 def _sounds_well(line: Connection) -> bool:
