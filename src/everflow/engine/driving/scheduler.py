@@ -13,7 +13,6 @@ What must stay true of it:
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,6 +31,7 @@ from everflow.engine.cells.timers import Timers
 from everflow.engine.driving.commits import Committer
 from everflow.engine.driving.firing import Firing
 from everflow.engine.driving.parting import Parting
+from everflow.engine.driving.posts import Posts
 from everflow.engine.nodes.attempts import Pool
 from everflow.engine.nodes.dispatcher import Dispatcher
 from everflow.engine.nodes.ends import Ends
@@ -101,8 +101,7 @@ class Scheduler:
         self.committer: Committer | None = None
         self.trouble: EverflowError | None = None
         self._wrote = wrote
-        self._posts: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        self._unreached: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._posts = Posts()
         self._pending: tuple[Draft, Batch] | None = None
         self._parting = Parting(self._set_aside)
         self._sent = False
@@ -201,24 +200,21 @@ class Scheduler:
     @property
     def _goes_on(self) -> bool:
         """Whether what was just committed lets nodes begin here, and nothing else is to be done."""
-        waits = self._posts or self._pending or self.trouble or self.draining.active
-        return self.dispatcher.has_inline and not waits
+        busy = self._posts or self._pending or self._parting or self.trouble
+        return self.dispatcher.has_inline and not (busy or self.draining.active)
 
     def _look_around(self) -> bool:
         """See what came, what is due and what may be taken; False in trouble."""
         self.recorder.now = self.clock.now()
         try:
             self.adoption.leasing.look()
-            self._react()
+            self._posts.react()
             if self.trouble is not None and not self._try_again():
                 return False
             self.adoption.look()
             if not (self.draining.active or self.adoption.hurried):
                 self.ticker.look()
             self._delay = FIRST_DELAY  # and not at the first write: reads may fail still
-        except Fenced:
-            self._fenced()
-            return False
         except StoreError as error:
             self._in_trouble(error)
             return False
@@ -239,17 +235,6 @@ class Scheduler:
             self._in_trouble(error)
             return False
         return True
-
-    def _react(self) -> None:
-        """See to what was posted; what couldn't reach the store is posted again when it is back."""
-        posts = self._posts
-        for _ in range(len(posts)):
-            react, args = posts.popleft()
-            try:
-                react(*args)
-            except StoreError:
-                self._unreached.append((react, args))
-                raise
 
     # --- what the machine asks for
 
@@ -336,9 +321,6 @@ class Scheduler:
         """The pending batch isn't known to be on disk."""
         if sent is not None and (self._pending is None or sent is not self._pending[1]):
             return  # of an epoch that is over
-        if isinstance(error, Fenced):
-            self._fenced()
-            return
         self._sent = False
         if isinstance(error, StoreRefused) and self._pending is not None:
             (draft, _), self._pending = self._pending, None
@@ -355,6 +337,9 @@ class Scheduler:
 
     def _in_trouble(self, error: EverflowError) -> None:
         """The store can't be written: nothing is begun, and the runs' time stands."""
+        if isinstance(error, Fenced):
+            self._fenced()
+            return
         if self.trouble is None:
             _log.warning("the store can't be written, the runs pause: %s", error)
             self.clock.stop()
@@ -372,8 +357,7 @@ class Scheduler:
         if self.trouble is not None:
             _log.warning("the store is back, the runs go on")
         self.trouble = None
-        self._posts.extend(self._unreached)
-        self._unreached.clear()
+        self._posts.again()
         self.clock.go()
 
     def _try_again(self) -> bool:
