@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, cast
 
 import psycopg
@@ -14,6 +16,7 @@ from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
 from everflow.testing.conformance.base import Scribe, inbox_of, new_run
 from everflow.testing.conformance.settling import settled
+from tests.faults.outside import until
 
 
 def said(sql: str, *values: object) -> SideRow:
@@ -204,3 +207,54 @@ def test_a_transaction_whose_line_is_cut_in_half_is_ended(bank: Bank) -> None:
     again.close()
     silent.close()
     assert bank.paid == [("a", 2)]
+
+
+LOCK = "SELECT pg_advisory_lock(1, 7)"
+WAITS = "SELECT pg_advisory_xact_lock(1, 7)"
+
+
+def _transacting(bank: Bank) -> None:
+    opened = bank.store.begin(*bank.mine.values(), bank.row.no, "./pay")
+    opened.execute(WAITS, [])
+    opened.close()
+
+
+@pytest.mark.parametrize("act", [_transacting, lambda bank: bank.settle(said(WAITS))])
+def test_what_the_server_is_at_work_on_may_take_long(
+    bank: Bank, act: Callable[[Bank], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than ``patience``: it is asked, on another connection, and its node isn't undone."""
+    store, asked, free = bank.store, list[bool](), Event()
+
+    def works(line: Any) -> bool:
+        found = bool(is_at_work(line))
+        if not free.is_set():
+            asked.append(found)
+        return found or free.is_set()
+
+    patience = store._apart.patience  # noqa: SLF001 - there is no other way to hurry it alone
+    is_at_work = patience._works  # noqa: SLF001 - the same way
+    monkeypatch.setattr(patience, "_works", works)
+    monkeypatch.setattr(patience, "_seconds", 0.2)
+    bank.line.execute(LOCK)
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(act, bank)
+        until(lambda: len(asked) > 1 or done.done())
+        free.set()
+        bank.line.execute("SELECT pg_advisory_unlock_all()")
+        done.result()
+    assert all(asked)
+
+
+def test_a_connection_that_no_server_works_for_is_given_up(bank: Bank) -> None:
+    """One that stands still, or isn't known; and behind a pooler nobody knows."""
+    store = bank.store
+    with psycopg.connect(bank.place.conninfo) as line:
+        works = store._apart.patience._works  # noqa: SLF001 - what is shown
+        assert not works(line)
+        store._lines.prepares = False  # noqa: SLF001 - as it is behind a pooler
+        assert not works(line)
+    store._lines.prepares = True  # noqa: SLF001 - as it was before
+    with psycopg.connect(bank.place.conninfo) as line:
+        store.close()
+        assert not works(line)

@@ -165,11 +165,13 @@ class Desk:
         """
         return self._lines.transaction(snapshot=snapshot)
 
-    def _in_transaction(self, work: Callable[[psycopg.Cursor[tuple[Any, ...]]], T]) -> T:
+    def _in_transaction(
+        self, work: Callable[[psycopg.Cursor[tuple[Any, ...]]], T], lines: Lines | None = None
+    ) -> T:
         """A transaction of several statements, from its start again after a conflict."""
 
         def once() -> T:
-            with self._transaction() as cursor:
+            with (lines or self._lines).transaction() as cursor:
                 cursor.execute(SHORT)
                 return work(cursor)
 

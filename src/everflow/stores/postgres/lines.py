@@ -84,10 +84,15 @@ def _unheard(_told: psycopg.Notify) -> None:
 
 
 class Lines:
-    """The connections of one store object."""
+    """The connections of one store object. ``works``: see ``Patience``."""
 
-    def __init__(self, place: Place, welcome: Callable[[Connection], None]) -> None:
-        self.patience = Patience(place.patience)
+    def __init__(
+        self,
+        place: Place,
+        welcome: Callable[[Connection], None],
+        works: Callable[[psycopg.Connection[Any]], bool] | None = None,
+    ) -> None:
+        self.patience = Patience(place.patience, works)
         self.prepares = False  # whether statements may be prepared: not behind a pooler
         self.shown = place.shown
         self._place = place

@@ -5,6 +5,9 @@ stands, or a proxy that lost the other half of a connection: there a call would 
 one that waits for too long has its connection shut down under it, which ends the call as if the
 server had hung up. A store without calls has no thread for that. A wait costs no lock: it is noted
 before it is looked whether somebody watches, and who ceases to watch says so before it looks anew.
+
+What a node executes may take as long as it takes: there the server is asked, on another connection,
+whether it is at work on it, and the wait goes on if it is.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,19 +25,35 @@ import psycopg
 __all__ = ["Patience"]
 
 
-class Patience:
-    """Gives up connections on which a call waits for longer than ``seconds``."""
+class _Wait:
+    """What a call waits for, and since when."""
 
-    def __init__(self, seconds: float) -> None:
+    __slots__ = ("line", "since")
+
+    def __init__(self, since: float, line: psycopg.Connection[Any]) -> None:
+        self.since = since
+        self.line = line
+
+
+class Patience:
+    """Gives up connections on which a call waits for longer than ``seconds``.
+
+    But not while the server ``works`` for it, if that can be known.
+    """
+
+    def __init__(
+        self, seconds: float, works: Callable[[psycopg.Connection[Any]], bool] | None = None
+    ) -> None:
         self._seconds = seconds
+        self._works = works
         self._lock = threading.Lock()
-        self._waiting: dict[int, tuple[float, psycopg.Connection[Any]]] = {}
+        self._waiting: dict[int, _Wait] = {}
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
     def begins(self, line: psycopg.Connection[Any]) -> None:
         """A wait for what a connection brings begins: there is one at a time on each."""
-        self._waiting[id(line)] = (time.monotonic(), line)
+        self._waiting[id(line)] = _Wait(time.monotonic(), line)
         if self._thread is None:
             with self._lock:
                 self._begin()
@@ -58,9 +78,9 @@ class Patience:
         idle = False
         while not self._closed.wait(self._seconds / 4):
             oldest = time.monotonic() - self._seconds
-            for begun, line in tuple(self._waiting.values()):
-                if begun < oldest:
-                    _hang_up(line)
+            for wait in tuple(self._waiting.values()):
+                if wait.since < oldest:
+                    self._see_to(wait)
             if idle and not self._waiting:
                 with self._lock:
                     self._thread = None
@@ -68,6 +88,13 @@ class Patience:
                         self._begin()
                 return
             idle = not self._waiting
+
+    def _see_to(self, wait: _Wait) -> None:
+        """End a wait that takes long, or let it take as long once more."""
+        if self._works is None or not self._works(wait.line):
+            _hang_up(wait.line)
+        else:
+            wait.since = time.monotonic()
 
 
 def _hang_up(line: psycopg.Connection[Any]) -> None:

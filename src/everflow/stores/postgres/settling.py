@@ -17,7 +17,7 @@ from typing import Any, cast
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from everflow.errors import StatementFailed, StoreError
+from everflow.errors import EverflowError, StatementFailed, StoreError
 from everflow.store import (
     NewRun,
     RunRow,
@@ -117,7 +117,7 @@ class Settling(Writing):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self._apart = Lines(place, self._welcome)
+        self._apart = Lines(place, self._welcome, self._works)
 
     def close(self) -> None:
         """Hang up. Closing twice is no error."""
@@ -131,8 +131,7 @@ class Settling(Writing):
 
     def begin(self, worker: int, epoch: int, no: int, op: str) -> NodeTransaction:
         """A transaction for a node of a run; Fenced where the worker is gone."""
-        self._apart.prepares = self._lines.prepares
-        opened = NodeTransaction(self._apart, self._place.schema, self._name)
+        opened = NodeTransaction(self._own(), self._place.schema, self._name)
         try:
             with opened.connection.cursor() as cursor:
                 known = self._attend(cursor, worker, epoch, no, op)
@@ -143,6 +142,20 @@ class Settling(Writing):
             opened.close()
             raise StoreError(f"The op {op} was settled already.")
         return opened
+
+    def _own(self) -> Lines:
+        """The connections on which nodes' own statements are executed."""
+        self._apart.prepares = self._lines.prepares
+        return self._apart
+
+    def _works(self, line: psycopg.Connection[Any]) -> bool:
+        """Whether the server is at work for a connection; behind a pooler that can't be known."""
+        if not self._lines.prepares:
+            return False
+        try:
+            return bool(self._rows("works", {"pid": line.info.backend_pid}))
+        except EverflowError:
+            return False
 
     def settled(self, worker: int, epoch: int, no: int, op: str) -> int:
         """The id of the op's message, 0 if its commit didn't go through; Fenced as ``settle``."""
@@ -176,7 +189,7 @@ class Settling(Writing):
             return done
 
         if within is None:
-            return self._in_transaction(work)
+            return self._in_transaction(work, self._own() if statements else None)
         opened = cast("NodeTransaction", within)
         try:
             with opened.connection.cursor() as cursor:

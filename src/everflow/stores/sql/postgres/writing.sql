@@ -44,6 +44,10 @@ FROM
     ) AS found ON true
     LEFT JOIN everflow.question_shown AS question ON question.id = found.id
 
+-- name: works
+SELECT pid FROM pg_stat_activity
+WHERE pid = %(pid)s AND usename = current_user AND state = 'active'
+
 -- name: wait_long
 -- A large piece is on its way for a while, in which the transaction is idle.
 SELECT set_config('idle_in_transaction_session_timeout', '60s', true)
