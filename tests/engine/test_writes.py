@@ -78,15 +78,18 @@ def test_runs_are_started_with_the_result(store: Troubled) -> None:
     def pay(x: int, *, writes: Writes = need(Writes)) -> int:
         writes.execute(INSERT, x, 1)
         writes.start(told, x, key=f"paid {x}", labels={"by": "pay"})
-        writes.start("tell", x + 1)
+        writes.start("tell", x + 1, queue="mails", lane="ann", priority=3)
         return x
 
     paying = flow("f", pay, registry=registry)
     with harness(paying, store=store, registry=registry) as h:
+        h.client.queues.declare("mails", limit=1)
         assert h.start(1).result() == 1
         rows = [row for row in (h.client.row(run.id) for run in h.runs()) if row.flow == "tell"]
         told_of = {(row.key, str(row.status), row.labels.get("by")) for row in rows}
         assert told_of == {("paid 1", "done", "pay"), (None, "done", None)}
+        waited = {(row.queue, row.lane, row.priority) for row in rows}
+        assert waited == {("", "", 0), ("mails", "ann", 3)}
     assert sorted(seen) == [1, 2]
 
 

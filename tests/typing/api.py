@@ -305,6 +305,7 @@ def pay(brief: Brief, *, writes: Writes = need(Writes)) -> Draft:
     """A node that writes with its result has its result's type."""
     writes.execute("INSERT INTO ledger VALUES ($1, $2)", brief, 3)
     writes.start(flow("told", count), Draft(), key="k", labels={"of": "a"})
+    writes.start(flow("told", count), Draft(), queue="mails", lane="ann", priority=1)
     writes.execute(3)  # type: ignore[arg-type]  # a statement is a text
     return Draft()
 

@@ -9,6 +9,7 @@ Twins: the fair queueing of networks (Demers, Keshav and Shenker, 1989) with run
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from typing import TypedDict
 
 import msgspec
 
@@ -20,12 +21,26 @@ __all__ = [
     "Lane",
     "Limits",
     "Standing",
+    "Turn",
     "Waiting",
     "admit",
     "check_queue",
 ]
 
 LONGEST_NAME = 200
+
+
+class Turn(TypedDict, total=False):
+    """Where a new run waits for its turn.
+
+    ``queue``: the queue's name, None for none; if nothing is said the flow's own. ``lane``: what
+    the queue is fair and limited by, such as a user's id. ``priority``: the highest goes first; 0
+    if nothing is said.
+    """
+
+    queue: str | None
+    lane: str
+    priority: int
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

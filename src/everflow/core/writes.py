@@ -9,8 +9,9 @@ guaranteed delivery), DBOS's transactions.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
+from everflow.core.queueing import Turn
 from everflow.errors import WrongArgument
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Begun(NamedTuple):
     value: Any
     key: str | None
     labels: Mapping[str, str] | None
+    turn: Turn
 
 
 class Settles:
@@ -58,13 +60,15 @@ class Settles:
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **turn: Unpack[Turn],
     ) -> None:
         """Start a run in the same transaction: it is there when the result is, or not at all.
 
         So whatever must leave (a mail, a webhook) is a run of a durable flow. Without a ``key`` it
-        is a run of its own; with the key of one that is there, it is that one.
+        is a run of its own; with the key of one that is there, it is that one. It may wait in a
+        ``queue``, with a ``lane`` and a ``priority``.
         """
-        self.starts.append(Begun(flow, value, key, labels))
+        self.starts.append(Begun(flow, value, key, labels, turn))
 
 
 class Writes(Settles):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 import psycopg
@@ -11,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from everflow import Connection, Registry, Writes, connect, flow
-from everflow.errors import InputRefused, StoreError
+from everflow.errors import InputRefused, NoSuchQueue, StoreError, WrongArgument
 from everflow.store import Store
 from everflow.stores.memory import MemoryStore
 from everflow.stores.postgres.place import Place
@@ -51,6 +52,23 @@ def test_it_begins_with_the_commit(shop: Shop) -> None:
         assert engine.run(run.id).result(PATIENT) == 2
     (row,) = shop.flows.runs()
     assert (row.id, row.key, row.labels) == (run.id, "one", {"by": "shop"})
+
+
+def test_it_waits_in_a_queue(shop: Shop) -> None:
+    """With its lane and priority, and by them in its turn; what can't be is told first."""
+    shop.flows.queues.declare("mails", limit=1)
+    with pytest.raises(NoSuchQueue):
+        shop.flows.start_in(shop.line, shop.flow, 1, queue="males")
+    with pytest.raises(WrongArgument, match="use start"):
+        shop.flows.start_in(shop.line, shop.flow, 1, debounce=timedelta(1))  # type: ignore[call-arg]
+    for lane, priority in (("ann", 0), ("ben", 7)):
+        shop.flows.start_in(shop.line, shop.flow, 1, queue="mails", lane=lane, priority=priority)
+    shop.line.commit()
+    with shop.world.engine() as engine:
+        engine.join(PATIENT)
+    found = sorted(shop.flows.runs(), key=lambda row: row.admitted or 0)
+    told = [(row.queue, row.lane, row.priority, str(row.status)) for row in found]
+    assert told == [("mails", "ben", 7, "done"), ("mails", "ann", 0, "done")]
 
 
 def test_rolled_back_it_never_was(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from everflow.config import Config
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind, row_of
 from everflow.core.flow import Flow
+from everflow.core.queueing import Turn
 from everflow.core.registry import Registry
 from everflow.core.schemas import check
 from everflow.core.values import parse, untagged
@@ -184,7 +185,7 @@ class Client(Operator):
         value: Any,
         key: str | None,
         labels: Mapping[str, str] | None,
-        place: InQueue,
+        place: Turn,
     ) -> tuple[NewRun, Definition, str]:
         """A run that is to be started, its definition, and its input."""
         payload = payload_given(value, self.registry.types, self._config.value_limit)

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
-from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar, Unpack
 
 from everflow.core.flow import Flow
+from everflow.core.queueing import Turn
 from everflow.core.writes import Begun, Statement, Writes
 from everflow.engine.asking import bulk
 from everflow.engine.asking.bulk import Outcome
@@ -135,13 +136,15 @@ class Operating(Generic[Handle]):
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **turn: Unpack[Turn],
     ) -> Handle:
         """Start a run in the transaction that a psycopg connection of the application's is in.
 
-        It is there with that transaction's commit, and not at all if that is rolled back. For a
-        store in PostgreSQL, and a connection to its database.
+        It is there with that transaction's commit, and not at all if that is rolled back; it may
+        wait in a ``queue``, with a ``lane`` and a ``priority``. For a store in PostgreSQL, and a
+        connection to its database.
         """
-        begun = Begun(flow, value, key, labels)
+        begun = Begun(flow, value, key, labels, turn)
         sql, values = start_statement(self._calls(), begun)
         with connection.cursor(row_factory=_tuples) as cursor:
             return self._handle(str(cursor.execute(sql, values).fetchone()[0]))
@@ -154,12 +157,13 @@ class Operating(Generic[Handle]):
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
         numbered: bool = False,
+        **turn: Unpack[Turn],
     ) -> Statement:
         """The same as a statement and its values, for any driver; it gives the run's id.
 
         The values stand for ``%s``; with ``numbered`` for ``$1`` and ``$2``, as asyncpg has it.
         """
-        begun = Begun(flow, value, key, labels)
+        begun = Begun(flow, value, key, labels, turn)
         return start_statement(self._calls(), begun, numbered=numbered)
 
     def pause(self, run: Named | str, *, by: str = "") -> bool:
@@ -276,9 +280,10 @@ class AsyncOperating(Generic[Handle]):
         *,
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
+        **turn: Unpack[Turn],
     ) -> Handle:
         """Start a run in a transaction of an ``AsyncConnection``; see ``Engine.start_in``."""
-        sql, values = await self.start_statement(flow, value, key=key, labels=labels)
+        sql, values = await self.start_statement(flow, value, key=key, labels=labels, **turn)
         async with connection.cursor(row_factory=_tuples) as cursor:
             row = await (await cursor.execute(sql, values)).fetchone()
             return self._handle(str(row[0]))
@@ -291,9 +296,10 @@ class AsyncOperating(Generic[Handle]):
         key: str | None = None,
         labels: Mapping[str, str] | None = None,
         numbered: bool = False,
+        **turn: Unpack[Turn],
     ) -> Statement:
         """The same as a statement and its values; see ``Engine.start_statement``."""
-        begun = Begun(flow, value, key, labels)
+        begun = Begun(flow, value, key, labels, turn)
         return await asyncio.to_thread(start_statement, self._client, begun, numbered=numbered)
 
     async def label(

@@ -30,7 +30,6 @@ from everflow.core.writes import (
 from everflow.engine.asking.client import Client
 from everflow.engine.calling.callee import Callee, Ended
 from everflow.engine.calling.noderun import NodeRun
-from everflow.engine.records.queues import InQueue
 from everflow.errors import (
     EngineClosed,
     EverflowError,
@@ -69,7 +68,7 @@ LOST = "lost"  # the run isn't this worker's any more
 
 def _prepared(client: Client, begun: Begun) -> tuple[NewRun, Definition]:
     known = client.known_as(begun.flow)
-    new, definition, _ = client.prepare(*known, begun.value, begun.key, begun.labels, InQueue())
+    new, definition, _ = client.prepare(*known, begun.value, begun.key, begun.labels, begun.turn)
     return new, definition
 
 

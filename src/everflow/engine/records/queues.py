@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypedDict
 
 import msgspec
 
 from everflow.clock import Clock
-from everflow.core.queueing import Limits, check_queue
+from everflow.core.queueing import Limits, Turn, check_queue
 from everflow.engine.records.fleet import serving
 from everflow.errors import CallerError, NoSuchQueue, StoreDamaged, StoreUnavailable, WrongArgument
 from everflow.store import LaneRow, NewRun, Put, Record, Store
@@ -29,19 +28,14 @@ _MICRO = timedelta(microseconds=1)
 _TRIES = 20
 
 
-class InQueue(TypedDict, total=False):
-    """Where a new run waits for its turn.
+class InQueue(Turn, total=False):
+    """The same for a start that may be put off.
 
-    ``queue``: the queue's name, None for none; if nothing is said the flow's own. ``lane``: what
-    the queue is fair and limited by, such as a user's id. ``priority``: the highest goes first; 0
-    if nothing is said. ``debounce``: it begins when no further start of the same flow and key came
-    for so long; the last input counts. However often it is pushed back, it begins 10 times that
-    after the first start.
+    ``debounce``: it begins when no further start of the same flow and key came for so long; the
+    last input counts. However often it is pushed back, it begins 10 times that after the first
+    start.
     """
 
-    queue: str | None
-    lane: str
-    priority: int
     debounce: timedelta
 
 
@@ -224,7 +218,7 @@ class Queues:
             for queue in sorted({*records, *lanes})
         ]
 
-    def put_in(self, run: NewRun, place: InQueue, own: str) -> None:
+    def put_in(self, run: NewRun, place: Turn, own: str) -> None:
         """Have a new run wait in its queue, or in its flow's ``own`` one.
 
         NoSuchQueue when that was never declared.
