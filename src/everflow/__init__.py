@@ -48,7 +48,7 @@ from everflow.engine.calling.noderun import NodeRun, tick, wait_for
 from everflow.engine.faces.aio import AsyncEngine, AsyncRun
 from everflow.engine.faces.connect import Connection, connect
 from everflow.engine.faces.engine import Engine
-from everflow.engine.faces.router import Router
+from everflow.engine.faces.router import AsyncRouter, Router
 from everflow.engine.given.replies import Reply
 from everflow.engine.schedules.spec import Schedule, schedule
 from everflow.errors import EverflowError, NoRetry, RetryAfter, StepFailed
@@ -58,6 +58,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncEngine",
+    "AsyncRouter",
     "AsyncRun",
     "AsyncTransaction",
     "Backoff",

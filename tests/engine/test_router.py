@@ -1,16 +1,18 @@
 """Several stores as one, for clients."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from everflow import Engine, Registry, RunQuery, Status, ask, flow
-from everflow.engine.faces.router import Router
+from everflow import Engine, Registry, RunQuery, Status, ask, connect, flow
+from everflow.engine.faces.router import AsyncRouter, Router
 from everflow.engine.given.ids import home_of
-from everflow.errors import ConfigurationError, NoSuchRun
+from everflow.errors import ConfigurationError, NoSuchRun, RunCancelled
 from everflow.store import Store
 from everflow.stores.memory import MemoryStore
 
@@ -74,6 +76,51 @@ def test_runs_are_driven_where_they_are(router: Router, stores: list[MemoryStore
     assert home_of(own.id) == 1
     for engine in engines:
         engine.__exit__(None, None, None)
+
+
+def test_the_same_is_awaited(stores: list[MemoryStore]) -> None:
+    """By `async with`; a list is read a page at a time."""
+
+    async def drive(router: AsyncRouter) -> None:
+        runs = [await router.start(ASKING, key=str(nth)) for nth in range(4)]
+        assert (await router.start(ASKING, key="0")).id == runs[0].id
+        with pytest.raises(NoSuchRun):
+            await router.run("no such")
+        for run in runs:
+            await run.wait(20)
+        assert len(await router.questions()) == len(runs)
+        await router.answer(f"{runs[0].id}.ok.1", True)
+        await router.resume(runs[1].id, False)
+        await router.cancel(runs[2].id)
+        await router.signal(runs[3].id, "news")
+        assert await runs[0].result(20) == (None, True)
+        assert await (await router.run(runs[1].id)).result(20) == (None, False)
+        with pytest.raises(RunCancelled):
+            await runs[2].result(20)
+        assert (await router.count())[Status.DONE] == 2
+        found = [row.id async for row in router.runs(RunQuery(limit=2))]
+        assert sorted(found) == sorted(run.id for run in runs)
+
+    async def opened() -> None:
+        async with AsyncExitStack() as stack:
+            for store in stores:
+                await stack.enter_async_context(Engine(store, registry=OWN))
+            await drive(await stack.enter_async_context(Router(stores, registry=OWN)))
+
+    asyncio.run(opened())
+
+
+def test_a_connection_is_awaited_too(stores: list[MemoryStore]) -> None:
+    """It executes nothing: it starts, answers and waits."""
+
+    async def drive() -> None:
+        async with Engine(stores[0], registry=OWN), connect(stores[0], registry=OWN) as flows:
+            run = await flows.start(ASKING, "x")
+            await run.wait(20)
+            await flows.resume(run, True)
+            assert await run.result(20) == ("x", True)
+
+    asyncio.run(drive())
 
 
 def test_a_run_that_tells_no_home_is_looked_for(router: Router, stores: list[MemoryStore]) -> None:

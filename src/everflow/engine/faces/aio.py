@@ -28,7 +28,7 @@ __all__ = ["AsyncEngine", "AsyncRun"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 Seen = TypeVar("Seen")
-LOOK = 0.2  # seconds between looks when no change is told
+SOON, LOOK = 0.02, 0.2  # seconds between looks when no change is told: at first, and later
 
 
 class AsyncRun(Generic[Out]):
@@ -87,12 +87,14 @@ class AsyncRun(Generic[Out]):
         changed = asyncio.Event()
         end = None if seconds is None else loop.time() + seconds
         last = None if seconds is None else self._client.clock.boot() + round(seconds * 1_000_000)
+        patience = SOON
         ignore = self._changes.listen(lambda: loop.call_soon_threadsafe(changed.set))
         try:
             while True:
                 changed.clear()
                 row, enough = await self._borne(lambda: self._enough(finished=finished), last)
-                left = LOOK if end is None else min(LOOK, end - loop.time())
+                left = patience if end is None else min(patience, end - loop.time())
+                patience = min(2 * patience, LOOK)
                 if enough or left <= 0:
                     return await asyncio.to_thread(told, row, self._client.leases)
                 try:
@@ -104,7 +106,7 @@ class AsyncRun(Generic[Out]):
 
 
 class AsyncEngine(AsyncOperating[AsyncRun[Any]]):
-    """What ``async with Engine(...)`` gives."""
+    """What ``async with Engine(...)`` gives, and ``async with connect(...)``, of a store alone."""
 
     def __init__(
         self, alive: Callable[[], Client], changes: Changes, book: Callable[[], Book]

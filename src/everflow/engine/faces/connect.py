@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -12,7 +13,8 @@ from everflow.config import Config
 from everflow.core.flow import Flow
 from everflow.core.registry import Registry, default_registry
 from everflow.engine.asking.client import Client
-from everflow.engine.asking.runs import Run
+from everflow.engine.asking.runs import Changes, Run
+from everflow.engine.faces.aio import AsyncEngine
 from everflow.engine.faces.places import is_durable, open_store
 from everflow.engine.faces.verbs import Operating
 from everflow.engine.given.ids import Random, system_random
@@ -71,6 +73,18 @@ class Connection(Operating[Run[Any]]):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    async def __aenter__(self) -> AsyncEngine:
+        """The async face: the same calls, awaited."""
+        return AsyncEngine(lambda: self.client, Changes(), lambda: self.schedules)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Let go of the store."""
@@ -153,5 +167,5 @@ class Connection(Operating[Run[Any]]):
 
 
 def connect(store: Store | str | os.PathLike[str], **settings: Any) -> Connection:
-    """Open a store without executing anything, for ``with``: see ``Connection``."""
+    """Open a store without executing anything, for ``with`` or ``async with``: ``Connection``."""
     return Connection(store, **settings)

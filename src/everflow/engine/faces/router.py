@@ -1,4 +1,4 @@
-"""Several stores as one, for clients: past what one server bears.
+"""Several stores as one, for clients: past what one server bears; for ``async with``, awaited.
 
 A run's home is told by its id: of its ten random bytes the first is the number of its store. That
 is only where to look first: a run whose id was minted without it (a child, a scheduled run of a
@@ -10,19 +10,21 @@ Twins: the sharded clients of Vitess and Citus, with the run for the row.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from hashlib import sha256
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from msgspec.structs import replace
 
 from everflow.core.flow import Flow
-from everflow.engine.asking.runs import Run
+from everflow.engine.asking.runs import Changes, Run
+from everflow.engine.faces.aio import AsyncRun
 from everflow.engine.faces.connect import Connection
 from everflow.engine.given.ids import Random, home_of, homed, is_run_id
 from everflow.engine.given.replies import Reply, split_token
@@ -30,7 +32,7 @@ from everflow.engine.records.queues import InQueue
 from everflow.errors import ConfigurationError, NoSuchRun
 from everflow.store import QuestionRow, RunQuery, RunRow, Status, Store
 
-__all__ = ["Router"]
+__all__ = ["AsyncRouter", "Router"]
 
 Out = TypeVar("Out")
 MOST = 256  # stores
@@ -76,6 +78,18 @@ class Router:
     ) -> None:
         self.close()
 
+    async def __aenter__(self) -> AsyncRouter:
+        """The async face."""
+        return AsyncRouter(self)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
     def close(self) -> None:
         """Let go of the stores."""
         for home in self.homes:
@@ -96,8 +110,12 @@ class Router:
         **place: Unpack[InQueue],
     ) -> Run[Out]:
         """Start a run: with a key in the key's home, so that it is one run, else in any."""
-        home = self._any_home() if key is None else self._home_of_key(flow, key)
+        home = self.home_to_start(flow, key)
         return home.start(flow, value, key=key, labels=labels, **place)
+
+    def home_to_start(self, flow: Flow[Any, Any] | str, key: str | None) -> Connection:
+        """The store in which a run begins: the key's home, any where there is no key."""
+        return self._any_home() if key is None else self._home_of_key(flow, key)
 
     def _any_home(self) -> Connection:
         return self.homes[int.from_bytes(os.urandom(4)) % len(self.homes)]
@@ -170,6 +188,78 @@ class Router:
         """The open questions of all runs, in the order of their opening."""
         found = chain.from_iterable(home.questions() for home in self.homes)
         return sorted(found, key=lambda question: question.at)
+
+
+class AsyncRouter:
+    """What ``async with Router(...)`` gives: the same calls, on threads."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._changes = Changes()  # nobody tells of any: who waits looks
+
+    async def start(
+        self,
+        flow: Flow[Any, Out] | str,
+        value: Any = None,
+        *,
+        key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        **place: Unpack[InQueue],
+    ) -> AsyncRun[Out]:
+        """Start a run; see ``Router.start``."""
+        home = self._router.home_to_start(flow, key)
+        start = home.client.start
+        row = await asyncio.to_thread(start, flow, value, key=key, labels=labels, **place)
+        return self._handle(home, row.id)
+
+    async def run(self, run: str) -> AsyncRun[Any]:
+        """The handle of a run; NoSuchRun when there is none."""
+        return self._handle(await asyncio.to_thread(self._router.home, run), run)
+
+    async def answer(
+        self, token: str, value: Any, *, key: str | None = None, by: str = ""
+    ) -> Reply:
+        """Answer the question of that token; say what became of it."""
+        return await asyncio.to_thread(self._router.answer, token, value, key=key, by=by)
+
+    async def resume(
+        self, run: str, value: Any, *, tag: str | None = None, key: str | None = None, by: str = ""
+    ) -> Reply:
+        """Answer the one open question of a run, or its one of that tag."""
+        return await asyncio.to_thread(self._router.resume, run, value, tag=tag, key=key, by=by)
+
+    async def signal(
+        self, run: str, name: str, value: Any = None, *, key: str | None = None, by: str = ""
+    ) -> None:
+        """Send a named message to a run."""
+        await asyncio.to_thread(self._router.signal, run, name, value, key=key, by=by)
+
+    async def cancel(self, run: str, *, by: str = "") -> None:
+        """Have a run end."""
+        await asyncio.to_thread(self._router.cancel, run, by=by)
+
+    async def runs(self, query: RunQuery | None = None) -> AsyncIterator[RunRow]:
+        """All runs by filters, for ``async for``; see ``Router.runs``."""
+        asked = query or RunQuery()
+        rows = self._router.runs(asked)
+        while page := await asyncio.to_thread(_taken, rows, asked.limit):
+            for row in page:
+                yield row
+
+    async def count(self, query: RunQuery | None = None) -> dict[Status, int]:
+        """How many runs by status, over all stores."""
+        return await asyncio.to_thread(self._router.count, query)
+
+    async def questions(self) -> list[QuestionRow]:
+        """The open questions of all runs, in the order of their opening."""
+        return await asyncio.to_thread(self._router.questions)
+
+    def _handle(self, home: Connection, run: str) -> AsyncRun[Any]:
+        return AsyncRun(run, lambda: home.client, self._changes)
+
+
+def _taken(rows: Iterator[RunRow], limit: int) -> list[RunRow]:
+    return list(islice(rows, limit))
 
 
 def _all_runs(home: Connection, query: RunQuery) -> Iterator[RunRow]:
