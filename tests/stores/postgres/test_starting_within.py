@@ -60,7 +60,7 @@ def test_it_waits_in_a_queue(shop: Shop) -> None:
     with pytest.raises(NoSuchQueue):
         shop.flows.start_in(shop.line, shop.flow, 1, queue="males")
     with pytest.raises(WrongArgument, match="use start"):
-        shop.flows.start_in(shop.line, shop.flow, 1, debounce=timedelta(1))  # type: ignore[call-arg]
+        shop.flows.start_in(shop.line, shop.flow, 1, **cast("Any", {"debounce": timedelta(1)}))
     for lane, priority in (("ann", 0), ("ben", 7)):
         shop.flows.start_in(shop.line, shop.flow, 1, queue="mails", lane=lane, priority=priority)
     shop.line.commit()

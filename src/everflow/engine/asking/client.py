@@ -157,8 +157,7 @@ class Client(Operator):
             name, given = flow.name_of_flow, flow
         else:
             raise NotAFlow(
-                f"{flow!r:.80} isn't a flow",
-                hint='make one: flow("name", first >> second)',
+                f"{flow!r:.80} isn't a flow", hint='make one: flow("name", first >> second)'
             )
         if not name:
             raise NoSuchFlow("a flow needs a name to be started", hint='name it: flow("name", ...)')
