@@ -39,10 +39,21 @@ def may_answer(run: RunRow) -> bool:
 
 @dataclass
 class Told:
-    """What was sent to one question, by key, and the keys that were told that they answered it."""
+    """What was sent to one question, by key, and the keys that were told that they answered it.
+
+    A failure closes a question with its answer unapplied, and a retry asks it again: what was
+    ``accepted`` is of one generation of the run.
+    """
 
     sent: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     accepted: set[str] = field(default_factory=set)
+    generation: int = 0
+
+    def accept(self, key: str, generation: int) -> None:
+        """That key was told so."""
+        if generation > self.generation:
+            self.generation, self.accepted = generation, set()
+        self.accepted.add(key)
 
     def possible(self) -> set[str]:
         """The payloads that may be the answer."""
@@ -151,7 +162,7 @@ class People:
             return f"{said}: {error.code}"
         self._check_reply(reply, told, question, run, key, before)
         if reply is Reply.ANSWERED:
-            told.accepted.add(key)
+            told.accept(key, run.generation)
             claim(len(told.accepted) == 1, "a suspension takes one answer", token)
         return f"{said}: {reply}"
 
