@@ -225,6 +225,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=50, deadline=None)
 @given(JSON)
 def test_no_document_is_a_fault_of_ours(value: Any) -> None:

@@ -27,13 +27,13 @@ Played = tuple[Path, "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory, measuring: dict[str, str]) -> Played:
     """The demo's folder, and the process that played it once for all tests."""
     here = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [sys.executable, "-m", "everflow.cli", "demo"],
         cwd=here,
-        env=environment(),
+        env=environment() | measuring,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -23,13 +23,13 @@ Played = tuple[Path, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory, measuring: dict[str, str]) -> Played:
     """The folder, and what it told, of one play for all tests."""
     here = tmp_path_factory.mktemp("federated")
     done = subprocess.run(
         [sys.executable, "-m", "everflow.cli", "demo", "--federated", "--json", "two"],
         cwd=here,
-        env=environment(),
+        env=environment() | measuring,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -141,6 +141,7 @@ def test_settings_are_plain_data() -> None:
         Definition(Program(bind(send, channel=object())))
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_program_has_a_bounded_number_of_positions() -> None:
     """A flow that shares its parts exponentially is refused before it fills the memory."""
     doubling: Flow[Any, Any] = node(inc)

@@ -23,6 +23,8 @@ from everflow.errors import WrongArgument
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import first, rescue, second
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DEPTH = 2_000
 LAYERS: dict[str, Any] = {
     "sequence": lambda body: sequence(body, identity).named("s"),

@@ -278,6 +278,7 @@ _json = st.recursive(
 )
 
 
+@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=1500)
 @given(st.sampled_from(ASKED), _json)
 def test_what_the_check_takes_the_reader_takes(annotation: Any, value: Any) -> None:

@@ -44,6 +44,7 @@ def some(values: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[A
     return st.lists(values, min_size=count, max_size=count)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=1200)
 @given(some(hashable_scalars, 10))
 def test_scalars_come_back_equal_or_are_refused(values: list[Any]) -> None:
@@ -52,6 +53,7 @@ def test_scalars_come_back_equal_or_are_refused(values: list[Any]) -> None:
         _equal_or_refused(value)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=1000)
 @given(some(plain_values, 4))
 def test_json_comes_back_equal_or_is_refused(values: list[Any]) -> None:
@@ -60,6 +62,7 @@ def test_json_comes_back_equal_or_is_refused(values: list[Any]) -> None:
         _equal_or_refused(value)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=1000)
 @given(some(all_values, 4))
 def test_values_come_back_equal_or_are_refused(values: list[Any]) -> None:

@@ -62,6 +62,7 @@ def test_the_async_face_does_all_that_the_sync_one_does(world: World) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_waiting_costs_no_thread(memory: World) -> None:
     """Hundreds wait on one loop, and all are told."""
     flow = memory.flow("f", suspend("go"))

@@ -17,6 +17,7 @@ from tests.engine import in_processes as there
 from tests.engine.support import PATIENT, World, run_python, until
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_a_node_runs_in_another_process(world: World) -> None:
     """Its value goes in and comes out encoded, dataclasses and tuples included."""
     flow = world.flow("f", there.turn)
@@ -41,6 +42,7 @@ def test_a_named_node_is_found_by_module_and_name(memory: World) -> None:
         assert engine.start(flow, 4).result(PATIENT) == (8, 12, 16)
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_bound_values_travel(memory: World) -> None:
     """What bind gave is part of what the process is told."""
     flow = memory.flow("f", parallel(bind(there.add, more=10), bind(there.add, more=20)))
@@ -68,6 +70,7 @@ def test_a_value_that_does_not_fit_parks_the_run(memory: World) -> None:
             run.result(PATIENT)
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_errors_of_a_process_are_data(memory: World) -> None:
     """Type, message, traceback and position come over."""
     flow = memory.flow("f", there.anything >> there.fails.named("bad"))
@@ -78,6 +81,7 @@ def test_errors_of_a_process_are_data(memory: World) -> None:
     assert "in_processes.py" in error.trace
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_a_value_that_is_not_plain_data_is_refused_in_the_process(memory: World) -> None:
     """As anywhere else."""
     flow = memory.flow("f", there.gives_an_object)
@@ -153,6 +157,7 @@ def test_closing_the_engine_ends_its_children(memory: World, tmp_path: Path) -> 
     assert is_gone(busy_child)
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_dependencies_are_made_in_the_process_once(memory: World, tmp_path: Path) -> None:
     """By the maker's name; a context manager is entered, and left at the end."""
     flow = memory.flow("f", there.with_ledger)
@@ -207,6 +212,7 @@ def test_a_missing_dependency_of_a_process_is_told_first(memory: World) -> None:
         memory.engine().open()
 
 
+@pytest.mark.usefixtures("measured_processes")
 def test_a_maker_that_fails_in_the_process_is_the_attempts_error(memory: World) -> None:
     """A later attempt may find what it needs."""
     flow = memory.flow("f", there.needs_the_impossible)

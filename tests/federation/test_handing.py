@@ -124,6 +124,7 @@ def test_a_dead_owner_s_runs_are_taken_over_and_what_it_had_alone_is_set_aside()
         assert east.engine.run(run.id).result(PATIENT) == 3
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("act", ["lose", "drop", "double"])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_each_letter_may_be_lost_or_doubled(act: str, at: int) -> None:
@@ -141,6 +142,7 @@ def test_each_letter_may_be_lost_or_doubled(act: str, at: int) -> None:
         assert east.engine.run(run.id).result(PATIENT) == 6
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_large_run_goes_over_in_parts() -> None:
     """5,000 entries, 10 MB: put together there before anybody hears of it."""
     with friends("west", "east", between=True) as (west, east):

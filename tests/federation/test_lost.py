@@ -20,6 +20,7 @@ from tests.engine.support import PATIENT, plus_one, step, until
 from tests.federation.support import errands, executing, failure, pair, quiet
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("act", ["lose", "drop", "double"])
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_each_message_may_be_lost_or_doubled(act: str, at: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from tests.hostile.drawing import ANYTHING, drawn
 from tests.hostile.forging import CALL, Asked
 from tests.hostile.rows import Line
 from tests.hostile.site import Site
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 BODIES = {"/calls/{call}": Ask, "/nudges": Nudge, "/key": Announcement, "/runs": Envelope}
 RUNS = ["01kays0001" + "0" * 16, "01kays0002" + "0" * 16]

@@ -53,6 +53,7 @@ def _save(document: Document, folder: Path) -> None:
             target = folder / block.file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text("\n".join((*block.lines, "")), encoding="utf-8")
+    (folder / "pytest.ini").touch()  # settings in a folder above aren't those of a reader's project
     shim = folder / "run.sh"
     shim.write_text('#!/bin/sh\nexec "$@"\n', encoding="utf-8")
     shim.chmod(0o755)

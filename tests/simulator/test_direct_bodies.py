@@ -35,6 +35,8 @@ from everflow.testing.simulator.nodes import (
 )
 from everflow.testing.twins import play, twin_of
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 KIT = Registry()
 ENOUGH = 40
 SEEDS = 30

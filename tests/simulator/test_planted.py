@@ -6,6 +6,8 @@ from everflow.testing.simulator import Report, Simulation
 from everflow.testing.simulator.plan import VERBS
 from tests.simulator.planted import BUGS, Bug, engines, machines, operations, stores
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 MODULES = (engines, machines, operations, stores)
 
 

@@ -28,6 +28,8 @@ from everflow.engine.owning.inbox import Inbox
 from everflow.store import Settled
 from everflow.testing.simulator import Report, Simulation, Subject
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 ROUNDS = 60
 PATIENT = 3
 

@@ -10,6 +10,8 @@ from everflow.stores.memory import MemoryStore
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.differential import Side, compare, differ, operations, shrink
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 class Forgetful(MemoryStore):
     """A store with a planted bug: listing leaves out a run that was cancelled."""

@@ -5,6 +5,12 @@ import pytest
 pytest_plugins = ["pytester"]
 
 
+@pytest.fixture(autouse=True)
+def _own_settings(pytester: pytest.Pytester, measured_processes: None) -> None:
+    """It has settings of its own, so that none of a folder above are taken."""
+    pytester.makeini("[pytest]")
+
+
 def test_the_fixture_makes_harnesses(pytester: pytest.Pytester) -> None:
     """``flow_harness`` needs no import of the kit."""
     pytester.makepyfile(

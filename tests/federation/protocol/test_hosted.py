@@ -11,6 +11,8 @@ from everflow.federation.protocol.trust import Doubt
 from everflow.testing.federation import Simulation
 from everflow.testing.federation.hosted import HostedWorld
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 CHANGES = {change[:3] for change in TABLE}
 SEEDS, LONG_SEEDS = 60, 3_000
 

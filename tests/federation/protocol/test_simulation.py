@@ -11,6 +11,8 @@ from everflow.federation.protocol.time import Moment
 from everflow.federation.protocol.turns import Forget, Session, Turn, Write
 from everflow.testing.federation import Report, Simulation
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 CHANGES = {change[:3] for change in TABLE}
 CHUNKS, SEEDS = 10, 600
 LONG_CHUNKS, LONG_SEEDS = 40, 10_000

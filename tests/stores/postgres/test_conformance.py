@@ -59,6 +59,7 @@ class TestPostgresStore(StoreConformance):
         return self.spares.notes()
 
 
+@pytest.mark.usefixtures("unmeasured")
 class TestOldestPostgres(TestPostgresStore):
     """The same over the oldest supported major, whose own order of texts isn't by code points."""
 

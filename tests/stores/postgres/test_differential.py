@@ -41,6 +41,7 @@ def agree(seed: int, length: int, server: Server, schema: Callable[[], str]) -> 
                 line.execute(f"DROP SCHEMA IF EXISTS {place.schema} CASCADE".encode())
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", range(3))
 def test_postgresql_agrees_with_the_reference(
     seed: int, postgres: Server, fresh_schema: Callable[[], str]
@@ -49,6 +50,7 @@ def test_postgresql_agrees_with_the_reference(
     agree(seed, 300, postgres, fresh_schema)
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", [3])
 def test_the_oldest_major_agrees_too(
     seed: int, oldest_postgres: Server, fresh_schema: Callable[[], str]

@@ -14,6 +14,8 @@ from everflow.testing.conformance.base import DEFINITION, cancel, new_run
 from tests.stores.sqlite.faulty import MODES, Disk
 from tests.stores.sqlite.inside import connections
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 OPERATIONS = 40
 BATCHES = 8
 

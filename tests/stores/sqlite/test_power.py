@@ -12,6 +12,8 @@ from everflow.testing.conformance.base import DEFINITION, new_run
 from tests.stores.sqlite.inside import connections
 from tests.stores.sqlite.power import Deed, Recorder, image
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 COMMITS = 60
 RUN = "one"
 
