@@ -173,7 +173,7 @@ class Workers(Tables):
             and (run.definition not in without or run.no in cancels | moving)
             and not self._is_barred(run, worker, code)
             and (
-                (run.status in ACTIVE and (not waits(run) or run.no in cancels))
+                (run.status in ACTIVE and (run.cancel or not waits(run)))
                 or (run.status is Status.BLOCKED and run.until in {"code", "store"})
                 or (run.status is Status.BLOCKED and run.no in cancels)
                 or (run.status is Status.PAUSED and run.no in woken)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from everflow.core.queueing import Limits, Standing
-from everflow.store import OUTCOMES, Cancel, LaneRow, Letter, Put, RunQuery, Status, Store
+from everflow.store import OUTCOMES, Cancel, LaneRow, Letter, Put, Released, RunQuery, Status, Store
 from everflow.testing.conformance.base import (
     START,
     Hooks,
@@ -52,6 +52,19 @@ class QueueRules(Hooks):
         scribe = Scribe(store)
         row = begin(store, "a", queue="mails")
         store.accept([cancel(row)])
+        assert taken(store, scribe) == ["a"]
+
+    def test_a_cancelled_run_that_is_adopted_needs_none_either(self, store: Store) -> None:
+        """Its cancel is in the journal, and it was set aside before it ended."""
+        scribe = Scribe(store)
+        row = begin(store, "a", queue="mails")
+        store.accept([cancel(row)])
+        assert taken(store, scribe) == ["a"]
+        applied = [arrival.id for arrival in store.arrivals(scribe.id, after=0, limit=9)]
+        aside = standing(row, Status.BLOCKED, until="operator")
+        scribe.write(arrivals=applied, changes=[aside], released=[Released(row.no)])
+        assert taken(store, scribe) == []
+        assert store.adopt([row.no]) == [True]
         assert taken(store, scribe) == ["a"]
 
     def test_an_admission_leaves_others_alone(self, store: Store) -> None:

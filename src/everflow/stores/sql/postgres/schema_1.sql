@@ -103,7 +103,7 @@ CREATE TABLE everflow.run (
     todo smallint NOT NULL GENERATED ALWAYS AS (
         (CASE WHEN leased THEN 2 ELSE 1 END) * (CASE status
             WHEN 'queued' THEN
-                CASE WHEN queue = '' OR admitted IS NOT NULL OR called > 0 THEN 1 ELSE 0 END
+                CASE WHEN queue = '' OR admitted IS NOT NULL OR cancel THEN 1 ELSE 0 END
             WHEN 'running' THEN 1
             WHEN 'cancelling' THEN 1
             WHEN 'blocked' THEN

@@ -68,7 +68,7 @@ CREATE TABLE run (
     -- Of what is leased both are 2, so that whoever looks for work never meets it.
     todo INTEGER GENERATED ALWAYS AS (
         (1 + leased) * CASE status
-            WHEN 'queued' THEN queue = '' OR admitted IS NOT NULL OR called > 0
+            WHEN 'queued' THEN queue = '' OR admitted IS NOT NULL OR cancel
             WHEN 'running' THEN 1
             WHEN 'cancelling' THEN 1
             WHEN 'blocked' THEN until IN ('code', 'store') OR called > 0
