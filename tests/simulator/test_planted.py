@@ -4,11 +4,11 @@ import pytest
 
 from everflow.testing.simulator import Report, Simulation
 from everflow.testing.simulator.plan import VERBS
-from tests.simulator.planted import BUGS, Bug, engines, machines, operations, stores
+from tests.simulator.planted import BUGS, Bug, engines, machines, operations, refusals, stores
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-MODULES = (engines, machines, operations, stores)
+MODULES = (engines, machines, operations, refusals, stores)
 
 
 def found(bug: Bug) -> Report | None:

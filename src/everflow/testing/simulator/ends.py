@@ -9,8 +9,11 @@ from everflow.core.combine.cached import LOOK_UP
 from everflow.core.elements import elements
 from everflow.core.entries import Entry, Kind
 from everflow.core.faults import ErrorData, Settled
+from everflow.core.machine import Machine
+from everflow.core.ops import QuestionOp
+from everflow.store import Answer
 
-__all__ = ["ERROR", "Raised", "Undecided", "found_in", "last_under", "settled"]
+__all__ = ["ERROR", "Raised", "Undecided", "found_in", "last_under", "question_of", "settled"]
 
 ERROR = ErrorData(type="Error", message="some error or other")
 
@@ -41,3 +44,11 @@ def found_in(journal: Sequence[Entry]) -> set[str]:
     end = f"/{LOOK_UP}"
     told = (e for e in journal if e.kind == Kind.RESULT and e.op.endswith(end))
     return {e.op.removesuffix(end) for e in told if len(elements(e.payload)) > 1}
+
+
+def question_of(machine: Machine, message: Answer) -> QuestionOp | None:
+    """The question that an answer is for, as long as it is open."""
+    for op in machine.state.ops.values():
+        if type(op) is QuestionOp and (op.tag, op.occurrence) == (message.tag, message.occurrence):
+            return op
+    return None

@@ -32,10 +32,11 @@ from everflow.store import (
     RunRow,
     Status,
 )
-from everflow.stores.memory import MemoryStore
 from everflow.testing.simulator.calling import Ties
+from everflow.testing.simulator.ends import question_of
 from everflow.testing.simulator.queueing import Places
 from everflow.testing.simulator.settled import SettledOnce
+from everflow.testing.simulator.spoiling import SpoiltStore
 from everflow.testing.simulator.untrue import Untrue, claim
 
 __all__ = ["Ledger"]
@@ -53,7 +54,7 @@ class Ledger:
 
     def __init__(
         self,
-        base: MemoryStore,
+        base: SpoiltStore,
         program_of: Callable[[str, str], Program],
         clock: Clock,
         config: Config,
@@ -134,7 +135,7 @@ class Ledger:
         self.effects += 1
         if pooled:
             self.flying[worker].add(key)
-            held = len(self.flying[worker])
+            held = sum(no not in self.base.spoilt for no, _ in self.flying[worker])
             claim(held <= self._most, "at most max_unrecorded nodes are in flight", where)
 
     def _check_listed(self, no: int, since: int, where: str) -> None:
@@ -368,6 +369,13 @@ class Ledger:
                 seen = not isinstance(message, Answer) or question_of(machine, message) is None
             claim(seen, "what leaves the inbox was journaled", arrival)
 
+    def _set_aside(self, no: int) -> None:
+        """The store takes nothing of a run: what was begun and isn't closed may be begun again."""
+        for op in [key for key in self.begun if key[0] == no and key not in self.closed]:
+            del self.begun[op]
+        for held in self.flying.values():
+            held.difference_update([key for key in held if key[0] == no])
+
     def _check_row(self, before: RunRow, row: RunRow) -> None:
         no, status = row.no, row.status
         if before.status is not status:
@@ -376,6 +384,8 @@ class Ledger:
                 "a status follows the lifecycle",
                 (no, before.status, status),
             )
+        if status is Status.BLOCKED:
+            self._set_aside(no)
         if status not in OUTCOMES:
             claim(no not in self.ends, "an outcome never changes", (no, row.status))
             return
@@ -386,11 +396,3 @@ class Ledger:
             claim(cancelled, "after an acknowledged cancel there is only cancelled", (no, status))
         outcome = self.machines[no].outcome
         claim(outcome is not None, "a run's row ends when its journal does", (no, status))
-
-
-def question_of(machine: Machine, message: Answer) -> QuestionOp | None:
-    """The question that an answer is for, as long as it is open."""
-    for op in machine.state.ops.values():
-        if type(op) is QuestionOp and (op.tag, op.occurrence) == (message.tag, message.occurrence):
-            return op
-    return None

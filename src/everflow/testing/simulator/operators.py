@@ -22,6 +22,7 @@ from everflow.errors import (
     CallerError,
     NoSuchPoint,
     NotRetryable,
+    NotWaiting,
     RunCancelled,
     RunFailed,
     StoreError,
@@ -197,7 +198,8 @@ class Operators:
             gone = isinstance(error, RunCancelled) and (
                 run.cancel or run.status is Status.CANCELLED
             )
-            claim(gone, "a refusal is true", (run.no, error.code, run.status))
+            aside = isinstance(error, NotWaiting) and run.status is Status.BLOCKED
+            claim(gone or aside, "a refusal is true", (run.no, error.code, run.status))
 
     # --- pauses
 
@@ -298,6 +300,8 @@ class Operators:
         Then what came for it waits as well.
         """
         wished = self.pauses.get(row.no)
+        if row.status is Status.BLOCKED:
+            return True  # it was set aside
         if row.status is Status.PAUSED:
             claim(wished is not False, "a run that was unpaused goes on", row.no)
             return True

@@ -93,6 +93,7 @@ def _check_rest(world: World) -> None:
     for row in world.base.runs(RunQuery(limit=1000)):
         _check_run(world, row)
     world.operators.check_rest()
+    world.spoiling.check_rest()
     world.ledger.places.check_rest(world.earliest())
     world.people.check_kept()
 
@@ -108,12 +109,11 @@ def _check_run(world: World, row: RunRow) -> None:
         claim(not _open(world, row), "an ended run asks nothing", where)
         _check_value(world, row)
         return
-    if world.operators.rests(row):
+    if world.operators.rests(row) or world.spoiling.is_aside(row):
         return
     claim(not loaded.arrivals, "what was accepted is applied", (where, loaded.arrivals))
     claim(machine.outcome is None, "a run whose journal ended is ended", where)
     world.ledger.ties.check_rest(row)
-    claim(row.status is not Status.BLOCKED, "no run is blocked", f"{row.flow}: {row.reason}")
     ops = machine.commands()
     calls = sum(type(op) is CallOp for op in ops)
     undoing = machine.state.cancelling and any(map(owes_undo, machine.state.frames.values()))
@@ -198,6 +198,7 @@ def _check_memory(world: World, no: int) -> None:
 def finish(world: World, dice: Random) -> None:
     """Answer everything and let time pass until every run has ended."""
     client, _ = world.outsider()
+    world.spoiling.release(client)
     world.operators.release(client)
     world.clock.advance(2 * SECOND)  # workers look once a second which flows are paused
     for round_ in range(LONGEST):

@@ -22,6 +22,7 @@ from everflow.testing.simulator.everywrite import faulted, plain_life
 from everflow.testing.simulator.plan import LIMITING, OPERATING, VERBS, Step, draw
 from everflow.testing.simulator.rest import finish, settle
 from everflow.testing.simulator.shrink import shrunk
+from everflow.testing.simulator.spoiling import SPOILING
 from everflow.testing.simulator.stubs import staged
 from everflow.testing.simulator.subjects import Subject
 from everflow.testing.simulator.untrue import Untrue
@@ -40,6 +41,7 @@ SMALL = Config(
 STOCK, SHARED = 60, 100  # drawn flows, and seeds that share them
 Queues = Mapping[str, Mapping[str, Any]]  # by name, what they allow
 OPERATED, QUEUED = 0.45, 0.3  # of the seeds: operators are about, starts go through a queue
+SPOILT = 0.15  # of the seeds: the store refuses what some runs write
 QUEUES: Queues = {
     "narrow": {"limit": 2, "per_lane": 1},
     "single": {"limit": 1},
@@ -195,6 +197,8 @@ class Simulation:
         if dice.random() < QUEUED:
             verbs = {**verbs, **LIMITING, "start": 2 * verbs.get("start", 1)}
             queues = dict([dice.choice(list(QUEUES.items()))])
+        if Random(f"spoilt {seed}").random() < SPOILT and "cancel" in verbs:
+            verbs = {**verbs, **SPOILING}
         verbs.update({verb: often for verb, often in theirs.items() if verb in verbs})
         mine = [s for s in known if s.flow.name_of_flow in names]
         return mine or dice.sample(known, 2) + dice.sample(drawn, 2), registry, verbs, queues

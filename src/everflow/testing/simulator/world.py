@@ -14,7 +14,6 @@ from everflow.engine.asking.client import Client
 from everflow.engine.cells.loader import Definitions
 from everflow.errors import StoreError
 from everflow.store import RunQuery, Store
-from everflow.stores.memory import MemoryStore
 from everflow.testing.clock import JumpClock
 from everflow.testing.performing import Performer
 from everflow.testing.simulator.faulty import Died, FaultyStore
@@ -22,6 +21,7 @@ from everflow.testing.simulator.ledger import Ledger
 from everflow.testing.simulator.operators import Operators
 from everflow.testing.simulator.people import People
 from everflow.testing.simulator.plan import LIMITING, OPERATING, Fault, Step
+from everflow.testing.simulator.spoiling import SPOILING, Spoiling, SpoiltStore
 from everflow.testing.simulator.subjects import Subject
 from everflow.testing.simulator.untrue import Untrue
 from everflow.testing.simulator.witness import Witness
@@ -48,7 +48,7 @@ class World:
         performer: Performer,
         queues: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        self.base = MemoryStore()
+        self.base = SpoiltStore()
         self.clock = JumpClock()
         self.config = config
         self.story: list[str] = []
@@ -71,6 +71,7 @@ class World:
             self.clock,
             config,
         )
+        self.spoiling = Spoiling(self.base, self.ledger.gone)
         self.witness = Witness(self.ledger, registry.types, given, self.story, subjects)
         self.people = People(self.base, self.ledger, subjects, registry.flows, queues)
         self.operators = Operators(self.base, self.ledger, sorted(registry.flows))
@@ -98,6 +99,7 @@ class World:
             "spawn": self._spawn,
             "retire": self._retire,
             **{verb: partial(self._operate, verb) for verb in {**OPERATING, **LIMITING}},
+            **{verb: partial(self._operate, verb) for verb in SPOILING},
         }
 
     def take(self, step: Step) -> None:
@@ -249,7 +251,7 @@ class World:
         return self._ask(step, lambda client: self.people.cancel(client, step.pick))
 
     def _operate(self, verb: str, step: Step, dice: Random) -> str:
-        act = getattr(self.operators, verb)
+        act = getattr(self.spoiling if verb in SPOILING else self.operators, verb)
         return self._ask(step, lambda client: str(act(client, step.pick, dice)))
 
     def _ask(self, step: Step, do: Callable[[Client], str]) -> str:
