@@ -76,14 +76,15 @@ class Boards:
         self._own: dict[int, Board] = {}
 
     def put_up(self, worker: int) -> bool:
-        """Make the board of a new worker; False when a living one has that number.
+        """Make the board of a new worker; False when that number can't be had.
 
-        That happens when an older backup was put in the place of the store.
+        A living worker has it, when an older backup was put in the place of the store; or somebody
+        swept just now.
         """
         path = self._path(worker)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            if not try_lock(lock):
+            if not try_lock(lock) or not _is_at(path, lock):
                 os.close(lock)
                 return False
             os.ftruncate(lock, 0)
@@ -143,10 +144,13 @@ class Boards:
             board.unlock()
 
     def sweep(self, listed: set[int]) -> None:
-        """Delete the files of workers that aren't listed any more."""
+        """Delete the files of workers that aren't listed any more.
+
+        But not one that is locked: its worker lives, and perhaps isn't listed yet.
+        """
         for path in self._folder.iterdir():
             if path.name.isdecimal() and int(path.name) not in listed:
-                path.unlink(missing_ok=True)
+                _delete(path)
 
     def close(self) -> None:
         """Let go of all own locks."""
@@ -155,6 +159,27 @@ class Boards:
 
     def _path(self, worker: int) -> Path:
         return self._folder / str(worker)
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    """Whether an open file is there still, under its name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def _delete(path: Path) -> None:
+    """Delete a file unless somebody has its lock; nobody gets it meanwhile."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        if try_lock(fd):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
 
 
 def _cells(content: bytes) -> array[int]:

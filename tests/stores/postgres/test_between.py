@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
 import pytest
 
 from everflow.store import Hand, Store
+from everflow.stores import boards
+from everflow.stores.boards import Boards
+from everflow.stores.locks import try_lock
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
 from everflow.testing.conformance.base import START, Scribe, begin
@@ -24,6 +28,7 @@ class Scene:
     """A store, and what holds a call up amid it until it is let go."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.store = cast("Store", PostgresStore.open(url))
         self._place = Place.read(url)
         self._line = psycopg.connect(self._place.conninfo, autocommit=True)
@@ -98,3 +103,46 @@ def test_a_run_is_not_handed_while_one_writes_who_came_late(
     batch.close()
     assert not told.result(PATIENCE)
     assert [one.seq for one in scene.store.tenures(["a", "b"])] == [1, 2]
+
+
+def test_who_enlists_sweeps_no_board_of_one_who_is_about_to(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its board is up and locked, and its row isn't to be seen yet."""
+    other: Any = PostgresStore.open(scene.url)
+    call = other._call  # noqa: SLF001 - the step behind which the other one comes
+
+    def between(*values: object) -> object:
+        monkeypatch.setattr(other, "_call", call)
+        Scribe(scene.store)
+        return call(*values)
+
+    monkeypatch.setattr(other, "_call", between)
+    late = Scribe(cast("Store", other))
+    other.flights(late.id, 600)[1] = 7
+    assert scene.store.in_flight(late.id) == [7]
+    assert not any(row.lost for row in scene.store.workers())
+    other.close()
+
+
+def test_a_board_that_was_swept_as_it_was_put_up_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would see it: another number is drawn."""
+    mine, others = Boards(tmp_path), Boards(tmp_path)
+
+    def swept(lock: int) -> bool:
+        monkeypatch.undo()
+        others.sweep(set())
+        return try_lock(lock)
+
+    monkeypatch.setattr(boards, "try_lock", swept)
+    assert not mine.put_up(1)
+    assert mine.put_up(2)
+    others.sweep(set())
+    assert others.look(2) == (0, False)
+    mine.close()
+    others.sweep({2})
+    assert others.look(2) == (0, True)
+    others.sweep(set())
+    assert others.look(2) is None
