@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from everflow import Engine, Run, RunQuery, Status, connect, parallel, suspend, wait_for
+from everflow import Engine, Run, RunQuery, Status, connect
 from everflow.errors import RunBlocked
 from tests.engine import app
 from tests.engine.support import PATIENT, World, plus_one, settle, step, until
@@ -213,96 +213,3 @@ def test_a_clean_close_leaves_no_suspects(world: World) -> None:
         third = engine.start(flow, 2)
         for run in (*runs, third.id):
             assert engine.run(run).result(PATIENT) in {0, None}
-
-
-def ghost(world: World, run: str, *, alone: bool, begun: bool = True) -> None:
-    """A worker that took the run, and died while it was being run."""
-    store: Any = world.where
-    worker = store.enlist(host="elsewhere", pid=1, at=world.clock.wall())
-    (row,) = store.claim(worker.id, now=world.clock.wall(), limit=10)
-    assert row.id == run
-    board = store.flights(worker.id, 3)
-    board[0], board[2] = -row.no if alone else 0, row.no if begun else 0
-    store.depose(worker.id, worker.epoch)
-
-
-@pytest.mark.parametrize("place", ["inline", "thread"])
-def test_a_suspect_goes_on_alone_and_others_after_it(memory: World, place: str) -> None:
-    """Nothing runs beside it; a death that it survives is forgiven."""
-    beside: list[str] = []
-
-    def works(x: str) -> str:
-        beside.append(x)
-        return x
-
-    work = step(works, inline=place == "inline")
-    memory.flow("f", work >> work)
-    with memory.connect() as outside:
-        suspect = outside.start("f", "suspect").id
-        ghost(memory, suspect, alone=True)
-        others = [outside.start("f", "other").id for _ in range(3)]
-    with memory.engine() as engine:
-        for run in (suspect, *others):
-            engine.run(run).result(PATIENT)
-        assert engine.run(suspect).row().deaths == 0
-    assert beside[0] == "suspect"
-    assert sorted(beside) == ["other"] * 6 + ["suspect"] * 2
-
-
-def test_a_suspect_that_hangs_has_its_time_alone(memory: World) -> None:
-    """After that the others go on beside it."""
-    go = threading.Event()
-    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
-    memory.flow("f", plus_one)
-    with memory.connect() as outside:
-        suspect = outside.start("hangs", 1).id
-        ghost(memory, suspect, alone=False)
-        other = outside.start("f", 1).id
-    with memory.engine(lease_s=30.0) as engine:
-        until(lambda: engine.run(suspect).status == "running")
-        assert engine.run(other).wait(0.05) != "done"
-        memory.clock.jump(31)
-        assert engine.run(other).result(PATIENT) == 2
-        go.set()
-        assert engine.run(suspect).result(PATIENT) is True
-
-
-def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
-    """Until an operator has seen to it; an answer doesn't wake it, a cancel ends it."""
-    flow = memory.flow("f", parallel(step(lambda x: x, name="deadly"), suspend("ok")))
-    assert flow is not None
-    with memory.connect() as outside:
-        run = outside.start("f", 1).id
-        ghost(memory, run, alone=True)
-    with memory.engine(alone_deaths=1) as engine:
-        until(lambda: engine.run(run).status == "blocked")
-        with pytest.raises(RunBlocked, match=r"(?s)until operator: .*died 1 times.*deadly"):
-            engine.run(run).result(PATIENT)
-        assert engine.join(PATIENT)
-        engine.cancel(run)
-        assert settle(engine.run(run)) == "cancelled"
-
-
-def test_a_death_before_a_suspect_began_is_not_its_own(memory: World) -> None:
-    """Its turn had come, but nothing of it ran: kill after kill can't set it aside."""
-    memory.flow("f", plus_one)
-    with memory.connect() as outside:
-        run = outside.start("f", 1).id
-        ghost(memory, run, alone=True, begun=False)
-    with memory.engine(alone_deaths=1) as engine:
-        assert engine.run(run).result(PATIENT) == 2
-
-
-def test_a_suspect_that_waits_for_an_answer_lets_the_others_go_on(memory: World) -> None:
-    """Its node left its thread by asking: that is survived, too."""
-    memory.flow("asks", step(lambda x: wait_for("ok"), name="asks"))
-    memory.flow("f", plus_one)
-    with memory.connect() as outside:
-        suspect = outside.start("asks", 1).id
-        ghost(memory, suspect, alone=True)
-        other = outside.start("f", 1).id
-    with memory.engine(lease_s=600.0) as engine:
-        assert engine.run(other).result(PATIENT) == 2
-        assert settle(engine.run(suspect)) == "suspended"
-        engine.resume(suspect, 5)
-        assert engine.run(suspect).result(PATIENT) == 5

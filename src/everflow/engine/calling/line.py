@@ -7,7 +7,7 @@ whoever else has a free place may still have it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from everflow.core.ops import NodeOp
 from everflow.engine.calling.callee import Callee
@@ -42,23 +42,23 @@ class Line:
         """Have an op wait before the others, as it did."""
         self._lines.setdefault(entry[2].place, deque()).appendleft(entry)
 
-    def next(self, alone: Cell | None = None) -> Entry | None:
-        """Take the first that has a place, or the first of that run alone."""
+    def next(self, trial: Collection[Cell] | None = None) -> Entry | None:
+        """Take the first that has a place; of these runs alone, where they are on trial."""
         for kind, line in self._lines.items():
             if not line or not self._is_free(kind):
                 continue
-            if alone is None:
+            if trial is None:
                 return line.popleft()
-            found = next((entry for entry in line if entry[0] is alone), None)
+            found = next((entry for entry in line if entry[0] in trial), None)
             if found is not None:
                 line.remove(found)
                 return found
         return None
 
-    def may_begin(self, alone: Cell | None) -> bool:
+    def may_begin(self, trial: Collection[Cell] | None) -> bool:
         """Whether ``next`` would give one."""
         return any(
-            self._is_free(kind) and (alone is None or any(e[0] is alone for e in line))
+            self._is_free(kind) and (trial is None or any(e[0] in trial for e in line))
             for kind, line in self._lines.items()
             if line
         )

@@ -69,6 +69,7 @@ class Draft:
             or self.changes
             or self.closed
             or self.opened
+            or self.puts
             or self.arrivals
             or self.released
             or self.recorded

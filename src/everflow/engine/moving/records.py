@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from everflow.engine.moving.ledger import BY, LEDGER, Leaving
 from everflow.engine.moving.parcels import Parcels
+from everflow.engine.records.flights import DOUBT
 from everflow.engine.records.retentions import RETENTION, let_of, letting
 from everflow.store import BRANCH, COPY, Put, Record, Store
 from everflow.stores.aside import BLOB
@@ -27,11 +28,12 @@ __all__ = [
     "paused_queues",
 ]
 
+HERE = frozenset({BLOB, COPY, DOUBT, RETENTION})  # of this store alone
 FIRST = ("current", "queue", "pause", "cache")
 # What a living worker may write meanwhile; a store with any other kind is one that others know.
 QUIET = frozenset({
-    *FIRST, *LEDGER, BLOB, RETENTION, "acknowledged", "audit", "debounce", "debounced", "erased",
-    "schedule", "token",
+    *FIRST, *LEDGER, BLOB, DOUBT, RETENTION, "acknowledged", "audit", "debounce", "debounced",
+    "erased", "schedule", "token",
 })  # fmt: skip
 RECORDS = 200  # in one transaction
 DEFINITIONS = 200
@@ -39,7 +41,7 @@ DEFINITIONS = 200
 
 def kinds_of(store: Store) -> list[str]:
     """The kinds of records that move."""
-    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, BLOB, COPY, RETENTION}]
+    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, *HERE}]
 
 
 def pages(store: Store, kind: str) -> Iterator[list[Record]]:

@@ -7,9 +7,7 @@ from typing import Protocol
 from everflow.engine.calling.callee import Callee
 from everflow.engine.calling.noderun import NodeRun
 
-__all__ = ["ALONE", "FIRST", "INLINE", "Attempt", "Pool"]
-
-ALONE, INLINE, FIRST = 0, 1, 2  # slots of the flight board
+__all__ = ["Attempt", "Pool"]
 
 
 class Attempt:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableSequence, Sequence
 from typing import Any
 
 from everflow.config import Config
@@ -32,10 +32,11 @@ from everflow.engine.calling.noderun import NodeRun, Progress
 from everflow.engine.calling.wanted import deadline_of, is_wanted, placed
 from everflow.engine.cells.cell import Cell
 from everflow.engine.given.dependencies import require_node
-from everflow.engine.nodes.attempts import ALONE, FIRST, INLINE, Attempt, Pool
+from everflow.engine.nodes.attempts import Attempt, Pool
 from everflow.engine.nodes.caching import CacheCallee, cache_end
 from everflow.engine.nodes.settling import Settler, SettlingCallee, asked_by, settles
 from everflow.engine.records.caches import Kept
+from everflow.engine.records.flights import FIRST, INLINE, put_on_trial, slots
 from everflow.errors import StoreDamaged, StoreError
 from everflow.store import Store
 
@@ -56,9 +57,9 @@ class Dispatcher:
         progress: Progress | None,
     ) -> None:
         self.given: dict[type[Any], Any] = {}
-        self.board: MutableSequence[int] = [0] * (FIRST + config.max_unrecorded)
+        self.board: MutableSequence[int] = [0] * slots(config.max_unrecorded)
         self.unrecorded = 0
-        self.alone: Cell | None = None
+        self.trial: Collection[Cell] | None = None  # what of these alone may begin
         self.ran = 0
         self.in_place: tuple[Cell, NodeOp] | None = (
             None  # what holds the scheduler now, for the watchdog
@@ -78,7 +79,7 @@ class Dispatcher:
         self.pooled = Line({Place.THREAD: config.threads, Place.PROCESS: config.processes})
         self.settler = Settler(store, lambda: (0, 0), lambda: 0)
         self._begun: dict[int, Attempt] = {}
-        self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while a suspect runs alone
+        self._held: list[tuple[Cell, NodeOp]] = []  # inline ones, while suspects are tried
         self._token = 0
         self._stopped = 0
         self._free = list(range(FIRST, FIRST + config.max_unrecorded))
@@ -98,8 +99,8 @@ class Dispatcher:
 
     @property
     def may_begin(self) -> bool:
-        """Whether something waits for a place and there is one. A suspect's own ops count alone."""
-        return self.places > 0 and self.pooled.may_begin(self.alone)
+        """Whether something waits for a place and there is one. Amid a trial its own ops count."""
+        return self.places > 0 and self.pooled.may_begin(self.trial)
 
     @property
     def places(self) -> int:
@@ -191,6 +192,10 @@ class Dispatcher:
         """Whether an attempt for that run goes on here, stopped or not."""
         return any(attempt.no == no for attempt in self._begun.values())
 
+    def begun_for(self) -> set[int]:
+        """The runs of which an attempt goes on here."""
+        return {attempt.no for attempt in self._begun.values()}
+
     def begun(self) -> list[tuple[str, str]]:
         """The run and node of each attempt that goes on here."""
         return [(attempt.run.id, attempt.callee.name) for attempt in self._begun.values()]
@@ -220,12 +225,12 @@ class Dispatcher:
     def run_inline(self, most: int) -> int:
         """Run up to ``most`` inline ops here and now; give how many were run."""
         count = 0
-        inline, board, ended, alone = self._inline, self.board, self.ended, self.alone
+        inline, board, ended, trial = self._inline, self.board, self.ended, self.trial
         while inline and count < most:
             cell, op = here = inline.popleft()
             if not is_wanted(cell, op):
                 continue
-            if alone is not None and cell is not alone:
+            if trial is not None and cell not in trial:
                 self._held.append((cell, op))
                 continue
             count += 1
@@ -265,7 +270,7 @@ class Dispatcher:
     def begin_pooled(self) -> int:
         """Begin what the pools may take; give how many were begun."""
         count, later = 0, []
-        while self.places > 0 and (entry := self.pooled.next(self.alone)) is not None:
+        while self.places > 0 and (entry := self.pooled.next(self.trial)) is not None:
             cell, op, callee = entry
             if not is_wanted(cell, op):
                 continue
@@ -313,10 +318,10 @@ class Dispatcher:
         self._free.append(attempt.slot)
         return True
 
-    def set_alone(self, cell: Cell | None) -> None:
-        """Run that cell's ops alone, all others wait; None lets everything go on."""
-        self.alone = cell
-        self.board[ALONE] = 0 if cell is None else -cell.row.no
+    def set_trial(self, cells: Collection[Cell] | None) -> None:
+        """Begin what is of these runs alone, all else waits; None lets everything go on."""
+        self.trial = cells
+        put_on_trial(self.board, self._config.max_unrecorded, (cell.no for cell in cells or ()))
         self._inline.extend(self._held)
         self._held.clear()
 
@@ -333,7 +338,7 @@ class Dispatcher:
         self._inline.clear()
         self.pooled.clear()
         self.unrecorded = self._stopped = 0
-        self.set_alone(None)
+        self.set_trial(None)
         self._inline.clear()
 
     def _fetch(self, no: int, seq: int) -> str:

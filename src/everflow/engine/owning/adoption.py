@@ -1,15 +1,15 @@
 """Adoption: how runs come into memory and leave it.
 
 Runs come by a start in this process, by a claim (started elsewhere, or left by a dead worker), by a
-message in their inbox, or by a timer. After a death the runs that were being run are suspects: each
-goes on alone, so that one that kills its worker is found, and innocent ones never are set aside.
+message in their inbox, or by a timer. After a death the runs that were being run are suspects.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from everflow.core.definition import Definition
 from everflow.core.entries import Entry, Kind
@@ -30,11 +30,13 @@ from everflow.engine.owning.pausing import Pausing
 from everflow.engine.owning.rounds import CLAIM_EVERY, Rounds
 from everflow.engine.owning.sharing import Born, Sharing
 from everflow.engine.owning.suspects import Suspects
+from everflow.engine.records.flights import Doubt
 from everflow.store import ACTIVE, AT_ONCE, Arrival, Cancel, RunRow, Settled, Status
 
 __all__ = ["Adoption"]
 
 _log = logging.getLogger("everflow.engine")
+NONE: Mapping[int, Doubt] = MappingProxyType({})
 FETCH = 2_000  # messages that a look takes at most
 
 
@@ -66,9 +68,7 @@ class Adoption:
         self._claims = Claims(
             parts, self._parking, self._pausing, draining=self.draining, sharing=self.sharing
         )
-        self._suspects = Suspects(
-            parts.config, parts.cells, parts.recorder, parts.dispatcher, self.block
-        )
+        self._suspects = Suspects(parts, self._parking)
         self._after = 0
         self._known = -1  # the registry's version
         self.rounds = Rounds(parts.store, parts.config.poll_s)
@@ -197,20 +197,14 @@ class Adoption:
         self._row_due = now + CLAIM_EVERY if due else self._store.next_due(worker)
 
     def _load_claimed(self, rows: Sequence[RunRow]) -> None:
-        owners = {row.owner for row in rows if row.owner}
-        boards = {owner: self._parts.ownership.flights_of(owner) for owner in owners}
-        # whose turn it was alone, and of which something had really begun
-        alone = {-no for board in boards.values() for no in board if no < 0 and -no in board}
-        suspects = {abs(no) for board in boards.values() for no in board}
-        self._load([row.no for row in rows], suspects, alone)
+        self._load([row.no for row in rows], self._suspects.doubts(rows))
 
     # --- loading
 
     def _load(
         self,
         nos: Sequence[int],
-        suspects: set[int] | frozenset[int] = frozenset(),
-        alone: set[int] | frozenset[int] = frozenset(),
+        doubts: Mapping[int, Doubt] = NONE,
         *,
         arrived: bool = False,
     ) -> None:
@@ -232,9 +226,10 @@ class Adoption:
                 continue
             if self._pausing.leaves(cell.row, found.arrivals):
                 continue
-            if cell.row.no in alone and self._suspects.died_alone(cell):
+            doubt = doubts.get(cell.no)
+            if doubt is not None and doubt.alone and self._suspects.died_alone(cell):
                 continue
-            self._adopt(cell, found.arrivals, suspect=cell.row.no in suspects, moved=found.moved)
+            self._adopt(cell, found.arrivals, doubt=doubt, moved=found.moved)
 
     def _cancel_lacking(self, cell: Cell, arrivals: Sequence[Arrival], lacking: str) -> None:
         """Apply the cancel of a run whose undos have no code here; they wait for that."""
@@ -283,13 +278,18 @@ class Adoption:
         cell = Cell(row, definition, machine)
         if len(payload) > SMALL:
             cell.remember(0, payload)
-        self._adopt(cell, [], suspect=False, moved=None)
+        self._adopt(cell, [], doubt=None, moved=None)
         if row.no in self._passed:
             self._passed.discard(row.no)
             self.read_again()
 
     def _adopt(
-        self, cell: Cell, arrivals: Sequence[Arrival], *, suspect: bool, moved: Definition | None
+        self,
+        cell: Cell,
+        arrivals: Sequence[Arrival],
+        *,
+        doubt: Doubt | None,
+        moved: Definition | None,
     ) -> None:
         parts = self._parts
         parts.cells.add(cell)
@@ -307,9 +307,9 @@ class Adoption:
             return
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
-        if suspect and held:
+        if doubt is not None and held:
             cell.changed |= asks
-            self._suspects.add(cell, held)
+            self._suspects.add(cell, held, doubt)
         elif asks:  # its questions are to be on disk before whoever is told of them
             parts.recorder.draft.releases += [(cell, op) for op in held]
         else:

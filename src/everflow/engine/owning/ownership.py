@@ -15,8 +15,8 @@ from collections.abc import MutableSequence, Sequence
 
 from everflow.clock import Clock
 from everflow.config import Config
-from everflow.engine.nodes.attempts import FIRST
 from everflow.engine.records.fleet import About, about_in, about_of, drain_key
+from everflow.engine.records.flights import slots
 from everflow.store import Put, Store, WorkerRow
 
 __all__ = ["Ownership"]
@@ -33,7 +33,7 @@ class Ownership:
         self._store = store
         self._clock = clock
         self._lease = round(config.lease_s * 1_000_000)
-        self._slots = FIRST + config.max_unrecorded
+        self._slots = slots(config.max_unrecorded)
         self._host = host
         self._pid = pid
         self._seen: dict[int, tuple[int, int]] = {}  # worker -> (beat, for how long it stood)
@@ -124,5 +124,5 @@ class Ownership:
         self._store.write([put], at=self._clock.wall())
 
     def flights_of(self, worker: int) -> list[int]:
-        """What stood on a worker's board; a negative number was running alone."""
+        """What stood on a worker's board, see ``engine.flights``."""
         return self._store.in_flight(worker)

@@ -59,7 +59,7 @@ class Sharing:
         dispatcher, config = self._parts.dispatcher, self._parts.config
         if len(dispatcher.pooled) or dispatcher.inline_waiting >= config.batch:
             return 0
-        if dispatcher.alone is not None:  # a suspect: others begin at once what would wait here
+        if dispatcher.trial is not None:  # of suspects: others begin at once what would wait here
             return 0
         if dispatcher.unrecorded:
             return min(self._bite, dispatcher.places + self._ahead)
@@ -86,7 +86,7 @@ class Sharing:
         dispatcher = self._parts.dispatcher
         ran, self._ran = dispatcher.ran - self._ran, dispatcher.ran
         self._ahead = ran // AHEAD
-        if not self.beside_others or dispatcher.alone is not None:
+        if not self.beside_others or dispatcher.trial is not None:
             self._waited = set()
             return
         waiting = {cell.no: cell for cell, _, _ in dispatcher.pooled}

@@ -1,58 +1,111 @@
-"""Suspects: runs that were in flight when their worker died, each run alone once.
+"""Suspects: runs of which something was in flight when their worker died. One may have killed it.
 
-Only a death while one run alone was running counts against it, so that an innocent run is never set
-aside. How long a suspect runs alone grows with its deaths: one that kills late is found too.
+Three rules hold here. The first death is nobody's: most are no run's fault, so all go on at once,
+and it is on disk that they are doubted before any of them begins again. Who goes down with the next
+worker, too, is put on trial: a part of the suspects with nothing beside it, then the next part, so
+that each death leaves a quarter of them. And only a death of a run that was on trial alone, with
+nothing of any other run begun, counts against it, so that an innocent one is never set aside.
+
+How long a trial takes grows with how often its runs were doubted: one that kills late is found too.
+A run whose nodes have ended, whatever their end, is doubted no more.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from everflow.config import Config
 from everflow.core.ops import NodeOp
-from everflow.engine.cells.cell import Cell, Cells
-from everflow.engine.cells.recorder import Recorder, change_of
-from everflow.engine.nodes.dispatcher import Dispatcher
+from everflow.engine.cells.cell import Cell
+from everflow.engine.owning.parking import Parking
+from everflow.engine.owning.parts import Parts
+from everflow.engine.records.flights import DOUBT, FREE, Doubt, doubts_of, trials
+from everflow.store import Put, RunRow
 
-__all__ = ["Suspects"]
+__all__ = ["Suspect", "Suspects"]
+
+LONGEST = 4  # times that the length of a trial is doubled
+
+
+class Suspect(NamedTuple):
+    """A run in memory that is doubted, with what it had begun."""
+
+    cell: Cell
+    held: list[NodeOp]
+    doubt: Doubt
+
+    @property
+    def has_survived(self) -> bool:
+        """Whether all that it had begun has ended."""
+        ops = self.cell.machine.state.ops
+        mine = [ops[op.id] for op in self.held if op.id in ops]
+        return all(type(op) is NodeOp and op.asking for op in mine)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is to be waited for."""
+        return self.cell.dropped or self.has_survived
 
 
 class Suspects:
-    """``block(cell, until, reason)`` parks a run."""
+    """Who is doubted here, and whose trial it is."""
 
-    def __init__(
-        self,
-        config: Config,
-        cells: Cells,
-        recorder: Recorder,
-        dispatcher: Dispatcher,
-        block: Callable[[Cell, str, str], None],
-    ) -> None:
-        self._config = config
-        self._cells = cells
-        self._recorder = recorder
-        self._dispatcher = dispatcher
-        self._block = block
-        self._waiting: deque[tuple[Cell, list[NodeOp]]] = deque()
-        self._ops: set[str] = set()  # what the one that runs alone had begun
+    def __init__(self, parts: Parts, parking: Parking) -> None:
+        self._parts = parts
+        self._parking = parking
+        self._lease = round(parts.config.lease_s * 1_000_000)
+        self._doubted: dict[int, Suspect] = {}
+        self._new: dict[int, Suspect] = {}  # to be tried, not yet in parts
+        self._waiting: deque[list[Suspect]] = deque()
+        self._tried: list[Suspect] = []
         self._until = 0
+        self._quiet_by: int | None = None  # until when a first trial waits for what is begun here
         self._verdicts = 0  # runs set aside in a draft that isn't committed
 
-    def add(self, cell: Cell, held: list[NodeOp]) -> None:
-        """Have a run's ops begun alone, in its turn."""
-        self._waiting.append((cell, held))
+    def doubts(self, rows: Iterable[RunRow]) -> dict[int, Doubt]:
+        """Which of these runs, just claimed, are suspects by the boards of their former owners."""
+        given = list(rows)
+        boards: dict[int, Mapping[int, Doubt]] = {
+            owner: doubts_of(self._parts.ownership.flights_of(owner))
+            for owner in {row.owner for row in given if row.owner}
+        }
+        found = {
+            row.no: boards[row.owner][row.no]
+            for row in given
+            if row.no in boards.get(row.owner, ())
+        }
+        if found:
+            for record in self._parts.store.records(DOUBT, keys=[str(no) for no in found]):
+                no = int(record.key)
+                found[no] = found[no]._replace(times=int(record.body))
+        return found
+
+    def add(self, cell: Cell, held: list[NodeOp], doubt: Doubt) -> None:
+        """Have a run's ops begun again, at once or in its turn."""
+        if cell.row.deaths and not (doubt.times or doubt.tried):  # of trials that it survived
+            cell.row.deaths, cell.changed = 0, True
+        suspect = Suspect(cell, held, doubt)
+        if doubt == FREE:
+            self._begin(suspect)
+        else:
+            self._new[cell.no] = suspect
 
     def clear(self) -> None:
         """The worker begins anew."""
+        self._doubted.clear()
+        self._new.clear()
         self._waiting.clear()
+        self._tried = []
+        self._quiet_by = None
         self._verdicts = 0
 
     @property
     def restless(self) -> bool:
         """Whether a look right now would change something."""
-        alone = self._dispatcher.alone
-        return bool(self._waiting) if alone is None else self._ended(alone)
+        if self._tried:
+            return all(suspect.is_over for suspect in self._tried)
+        return bool(self._new or self._waiting) and self._is_quiet()
 
     def died_alone(self, cell: Cell) -> bool:
         """Count a death against a run; True when it was one too many, and the run is set aside.
@@ -62,56 +115,86 @@ class Suspects:
         """
         cell.row.deaths += 1
         cell.changed = True
-        if cell.row.deaths < self._config.alone_deaths:
+        if cell.row.deaths < self._parts.config.alone_deaths:
             return False
-        self._cells.add(cell)
-        if self._dispatcher.alone is None:
-            self._dispatcher.set_alone(cell)
-        self._block(cell, "operator", _deadly(cell))
+        self._parts.cells.add(cell)
+        if self._parts.dispatcher.trial is None:
+            self._parts.dispatcher.set_trial([])
+        self._parking.block(cell, "operator", _deadly(cell))
+        self._write(cell, None)
         self._verdicts += 1
-        self._recorder.draft.after.append(self._verdict_stands)
+        self._parts.recorder.draft.after.append(self._verdict_stands)
         return True
 
     def _verdict_stands(self) -> None:
         self._verdicts -= 1
 
     def look(self, boot: int) -> None:
-        """Let the one that ran alone go, and begin the next."""
+        """Forget who survived, let a trial end and begin the next."""
         if self._verdicts:
             return
-        cell = self._dispatcher.alone
-        if cell is not None:
-            ended = self._ended(cell)
-            if not ended and boot < self._until:
-                return
-            if ended and cell.row.deaths and not cell.dropped:
-                cell.row.deaths, cell.changed = 0, True
-                self._recorder.touch(cell)
-            self._dispatcher.set_alone(None)
-        while self._waiting and self._dispatcher.alone is None:
-            found, held = self._waiting.popleft()
-            if not found.dropped:
-                self._begin(found, held, boot)
+        self._acquit()
+        if self._tried and boot < self._until and not self.restless:
+            return
+        self._tried = []
+        if self._new:
+            self._waiting.extend(self._in_parts())
+            self._new.clear()
+        while self._waiting and all(suspect.is_over for suspect in self._waiting[0]):
+            self._waiting.popleft()
+        if self._waiting:
+            self._try_next(boot)
+        elif self._parts.dispatcher.trial is not None:
+            self._quiet_by = None
+            self._parts.dispatcher.set_trial(None)
 
-    def _ended(self, cell: Cell) -> bool:
-        """Whether the suspect has ended all that it had begun."""
-        ops = cell.machine.state.ops
-        mine = [ops[op] for op in self._ops if op in ops]
-        return cell.dropped or all(type(op) is NodeOp and op.asking for op in mine)
+    def _in_parts(self) -> Iterator[list[Suspect]]:
+        doubts = {no: suspect.doubt for no, suspect in self._new.items()}
+        for nos in trials(doubts, self._parts.config.max_unrecorded):
+            yield [self._new[no] for no in nos]
 
-    def _begin(self, cell: Cell, ops: Sequence[NodeOp], boot: int) -> None:
-        """Run a suspect with nothing beside it, once that and its count of deaths are on disk.
+    def _acquit(self) -> None:
+        """Doubt those no more that have ended what they had begun."""
+        for no, suspect in list(self._doubted.items()):
+            cell = suspect.cell
+            if suspect.is_over:
+                del self._doubted[no]
+                if suspect.has_survived:
+                    self._write(cell, None)
+                if cell.row.deaths and not cell.dropped:
+                    cell.row.deaths, cell.changed = 0, True
+                    self._parts.recorder.touch(cell)
 
-        Whoever takes over from another host sees no more of this worker than it told with a batch.
-        """
-        self._ops = {op.id for op in ops}
-        lease = round(self._config.lease_s * 1_000_000)
-        self._until = boot + lease * 2**cell.row.deaths
-        self._dispatcher.set_alone(cell)
-        self._recorder.touch(cell)
-        self._recorder.draft.releases += [(cell, op) for op in ops]
-        self._recorder.draft.changes.append(change_of(cell.row))
-        cell.changed = False
+    def _try_next(self, boot: int) -> None:
+        """Try the next part, once nothing else is begun here, or was for a lease."""
+        if self._quiet_by is None:
+            self._quiet_by = boot + self._lease
+        if boot < self._quiet_by and not self._is_quiet():
+            self._parts.dispatcher.set_trial([])
+            return
+        self._tried = [one for one in self._waiting.popleft() if not one.cell.dropped]
+        times = max(suspect.doubt.times for suspect in self._tried)
+        self._until = boot + (self._lease << min(max(times - 1, 0), LONGEST))
+        self._parts.dispatcher.set_trial([suspect.cell for suspect in self._tried])
+        for suspect in self._tried:
+            self._begin(suspect)
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing is begun here but by runs that were tried already, and took too long."""
+        return self._parts.dispatcher.begun_for() <= self._doubted.keys()
+
+    def _begin(self, suspect: Suspect) -> None:
+        """Have a suspect's nodes begin once it is on disk that it is doubted once more."""
+        cell = suspect.cell
+        self._doubted[cell.no] = suspect
+        self._write(cell, suspect.doubt.times + 1)
+        self._parts.recorder.draft.releases += [(cell, op) for op in suspect.held]
+
+    def _write(self, cell: Cell, times: int | None) -> None:
+        put = Put(
+            kind=DOUBT, key=str(cell.no), body=None if times is None else str(times), source=cell.no
+        )
+        self._parts.recorder.draft.puts.append(put)
 
 
 def _deadly(cell: Cell) -> str:

@@ -1,0 +1,227 @@
+"""Suspects: what was in flight when a worker died begins again, so that a deadly run is found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from everflow import Run, parallel, suspend, wait_for
+from everflow.engine.records.flights import DOUBT, FIRST, put_on_trial, slots
+from everflow.errors import RunBlocked
+from everflow.store import Put
+from tests.engine.support import PATIENT, World, plus_one, settle, step, until
+
+PLACES = 64
+Runs = Sequence[Run[Any]]
+
+
+def start(world: World, flow: str, count: int = 1) -> list[Run[Any]]:
+    """Runs of which nothing is begun."""
+    with world.connect() as outside:
+        return [outside.start(flow, number) for number in range(count)]
+
+
+def take(world: World, begun: Runs, tried: Runs = (), times: int = 0) -> Callable[[], None]:
+    """A worker takes all there is, with these begun, and those on trial; give its death.
+
+    ``times``: so many died before with these begun.
+    """
+    store: Any = world.where
+    now = world.clock.wall()
+    worker = store.enlist(host="elsewhere", pid=1, at=now)
+    known = {row.id: row.no for row in store.claim(worker.id, now=now, limit=500)}
+    board = store.flights(worker.id, slots(PLACES))
+    for slot, run in enumerate(begun, FIRST):
+        board[slot] = known[run.id]
+    put_on_trial(board, PLACES, [known[run.id] for run in tried])
+    doubts = [Put(kind=DOUBT, key=str(known[run.id]), body=str(times)) for run in begun if times]
+    store.write(doubts, at=now)
+    return lambda: store.depose(worker.id, worker.epoch)
+
+
+def die(world: World, begun: Runs, tried: Runs = (), times: int = 0) -> None:
+    """The same, and it dies at once."""
+    take(world, begun, tried, times)()
+
+
+def doubts(world: World) -> list[str]:
+    """For how many deaths each of those that are doubted is, as the store has it."""
+    store: Any = world.where
+    return [record.body for record in store.records(DOUBT)]
+
+
+def test_a_first_death_holds_up_nobody(memory: World) -> None:
+    """Most are no run's fault: suspects and others run beside each other, at once (B067)."""
+    meet = threading.Barrier(9, timeout=PATIENT)
+    memory.flow("meet", step(lambda x: meet.wait() and x, name="meet"))
+    runs = start(memory, "meet", 9)
+    die(memory, runs[:8])
+    with memory.engine(lease_s=600.0) as engine:
+        for run in runs:
+            engine.run(run.id).result(PATIENT)
+    assert doubts(memory) == []
+
+
+@pytest.mark.parametrize("place", ["inline", "thread"])
+def test_who_is_doubted_is_on_disk_before_it_begins(memory: World, place: str) -> None:
+    """One that kills at once is known for it; one that survives is forgiven."""
+    seen: list[list[str]] = []
+    work = step(lambda x: seen.append(doubts(memory)), name="work", inline=place == "inline")
+    memory.flow("f", work)
+    (run,) = start(memory, "f")
+    for times in range(2):
+        die(memory, [run], times=times)
+    with memory.engine() as engine:
+        engine.run(run.id).result(PATIENT)
+        until(lambda: doubts(memory) == [])
+    assert seen == [["2"]]
+
+
+@pytest.mark.parametrize("place", ["inline", "thread"])
+def test_suspects_of_two_deaths_are_tried_in_parts(memory: World, place: str) -> None:
+    """A quarter of them at a time; nothing runs beside them, and others after them (B067)."""
+    boards: list[list[int]] = []
+    store: Any = memory.where
+
+    def works(x: int) -> int:
+        boards.append(store.in_flight(store.workers()[-1].id))
+        return x
+
+    memory.flow("f", step(works, inline=place == "inline"))
+    runs = start(memory, "f", 12)
+    die(memory, runs[:8], times=1)
+    with memory.engine() as engine:
+        nos = [engine.run(run.id).row().no for run in runs]
+        for run in runs:
+            engine.run(run.id).result(PATIENT)
+    tried = [{-no for no in board if no < 0} for board in boards]
+    assert len(boards) == 12
+    for number in range(8):
+        pair = number // 2 * 2
+        assert tried[number] == set(nos[pair : pair + 2])
+        assert {no for no in boards[number] if no > 0} <= tried[number]
+    assert tried[8:] == [set()] * 4
+
+
+def test_a_death_among_others_is_nobodys(memory: World) -> None:
+    """Not that of a part, nor of one that was on trial alone while something else went on."""
+    memory.flow("f", plus_one)
+    runs = start(memory, "f", 3)
+    die(memory, runs[:2], tried=runs[:2], times=9)
+    die(memory, runs[1:], tried=runs[1:2], times=9)
+    die(memory, runs[:1], tried=runs[:2], times=9)
+    with memory.engine(alone_deaths=1) as engine:
+        assert [engine.run(run.id).result(PATIENT) for run in runs] == [1, 2, 3]
+        assert [engine.run(run.id).row().deaths for run in runs] == [0, 0, 0]
+
+
+def test_who_was_on_trial_at_the_death_is_tried_first(memory: World) -> None:
+    """And the others that were in flight then after it."""
+    memory.flow("f", step(memory.seen.append, name="sees"))
+    runs = start(memory, "f", 4)
+    die(memory, runs, tried=runs[2:3], times=3)
+    with memory.engine() as engine:
+        for run in runs:
+            engine.run(run.id).result(PATIENT)
+    assert memory.seen == [2, 0, 1, 3]
+
+
+def test_a_survived_death_alone_is_forgiven(memory: World) -> None:
+    """It counts for nothing once the node has ended, and others go on after it."""
+    memory.flow("f", step(memory.seen.append, name="sees"))
+    runs = start(memory, "f", 4)
+    die(memory, runs[3:], tried=runs[3:], times=3)
+    with memory.engine() as engine:
+        for run in runs:
+            engine.run(run.id).result(PATIENT)
+        assert engine.run(runs[3].id).row().deaths == 0
+    assert memory.seen[0] == 3
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_trial_has_its_time(memory: World, times: int) -> None:
+    """After that the others go on beside it; the more deaths, the longer it is."""
+    go = threading.Event()
+    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
+    memory.flow("f", plus_one)
+    (suspect,) = start(memory, "hangs")
+    die(memory, [suspect], times=times)
+    (other,) = start(memory, "f")
+    with memory.engine(lease_s=600.0) as engine:
+        until(lambda: doubts(memory) == [str(times + 1)])
+        memory.clock.jump(600 * 2 ** (times - 1) - 60)
+        assert engine.run(other.id).wait(0.05) != "done"
+        memory.clock.jump(61)
+        assert engine.run(other.id).result(PATIENT) == 1
+        go.set()
+        assert engine.run(suspect.id).result(PATIENT) is True
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_trial_waits_for_what_is_begun_here(memory: World, late: bool) -> None:
+    """So that a deadly run takes nothing else along; but no longer than a lease."""
+    go = threading.Event()
+
+    def works(x: int) -> None:
+        memory.seen.append("begun")
+        go.wait(PATIENT)
+
+    memory.flow("long", step(works, name="long"))
+    memory.flow("f", step(lambda x: memory.seen.append(go.is_set()) or x, name="sees"))
+    (suspect,) = start(memory, "f")
+    death = take(memory, [suspect], times=1)
+    with memory.engine(lease_s=600.0) as engine:
+        long: Run[Any] = engine.start("long", 1)
+        until(lambda: memory.seen == ["begun"])
+        death()
+        assert engine.run(suspect.id).wait(0.05) != "done"
+        if late:
+            memory.clock.jump(601)
+        else:
+            go.set()
+        engine.run(suspect.id).result(PATIENT)
+        go.set()
+        long.result(PATIENT)
+    assert memory.seen == ["begun", not late]
+
+
+def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
+    """Until an operator has seen to it; an answer doesn't wake it, a cancel ends it (B067)."""
+    memory.flow("f", parallel(step(lambda x: x, name="deadly"), suspend("ok")))
+    (run,) = start(memory, "f")
+    die(memory, [run], tried=[run], times=3)
+    with memory.engine(alone_deaths=1) as engine:
+        found = engine.run(run.id)
+        until(lambda: found.status == "blocked")
+        with pytest.raises(RunBlocked, match=r"(?s)until operator: .*died 1 times.*deadly"):
+            found.result(PATIENT)
+        assert engine.join(PATIENT)
+        assert doubts(memory) == []
+        engine.cancel(run.id)
+        assert settle(found) == "cancelled"
+
+
+def test_a_death_before_a_suspect_began_is_not_its_own(memory: World) -> None:
+    """Its turn had come, but nothing of it ran: kill after kill can't set it aside."""
+    memory.flow("f", plus_one)
+    (run,) = start(memory, "f")
+    die(memory, [], tried=[run])
+    with memory.engine(alone_deaths=1) as engine:
+        assert engine.run(run.id).result(PATIENT) == 1
+
+
+def test_a_suspect_that_waits_for_an_answer_lets_the_others_go_on(memory: World) -> None:
+    """Its node left its thread by asking: that is survived, too."""
+    memory.flow("asks", step(lambda x: wait_for("ok"), name="asks"))
+    memory.flow("f", plus_one)
+    (suspect,) = start(memory, "asks")
+    die(memory, [suspect], tried=[suspect], times=3)
+    (other,) = start(memory, "f")
+    with memory.engine(lease_s=600.0) as engine:
+        assert engine.run(other.id).result(PATIENT) == 1
+        assert settle(engine.run(suspect.id)) == "suspended"
+        engine.resume(suspect.id, 5)
+        assert engine.run(suspect.id).result(PATIENT) == 5
