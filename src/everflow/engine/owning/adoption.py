@@ -307,9 +307,8 @@ class Adoption:
             return
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
-        if doubt is not None and held:
+        if doubt is not None and held and self._suspects.add(cell, held, doubt):
             cell.changed |= asks
-            self._suspects.add(cell, held, doubt)
         elif asks:  # its questions are to be on disk before whoever is told of them
             parts.recorder.draft.releases += [(cell, op) for op in held]
         else:

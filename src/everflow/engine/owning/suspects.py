@@ -6,21 +6,24 @@ worker, too, is put on trial: a part of the suspects with nothing beside it, the
 that each death leaves a quarter of them. And only a death of a run that was on trial alone, with
 nothing of any other run begun, counts against it, so that an innocent one is never set aside.
 
-How long a trial takes grows with how often its runs were doubted: one that kills late is found too.
-A run whose nodes have ended, whatever their end, is doubted no more.
+Nothing at all begins before that is on disk: two deadly runs would else undo for ever what becomes
+known of the other. A trial takes the longer the more often its runs were doubted: one that kills
+late is found too. A run whose nodes have ended, whatever their end, or that left its worker without
+a death, is doubted no more.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from everflow.core.ops import NodeOp
 from everflow.engine.cells.cell import Cell
+from everflow.engine.cells.recorder import Draft
 from everflow.engine.owning.parking import Parking
 from everflow.engine.owning.parts import Parts
-from everflow.engine.records.flights import DOUBT, FREE, Doubt, doubts_of, trials
+from everflow.engine.records.flights import DOUBT, FREE, PAST, Doubt, doubts_of, trials
 from everflow.store import Put, RunRow
 
 __all__ = ["Suspect", "Suspects"]
@@ -61,35 +64,32 @@ class Suspects:
         self._tried: list[Suspect] = []
         self._until = 0
         self._quiet_by: int | None = None  # until when a first trial waits for what is begun here
-        self._verdicts = 0  # runs set aside in a draft that isn't committed
+        self._draft: Draft | None = None  # the last that says something of suspects
+        self._unwritten = 0  # such drafts that aren't committed
 
     def doubts(self, rows: Iterable[RunRow]) -> dict[int, Doubt]:
-        """Which of these runs, just claimed, are suspects by the boards of their former owners."""
-        given = list(rows)
-        boards: dict[int, Mapping[int, Doubt]] = {
-            owner: doubts_of(self._parts.ownership.flights_of(owner))
-            for owner in {row.owner for row in given if row.owner}
-        }
-        found = {
-            row.no: boards[row.owner][row.no]
-            for row in given
-            if row.no in boards.get(row.owner, ())
-        }
-        if found:
-            for record in self._parts.store.records(DOUBT, keys=[str(no) for no in found]):
-                no = int(record.key)
-                found[no] = found[no]._replace(times=int(record.body))
-        return found
+        """Which of these runs, just claimed, are doubted: by their owners' boards, or before."""
+        owners = {row.no: row.owner for row in rows if row.owner}
+        boards = {no: doubts_of(self._parts.ownership.flights_of(no)) for no in {*owners.values()}}
+        found = {no: boards[owner].get(no, PAST) for no, owner in owners.items()}
+        keys = [str(no) for no in found]
+        for record in self._parts.store.records(DOUBT, keys=keys) if keys else ():
+            no = int(record.key)
+            found[no] = found[no]._replace(times=int(record.body))
+        return {no: doubt for no, doubt in found.items() if doubt != PAST}
 
-    def add(self, cell: Cell, held: list[NodeOp], doubt: Doubt) -> None:
-        """Have a run's ops begun again, at once or in its turn."""
+    def add(self, cell: Cell, held: list[NodeOp], doubt: Doubt) -> bool:
+        """Have a run's ops begun again, at once or in its turn; False if it is no suspect now."""
         if cell.row.deaths and not (doubt.times or doubt.tried):  # of trials that it survived
             cell.row.deaths, cell.changed = 0, True
         suspect = Suspect(cell, held, doubt)
-        if doubt == FREE:
+        if not doubt.begun:
+            self._doubted[cell.no] = suspect
+        elif doubt == FREE:
             self._begin(suspect)
         else:
             self._new[cell.no] = suspect
+        return doubt.begun
 
     def clear(self) -> None:
         """The worker begins anew."""
@@ -97,8 +97,8 @@ class Suspects:
         self._new.clear()
         self._waiting.clear()
         self._tried = []
-        self._quiet_by = None
-        self._verdicts = 0
+        self._quiet_by = self._draft = None
+        self._unwritten = 0
 
     @property
     def restless(self) -> bool:
@@ -108,30 +108,32 @@ class Suspects:
         return bool(self._new or self._waiting) and self._is_quiet()
 
     def died_alone(self, cell: Cell) -> bool:
-        """Count a death against a run; True when it was one too many, and the run is set aside.
-
-        Nothing is begun before that is on disk: two deadly runs would else undo each other's last
-        count for ever.
-        """
+        """Count a death against a run; True when it was one too many, and the run is set aside."""
         cell.row.deaths += 1
         cell.changed = True
         if cell.row.deaths < self._parts.config.alone_deaths:
             return False
         self._parts.cells.add(cell)
-        if self._parts.dispatcher.trial is None:
-            self._parts.dispatcher.set_trial([])
         self._parking.block(cell, "operator", _deadly(cell))
         self._write(cell, None)
-        self._verdicts += 1
-        self._parts.recorder.draft.after.append(self._verdict_stands)
+        self._hold()
         return True
 
-    def _verdict_stands(self) -> None:
-        self._verdicts -= 1
+    def _hold(self) -> None:
+        """Have nothing begin until what the draft says is on disk."""
+        if self._parts.dispatcher.trial is None:
+            self._parts.dispatcher.set_trial([])
+        if self._draft is not self._parts.recorder.draft:
+            self._draft = self._parts.recorder.draft
+            self._draft.after.append(self._written)
+            self._unwritten += 1
+
+    def _written(self) -> None:
+        self._unwritten -= 1
 
     def look(self, boot: int) -> None:
         """Forget who survived, let a trial end and begin the next."""
-        if self._verdicts:
+        if self._unwritten:
             return
         self._acquit()
         if self._tried and boot < self._until and not self.restless:
@@ -159,8 +161,7 @@ class Suspects:
             cell = suspect.cell
             if suspect.is_over:
                 del self._doubted[no]
-                if suspect.has_survived:
-                    self._write(cell, None)
+                self._write(cell, None)
                 if cell.row.deaths and not cell.dropped:
                     cell.row.deaths, cell.changed = 0, True
                     self._parts.recorder.touch(cell)
@@ -189,6 +190,7 @@ class Suspects:
         self._doubted[cell.no] = suspect
         self._write(cell, suspect.doubt.times + 1)
         self._parts.recorder.draft.releases += [(cell, op) for op in suspect.held]
+        self._hold()
 
     def _write(self, cell: Cell, times: int | None) -> None:
         put = Put(

@@ -16,6 +16,7 @@ __all__ = [
     "FIRST",
     "FREE",
     "INLINE",
+    "PAST",
     "Doubt",
     "doubts_of",
     "put_on_trial",
@@ -29,18 +30,21 @@ PARTS = 4  # as many trials as halves would take at worst, and half of their dea
 
 
 class Doubt(NamedTuple):
-    """Why a run is a suspect, with the worst last.
+    """Why a run is doubted, with the worst last.
 
-    ``alone``: it was on trial, and nothing of any other run was begun. ``tried``: it was on trial.
-    ``times``: of how many workers in a row before this one it was a suspect, too.
+    ``begun``: something of it was in flight at the last death, so that it is a suspect. ``alone``:
+    it was on trial then, and nothing of any other run was begun. ``tried``: it was on trial.
+    ``times``: of how many deaths before it was a suspect, too, and didn't end since what it began.
     """
 
+    begun: bool = True
     alone: bool = False
     tried: bool = False
     times: int = 0
 
 
 FREE = Doubt()  # the first death is nobody's
+PAST = Doubt(begun=False)  # it began nothing
 
 
 def slots(places: int) -> int:
