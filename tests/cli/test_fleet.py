@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from everflow import Config, Engine, Registry, Status, flow, node, suspend
+from everflow.engine.records.flights import put_on_trial, slots
 from everflow.stores.memory import MemoryStore
 from everflow.testing.conformance.base import begin as begin_run
 from everflow.views.fleet import Beats, worker_views
@@ -134,11 +135,14 @@ def test_what_nobody_takes_is_shown(cli: Cli, told: Any, engine: Engine) -> None
 
 
 def test_the_dead_and_the_stale_are_told_apart(folder: Path) -> None:
-    """A heart that stood for the lease; a process that is gone; one whose runs wait for a taker."""
+    """A heart that stood for the lease; a process that is gone; one whose runs wait for a taker.
+
+    One whose runs rest is no alarm: others take each as something comes for it.
+    """
     store = MemoryStore()
     clock = JumpClock()
     beats = Beats(store, clock, 1.0)
-    ids = [store.enlist(host="h", pid=1, at=0, about="not ours").id for _ in range(4)]
+    ids = [store.enlist(host="h", pid=1, at=0, about="not ours").id for _ in range(5)]
 
     def pause(seconds: float) -> None:
         clock.jump(seconds)
@@ -146,9 +150,22 @@ def test_the_dead_and_the_stale_are_told_apart(folder: Path) -> None:
 
     for number in (1, 2, 3):
         begin_run(store, str(number), owner=ids[number], status=Status.RUNNING)
+    begin_run(store, "4", owner=ids[4], status=Status.SUSPENDED)
     beats.look()
     store.kill(ids[2])
     store.depose(ids[3], 1)
+    store.depose(ids[4], 1)
     rows = beats.settle(pause)
     states = {view["id"]: view["state"] for view in worker_views(store, beats, rows)}
-    assert [states[id_] for id_ in ids] == ["working", "stale", "dead", "dead"]
+    assert [states[id_] for id_ in ids] == ["working", "stale", "dead", "dead", "stopped"]
+
+
+def test_suspects_on_trial_are_shown(cli: Cli, told: Any, engine: Engine) -> None:
+    """How many a worker tries, and which of those in flight they are."""
+    (no,) = {row.no for row in engine.runs() if row.status is Status.RUNNING}
+    board = engine.client.store.flights(engine.worker, slots(64))
+    put_on_trial(board, 64, [no])
+    view = told("workers", "--flights")
+    assert (view["in_flight"], view["on_trial"]) == (1, 1)
+    assert view["runs"][0]["on_trial"] is True
+    assert "1 (1 on trial)" in cli("workers").stdout

@@ -7,7 +7,7 @@ takes until each that lives has been seen to beat, and a lease at most.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from everflow.clock import Clock
@@ -69,10 +69,12 @@ def worker_views(
 ) -> list[dict[str, Any]]:
     """``id``, ``name``, ``host``, ``pid``, ``since``, ``state``, ``beat``, ``queues`` and so on.
 
-    ``state``: working, draining, stale (no heartbeat for a lease), dead (others have its runs, or
-    are about to), stopped. ``beat``: seconds since it was seen to beat, None where it wasn't.
-    ``active`` and ``resting`` runs that it owns, of which there may be ``more``. With ``flights``
-    the ``runs`` in flight, with the positions of their nodes.
+    ``state``: working, draining, stale (no heartbeat for a lease), dead (others have its runs that
+    go on, or are about to), stopped (it has none, but perhaps some at rest: others take each as
+    something comes for it). ``beat``: seconds since it was seen to beat, None where it wasn't.
+    ``active`` and ``resting`` runs that it owns, of which there may be ``more``. ``on_trial``: how
+    many suspects of a death it tries, with nothing beside them. With ``flights`` the ``runs`` in
+    flight, with the positions of their nodes.
     """
     held = {one.worker: one for one in store.holding([row.id for row in rows])}
     told = store.records("pause", keys=[drain_key(row.id) for row in rows]) if rows else []
@@ -80,10 +82,11 @@ def worker_views(
     views = []
     for row in rows:
         view = _view(row, held[row.id], beats, drains=drain_key(row.id) in draining)
-        nos = sorted({abs(no) for no in store.in_flight(row.id)}) if not row.gone else []
-        view["in_flight"] = len(nos)
+        board = [] if row.gone else store.in_flight(row.id)
+        nos, tried = sorted({no for no in board if no > 0}), {-no for no in board if no < 0}
+        view["in_flight"], view["on_trial"] = len(nos), len(tried)
         if flights:
-            view["runs"] = [_flight(store, run) for run in store.rows(nos)]
+            view["runs"] = [_flight(store, run, tried) for run in store.rows(nos)]
         views.append(view)
     return views
 
@@ -109,21 +112,25 @@ def _view(row: WorkerRow, held: Holding, beats: Beats, *, drains: bool) -> dict[
 
 
 def _state(row: WorkerRow, held: Holding, *, stale: bool, drains: bool) -> str:
-    if row.gone:
-        return "dead" if held.active + held.resting else "stopped"
-    if row.lost:
-        return "dead"
+    if row.gone or row.lost:
+        return "dead" if held.active else "stopped"
     if stale:
         return "stale"
     return "draining" if drains else "working"
 
 
-def _flight(store: Store, row: RunRow) -> dict[str, Any]:
+def _flight(store: Store, row: RunRow, tried: Container[int]) -> dict[str, Any]:
     machine = machine_of(store, row)
     ops = machine.commands() if machine is not None else []
     open_ = [op for op in ops if isinstance(op, NodeOp) and not op.asking]
     nodes = [{"position": op.position, "node": op.node} for op in open_]
-    return {"run": row.id, "flow": row.flow, "queue": row.queue, "nodes": nodes}
+    return {
+        "run": row.id,
+        "flow": row.flow,
+        "queue": row.queue,
+        "nodes": nodes,
+        "on_trial": row.no in tried,
+    }
 
 
 def unserved(store: Store) -> dict[str, int]:

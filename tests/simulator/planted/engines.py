@@ -19,7 +19,6 @@ from everflow.engine.owning.calls import Calls
 from everflow.engine.owning.claims import Claims
 from everflow.engine.owning.inbox import Inbox
 from everflow.engine.owning.ownership import Ownership
-from everflow.engine.owning.suspects import Suspect, Suspects
 from everflow.errors import EverflowError
 from everflow.store import Arrival, Batch, Cancel
 from tests.simulator.planted import bug
@@ -205,16 +204,3 @@ def a_zombie_attempt_is_recorded(patch: pytest.MonkeyPatch) -> None:
 def an_unclear_claim_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Runs of a claim that was done but said to have failed are nobody's."""
     patch.setattr(Claims, "find_lost", lambda self: setattr(self, "lost", False))
-
-
-@bug(kill=6)
-def a_suspect_begins_what_is_not_on_disk(patch: pytest.MonkeyPatch) -> None:
-    """A suspect run begins all that its machine asks for by then."""
-    real = Suspects._begin
-
-    def begin(self: Suspects, suspect: Suspect) -> None:
-        commands = suspect.cell.machine.commands()
-        asked = [op for op in commands if type(op) is NodeOp and not op.asking]
-        real(self, suspect._replace(held=asked))
-
-    patch.setattr(Suspects, "_begin", begin)

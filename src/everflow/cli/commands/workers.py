@@ -113,7 +113,7 @@ def _paint(views: Sequence[dict[str, Any]]) -> None:
                 "" if view["beat"] is None else f"{view['beat']:.1f} s",
                 _number(view, "active"),
                 _number(view, "resting"),
-                str(view["in_flight"]),
+                _flying(view),
                 _about(view),
             )
             for view in views
@@ -132,6 +132,11 @@ def _paint(views: Sequence[dict[str, Any]]) -> None:
 
 def _number(view: dict[str, Any], what: str) -> str:
     return f"{view[what]:,}{'+' if view['more'] else ''}"
+
+
+def _flying(view: dict[str, Any]) -> str:
+    tried = view["on_trial"]
+    return f"{view['in_flight']}{f' ({tried} on trial)' if tried else ''}"
 
 
 def _about(view: dict[str, Any]) -> str:

@@ -277,6 +277,7 @@ class Scheduler:
         if self._parting:
             return self._parting.next()
         self.recorder.draft.recorded += self.dispatcher.take_stopped()
+        self.adoption.acquit()
         return self.recorder.take() if self.recorder.draft else self.recorder.draft
 
     def _batch_of(self, draft: Draft) -> Batch:

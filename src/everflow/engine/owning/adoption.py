@@ -69,6 +69,7 @@ class Adoption:
             parts, self._parking, self._pausing, draining=self.draining, sharing=self.sharing
         )
         self._suspects = Suspects(parts, self._parking)
+        self.acquit = self._suspects.acquit
         self._after = 0
         self._known = -1  # the registry's version
         self.rounds = Rounds(parts.store, parts.config.poll_s)
@@ -307,7 +308,7 @@ class Adoption:
             return
         held = self._take_up(cell, known, fresh=fresh)
         asks = fresh and cell.questions > 0
-        if doubt is not None and held and self._suspects.add(cell, held, doubt):
+        if doubt is not None and self._suspects.add(cell, held, doubt):
             cell.changed |= asks
         elif asks:  # its questions are to be on disk before whoever is told of them
             parts.recorder.draft.releases += [(cell, op) for op in held]

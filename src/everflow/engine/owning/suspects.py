@@ -83,13 +83,15 @@ class Suspects:
         if cell.row.deaths and not (doubt.times or doubt.tried):  # of trials that it survived
             cell.row.deaths, cell.changed = 0, True
         suspect = Suspect(cell, held, doubt)
-        if not doubt.begun:
-            self._doubted[cell.no] = suspect
-        elif doubt == FREE:
+        if not (held and doubt.begun):
+            if doubt.times:
+                self._doubted[cell.no] = suspect
+            return False
+        if doubt == FREE:
             self._begin(suspect)
         else:
             self._new[cell.no] = suspect
-        return doubt.begun
+        return True
 
     def clear(self) -> None:
         """The worker begins anew."""
@@ -132,10 +134,10 @@ class Suspects:
         self._unwritten -= 1
 
     def look(self, boot: int) -> None:
-        """Forget who survived, let a trial end and begin the next."""
+        """Let a trial end and begin the next."""
         if self._unwritten:
             return
-        self._acquit()
+        self.acquit()
         if self._tried and boot < self._until and not self.restless:
             return
         self._tried = []
@@ -155,8 +157,8 @@ class Suspects:
         for nos in trials(doubts, self._parts.config.max_unrecorded):
             yield [self._new[no] for no in nos]
 
-    def _acquit(self) -> None:
-        """Doubt those no more that have ended what they had begun."""
+    def acquit(self) -> None:
+        """Doubt those no more that have ended what they had begun, in the batch that says so."""
         for no, suspect in list(self._doubted.items()):
             cell = suspect.cell
             if suspect.is_over:
