@@ -387,8 +387,7 @@ class Scheduler:
         self.dispatcher.forget_all()
         self.cells.clear()
         self.recorder.draft = Draft()
-        self._pending = None
-        self._sent = False
+        self._pending, self._sent = None, False
         self._parting.clear()
         self.adoption.clear()
         self._deposed = True

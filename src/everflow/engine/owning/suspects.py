@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from everflow.core.ops import NodeOp
 from everflow.engine.cells.cell import Cell
-from everflow.engine.cells.recorder import Draft
+from everflow.engine.cells.draft import Draft
 from everflow.engine.owning.parking import Parking
 from everflow.engine.owning.parts import Parts
 from everflow.engine.records.flights import DOUBT, FREE, PAST, Doubt, doubts_of, trials
