@@ -82,10 +82,13 @@ def test_what_a_peer_may_leave_is_said_apart(cli: Cli, told: Any, run: str) -> N
     """From what it may call, which stays."""
     assert run
     told("peer", "allow", "east", "spell")
-    said = told("peer", "allow", "east", "--keep", "2G", "--adopt")
-    assert (said["allowed"], said["keep"], said["adopt"]) == (["spell"], 2 * 10**9, True)
+    said = told("peer", "allow", "east", "--keep", "2G", "--adopt", "a", "--adopt", "b")
+    assert (said["allowed"], said["keep"], said["adopt"]) == (["spell"], 2 * 10**9, ["a", "b"])
+    assert "runs that go on here (a, b)" in cli("peer", "show", "east").stdout
+    assert "if they are of a\n" in cli("peer", "allow", "east", "--adopt", "a").stdout
+    assert "aren't" not in cli("peer", "allow", "east", "--adopt", "*").stdout
     assert "2,000,000,000 bytes" in cli("peer", "show", "east").stdout
-    assert told("peer", "allow", "east", "--no-adopt")["adopt"] is False
+    assert told("peer", "allow", "east", "--no-adopt")["adopt"] == []
     assert cli("peer", "allow", "east", "--keep", "much").exit_code == 2
 
 

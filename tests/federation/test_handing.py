@@ -27,7 +27,7 @@ def friends(*names: str, **settings: Any) -> Iterator[list[Instance]]:
         for one in made:
             for other in made:
                 if other is not one:
-                    one.knows(other, keep=MEGABYTES, adopt=True)
+                    one.knows(other, keep=MEGABYTES, adopt=("*",))
         yield made
 
 
@@ -164,7 +164,7 @@ def test_nobody_leaves_anything_who_isn_t_allowed(caplog: pytest.LogCaptureFixtu
     """Nothing by default: neither copies nor runs; the owner's log says so."""
     with friends("west", "east") as (west, east):
         everywhere(west, east, name="ask", body=suspend("approval"))
-        east.peers.change("west", keep=0, adopt=False)
+        east.peers.change("west", keep=0, adopt=())
         run = started(west, "ask")
         until(lambda: bool(west.engine.questions()))
         with pytest.raises(RemoteRefused, match="may keep nothing here"):

@@ -28,7 +28,7 @@ def lending(body: Any) -> Iterator[tuple[Instance, Instance]]:
     """West, whose runs of ``f`` are leased from east; a proxy stands before each."""
     with instances("west", "east", between=True) as (west, east):
         for one, other in ((west, east), (east, west)):
-            one.knows(other, keep=MEGABYTES, adopt=True)
+            one.knows(other, keep=MEGABYTES, adopt=("*",))
             one.settings["acknowledge_s"] = PATIENT
             one.flow("f", body)
             one.up()
@@ -149,7 +149,7 @@ def test_a_call_of_a_leased_run_is_forgotten_once_the_lessee_has_its_end() -> No
         for one in made:
             for other in made:
                 if other is not one:
-                    one.knows(other, "*", keep=MEGABYTES, adopt=True)
+                    one.knows(other, "*", keep=MEGABYTES, adopt=("*",))
         north.expose("quick", plus_one)
         for one in (west, east):
             one.flow("f", remote_node("north", "quick") >> suspend("one"))

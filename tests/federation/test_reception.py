@@ -136,7 +136,7 @@ def test_copies_stop_at_what_their_sender_may_leave() -> None:
         cut = cut_of(west, run.id)
         segment = Segment(epoch=mine, lineage=(Link(mine),), cut=cut)
         assert "as much here as it may" in why(tell(east, west, run.id, segment))
-        east.peers.change("west", keep=0, adopt=False)
+        east.peers.change("west", keep=0, adopt=())
         claim = Claim(epoch=mine, lineage=(Link(mine),))
         assert "may keep nothing" in why(tell(east, west, run.id, claim))
         assert east.store.find(run.id) is None
@@ -150,7 +150,7 @@ def test_who_may_keep_nothing_fills_no_store_by_words(
     monkeypatch.setattr(reception, "WORDS", 4 * reception.WORD - 1)
     with friends("west", "east") as (west, east):
         east.up()
-        east.peers.change("west", keep=0, adopt=False)
+        east.peers.change("west", keep=0, adopt=())
         mine, next_ = Epoch(1, west.identity.id), Epoch(2, east.identity.id)
         words: dict[str, Message] = {
             "recall": Recall(epoch=mine, next=next_),

@@ -35,7 +35,7 @@ def friends(*names: str) -> Iterator[list[Instance]]:
         for one in made:
             for other in made:
                 if other is not one:
-                    one.knows(other, "*", keep=MEGABYTES, adopt=True)
+                    one.knows(other, "*", keep=MEGABYTES, adopt=("*",))
         yield made
 
 

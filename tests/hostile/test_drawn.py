@@ -63,7 +63,7 @@ def test_nothing_that_a_peer_sends_is_a_fault(site: Site, data: st.DataObject) -
 def test_no_letter_of_a_peer_that_may_all_is_a_fault(site: Site, data: st.DataObject) -> None:
     """RELIABILITY 16, 21: about runs, with histories and entries that nearly fit."""
     client = site.engine.client
-    Peers(client.store, client.clock.wall).change("east", keep=1 << 30, adopt=True)
+    Peers(client.store, client.clock.wall).change("east", keep=1 << 30, adopt=("*",))
     known = st.sampled_from([site.west.id, site.east.id, "done", "shouted", *RUNS])
     letter = data.draw(drawn(Letter, known))
     message = letter["message"]

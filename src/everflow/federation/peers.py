@@ -34,8 +34,9 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``keys`` are the words of its public keys: the one it signs with, and one that it announced.
     ``allowed`` are the functions that it may call (``*``: all that are exposed), ``calls`` how many
     of its calls may be open at once, ``per_minute`` how many it may make. ``keep`` is how many
-    bytes of copies of runs it may leave here, and ``adopt`` whether runs that it gives away go on
-    here. ``inside``: its address may be one that isn't public.
+    bytes of copies of runs it may leave here, and ``adopt`` names the flows whose runs, which it
+    gives away, go on here as they are here, with what else their bodies may await (``*``: all runs,
+    whatever they run). ``inside``: its address may be one that isn't public.
     """
 
     id: str
@@ -46,7 +47,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calls: int = 1_000
     per_minute: int = 6_000
     keep: int = 0
-    adopt: bool = False
+    adopt: tuple[str, ...] = ()
     inside: bool = False
 
     def may_call(self, function: str) -> bool:

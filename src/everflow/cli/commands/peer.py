@@ -77,7 +77,13 @@ LONGEST_NUMBER = 12
     "--per-minute", type=click.IntRange(0), metavar="N", help="allow: so many in a minute."
 )
 @click.option("--keep", callback=_as_bytes, metavar="SIZE", help="allow: copies that it may leave.")
-@click.option("--adopt", is_flag=True, default=None, help="allow: runs that it gives go on here.")
+@click.option(
+    "--adopt",
+    multiple=True,
+    metavar="FLOW",
+    callback=lambda _context, _option, names: names or None,
+    help="allow: runs of that flow that it gives go on here; '*' for all.",
+)
 @click.option("--no-adopt", is_flag=True, help="allow: they don't.")
 @click.option("--force", is_flag=True, help="rotate: also where a peer can't be told.")
 def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> None:
@@ -87,7 +93,7 @@ def peer(here: Here, *, what: str, words: tuple[str, ...], **options: Any) -> No
     of private keys. show tells what to type at a peer so that it knows this one. A peer may call
     nothing until it is allowed what is exposed by name, or '*' for all of it; allow says all that
     it may call. It may leave copies of its runs here, and have runs that it gives away go on here,
-    where --keep and --adopt say so.
+    where --keep and --adopt say so: of the flows named, as they are here; or of all, '*'.
     """
     least, most, wanted = _WORDS[what]
     if not least <= len(words) <= most:
@@ -190,13 +196,15 @@ def _allow(
     here: Here, federation: ModuleType, store: Store, words: tuple[str, ...], options: Any
 ) -> None:
     name, *functions = words
-    options["adopt"] = False if options["no_adopt"] else options["adopt"]
+    options["adopt"] = () if options["no_adopt"] else options["adopt"]
     quotas = {key: options[key] for key in _QUOTAS if options[key] is not None}
     if functions or ("keep" not in quotas and "adopt" not in quotas):
         quotas["allowed"] = tuple(functions)
     made = _peers(federation, store).change(name, **quotas)
     copies = f"{made.keep:,} bytes" if made.keep else "none"
     gives = "are taken" if made.adopt else "aren't taken"
+    if made.adopt and "*" not in made.adopt:
+        gives += f" if they are of {', '.join(made.adopt)}"
     _done(
         here,
         made,
@@ -269,7 +277,9 @@ def _allowed(found: Any) -> str:
 
 def _left(found: Any) -> str:
     copies = f"{found.keep:,} bytes of copies" if found.keep else "no copies"
-    return f"{copies}, {'runs that go on here' if found.adopt else 'and no runs'}"
+    runs = "runs that go on here" if found.adopt else "and no runs"
+    names = f" ({', '.join(found.adopt)})" if found.adopt else ""
+    return f"{copies}, {runs}{names}"
 
 
 def _told(found: Any) -> dict[str, Any]:
@@ -293,6 +303,6 @@ def _view(found: Any) -> dict[str, Any]:
         "calls": found.calls,
         "per_minute": found.per_minute,
         "keep": found.keep,
-        "adopt": found.adopt,
+        "adopt": list(found.adopt),
         "inside": found.inside,
     }

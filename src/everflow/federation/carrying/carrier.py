@@ -52,7 +52,7 @@ class Carrier:
         self._post = Post(peers, wire, pace, random)
         hosting = hosting_of(lambda: wire.own().id, peers, pace, life_of(random))
         self.host = Host(client, clock, hosting, self._post)
-        self.reception = Reception(self.host, client.store, self._post, clock.boot)
+        self.reception = Reception(self.host, client, self._post, clock.boot)
         self.watch = Watch(self.host, client.store, changes, peers, clock)
         self.office = Office(client, self.host, peers, self.stir)
         self._stirred = asyncio.Event()

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from everflow.clock import Clock
 from everflow.engine.asking.client import Client
 from everflow.errors import EverflowError, NoSuchRun, StoreError
+from everflow.federation.carrying.adoption import barred, fences
 from everflow.federation.carrying.kept import (
     Kept,
     after_write,
@@ -58,6 +59,7 @@ __all__ = ["Host"]
 _log = logging.getLogger("everflow.federation")
 TRIES = 50
 GROUP = 500  # tenures in one reading
+_FOR_EVER = 1 << 62
 
 
 class Host:
@@ -259,9 +261,7 @@ class Host:
     def _turn(self, tenure: Tenure, event: Event, *, willing: bool) -> Turn | None:
         """One try; None where something else stands there by now."""
         kept, run = read_kept(tenure), tenure.run
-        turn = tell(self._session(tenure, kept, willing=willing), event, self._moment())
-        if _fences(kept, turn) and self._instance.tied(self._store, run):
-            return Turn(session=self._session(tenure, kept, willing=willing))
+        turn = self._decided(tenure, kept, event, willing=willing)
         if isinstance(turn.act, Write):
             sender = event.sender if isinstance(event, Heard) else ""
             after = self._write(tenure, kept, turn.act, sender)
@@ -279,6 +279,21 @@ class Host:
         if turn.wake is not None and turn.wake <= self._clock.boot() and isinstance(event, Grew):
             return self._turn(self._read(run) if turn.act else tenure, Tick(), willing=willing)
         return turn
+
+    def _decided(self, tenure: Tenure, kept: Kept, event: Event, *, willing: bool) -> Turn:
+        """What is to be done, and may be: no run is given away that is tied, or taken unfit."""
+        run, session = tenure.run, self._session(tenure, kept, willing=willing)
+        turn = tell(session, event, self._moment())
+        if fences(kept.standing, turn) and self._instance.tied(self._store, run):
+            return Turn(session=session, wake=self._wakes.get(run))
+        why = barred(self._client, self._instance.unfit, tenure, kept.standing, event, turn)
+        if not why:
+            return turn
+        _log.warning("the run %s doesn't go on here: %s", run, why)
+        if isinstance(event, Heard):
+            return tell(self._session(tenure, kept, willing=False), event, self._moment())
+        wake = self._clock.boot() + self._instance.settings.longest_retry
+        return Turn(session=session, wake=wake)
 
     def _remember(self, tenure: Tenure, kept: Kept, turn: Turn) -> None:
         run, standing = tenure.run, kept.standing
@@ -383,12 +398,3 @@ class Host:
             after = self._handed(self._hand(tenure, replace(kept, settled=False)))
             if after is not None:
                 tenure.body, tenure.version = after.body, after.version
-
-
-_FOR_EVER = 1 << 62
-
-
-def _fences(kept: Kept, turn: Turn) -> bool:
-    """Whether the run is to be given away by that turn."""
-    fenced = isinstance(turn.act, Write) and turn.act.standing.role is Role.FENCED
-    return fenced and kept.standing.role is not Role.FENCED

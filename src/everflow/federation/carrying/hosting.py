@@ -10,6 +10,7 @@ from everflow.clock import Clock
 from everflow.engine.asking.client import Client
 from everflow.engine.given.ids import Random, system_random
 from everflow.errors import ConfigurationError
+from everflow.federation.carrying.adoption import Coming, unfit
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.office import Office
 from everflow.federation.carrying.setting import Instance
@@ -42,7 +43,11 @@ def hosting_of(me: Callable[[], str], peers: Peers, pace: Pace, life: str) -> In
     settings = Settings(
         first_retry=round(pace.first * SECOND), longest_retry=round(pace.longest * SECOND)
     )
-    return Instance(me, named, life, settings)
+
+    def why(client: Client, giver: str, coming: Coming) -> str:
+        return unfit(client, peers.get(giver), coming)
+
+    return Instance(me, named, life, settings, unfit=why)
 
 
 def office_of(client: Client, clock: Clock) -> Office:

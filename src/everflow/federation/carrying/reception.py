@@ -10,26 +10,29 @@ is nobody's to speak of. And for a run that other instances know the circle of t
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from everflow.engine.asking.client import Client
 from everflow.errors import ValueMismatch
+from everflow.federation.carrying.adoption import unlike
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import Kept, read_kept
-from everflow.federation.carrying.letters import Declined, Letter, heaviness, weight
+from everflow.federation.carrying.letters import Declined, Letter, heaviness, slice_of, weight
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.setting import Saying
 from everflow.federation.peers import PEER, Peer
 from everflow.federation.protocol.messages import Claim, Handover, Message, Recall, Segment, Unlease
 from everflow.federation.protocol.standing import Role
 from everflow.federation.protocol.trust import Doubt, doubt, question
-from everflow.store import Store
 from everflow.store.handing import TENURE, Tenure
 
 __all__ = ["ADOPTED_MOST", "Reception"]
 
+_log = logging.getLogger("everflow.federation")
 ADOPTED_MOST = 256 * 1024 * 1024  # bytes of one run that is given, where no more may be kept
 RECOUNT = 10_000_000  # microseconds between two counts of what peers left
 PAGE = 500
@@ -50,15 +53,16 @@ class Reception:
     def __init__(
         self,
         host: Host,
-        store: Store,
+        client: Client,
         saying: Saying,
         boot: Callable[[], int],
     ) -> None:
         self._host = host
-        self._store = store
+        self._client = client
+        self._store = client.store
         self._saying = saying
         self._boot = boot
-        self._parts = Parts(store)
+        self._parts = Parts(client.store)
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
         self._counted: int | None = None
@@ -151,11 +155,19 @@ class Reception:
 
     def _heard(self, peer: Peer, tenure: Tenure, message: Message) -> None:
         if isinstance(message, Segment):
-            # Who may leave copies but no runs gets no lease: that would have them go on here.
-            ask = message.ask if peer.adopt else None
+            # Whose runs don't go on here gets no lease: that would have them do so.
+            ask = message.ask if message.ask and self._adopts(peer, message) else None
             self._host.heard(tenure, peer.id, replace(message, ask=ask), willing=True)
         else:
-            self._host.heard(tenure, peer.id, message, willing=peer.adopt)
+            self._host.heard(tenure, peer.id, message, willing=bool(peer.adopt))
+
+    def _adopts(self, peer: Peer, message: Segment) -> bool:
+        """Whether a run goes on here once its lease is over, as far as a glance tells."""
+        row = slice_of(message.cut).whole.row
+        why = unlike(self._client, peer, row.flow, [row.definition])
+        if why and peer.adopt:
+            _log.warning("the run %s gets no lease: %s", row.id, why)
+        return not why
 
     def _count(self) -> None:
         """How much each peer left here."""

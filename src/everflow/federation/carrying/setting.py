@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from everflow.federation.carrying.adoption import Judge
 from everflow.federation.carrying.ties import ties_of
 from everflow.federation.protocol.messages import Message
 from everflow.federation.protocol.standing import Settings
@@ -18,7 +19,8 @@ __all__ = ["Instance", "Saying"]
 class Instance:
     """Who hosts: its id, how others are called by people, its boot clock's life, its settings.
 
-    ``tied`` says why a run can't be given away now, if it can't.
+    ``tied`` says why a run can't be given away now, if it can't, and ``unfit`` why one of that
+    instance's can't go on here.
     """
 
     me: Callable[[], str]
@@ -26,6 +28,7 @@ class Instance:
     life: str
     settings: Settings
     tied: Callable[[Store, str], Sequence[str]] = ties_of
+    unfit: Judge = lambda _client, _giver, _coming: ""
 
 
 class Saying(Protocol):

@@ -18,7 +18,7 @@ from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.letters import encode, envelope, opened
 from everflow.federation.carrying.reception import Reception
 from everflow.federation.carrying.setting import Instance as Hosting
-from everflow.federation.peers import Peer
+from everflow.federation.peers import ANY, Peer
 from everflow.federation.protocol.messages import Cut, Held, Message
 from everflow.federation.protocol.standing import Settings, Standing
 from everflow.federation.protocol.turns import (
@@ -102,7 +102,7 @@ class HostedWorld(World):
         hosting = Hosting(lambda: one.name, str, self.moment(one).life, settings, _untied)
         saying = _Saying(self, one)
         self._hosts[one.name] = host = Host(client, time, hosting, saying)
-        self._receptions[one.name] = Reception(host, store, saying, time.boot)
+        self._receptions[one.name] = Reception(host, client, saying, time.boot)
 
         def before() -> None:
             act = self._acts[one.name]
@@ -183,7 +183,8 @@ class HostedWorld(World):
     def _hear(self, one: Instance, heard: Heard) -> None:
         (letter,) = opened(envelope([encode(RUN, heard.message)]))
         room = _ROOM if one.willing else 0
-        peer = Peer(id=heard.sender, name="", address="", keys=(), keep=room, adopt=one.willing)
+        takes = (ANY,) if one.willing else ()
+        peer = Peer(id=heard.sender, name="", address="", keys=(), keep=room, adopt=takes)
         self._receptions[one.name].hear(peer, [letter])
 
     def hear(self, mail: Mail, fault: Fault = Fault.NONE, salt: int = 0) -> None:
