@@ -344,7 +344,9 @@ class Adoption:
     # --- what was written
 
     def committed(self, draft: Draft) -> None:
-        """A draft is on disk."""
+        """A draft is on disk. Of entries alone there is nothing to see to here."""
+        if not (draft.changes or draft.arrivals or draft.released):
+            return
         self.forgotten(draft)
         self._claims.lost |= self._parking.committed(draft)
         self.leasing.committed(draft)
