@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from psycopg.errors import error_from_result
+from psycopg.errors import OperationalError, error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 
@@ -52,7 +52,10 @@ def _prepared(line: Connection, statement: str) -> bytes:
 
 def _answer(line: Connection) -> bytes:
     """The one value that was answered, or nothing."""
-    *_, result = line.wait(execute(line.pgconn))
+    results = line.wait(execute(line.pgconn))
+    if not results:
+        raise OperationalError("the server gave no answer")
+    result = results[-1]
     if result.status not in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
         raise error_from_result(result)
     return result.get_value(0, 0) or b"" if result.ntuples else b""
