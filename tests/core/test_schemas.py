@@ -279,7 +279,7 @@ _json = st.recursive(
 
 
 @pytest.mark.usefixtures("unmeasured")
-@settings(max_examples=1500)
+@settings(max_examples=750)
 @given(st.sampled_from(ASKED), _json)
 def test_what_the_check_takes_the_reader_takes(annotation: Any, value: Any) -> None:
     """An answer that was accepted never fails its consumer; the check is stricter on sets alone."""

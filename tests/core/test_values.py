@@ -45,28 +45,28 @@ def some(values: st.SearchStrategy[Any], count: int) -> st.SearchStrategy[list[A
 
 
 @pytest.mark.usefixtures("unmeasured")
-@settings(max_examples=1200)
+@settings(max_examples=600)
 @given(some(hashable_scalars, 10))
 def test_scalars_come_back_equal_or_are_refused(values: list[Any]) -> None:
-    """12,000 scalars of every kind, the edges of each among them."""
+    """6,000 scalars of every kind, the edges of each among them."""
     for value in values:
         _equal_or_refused(value)
 
 
 @pytest.mark.usefixtures("unmeasured")
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(some(plain_values, 4))
 def test_json_comes_back_equal_or_is_refused(values: list[Any]) -> None:
-    """4,000 values of JSON types alone, which take the quick way."""
+    """2,000 values of JSON types alone, which take the quick way."""
     for value in values:
         _equal_or_refused(value)
 
 
 @pytest.mark.usefixtures("unmeasured")
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(some(all_values, 4))
 def test_values_come_back_equal_or_are_refused(values: list[Any]) -> None:
-    """4,000 values of all kinds, nested in each other."""
+    """2,000 values of all kinds, nested in each other."""
     for value in values:
         _equal_or_refused(value)
 

@@ -96,7 +96,7 @@ _edits = st.tuples(st.integers(0, 400), st.sampled_from(["", "$", '"', "{", "]",
 
 
 @pytest.mark.usefixtures("unmeasured")
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(st.sampled_from(sorted(EXAMPLES)), st.lists(_edits, min_size=1, max_size=3))
 def test_an_edited_payload_is_read_or_refused(payload: str, edits: list[tuple[int, str]]) -> None:
     """Whatever is done to a payload, reading it gives a value or a ValueMismatch."""

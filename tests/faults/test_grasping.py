@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +13,6 @@ import pytest
 from everflow import Config, Engine, Flow, Status, connect, flow, node, timeout, try_catch
 from everflow.engine.faces.connect import Connection
 from tests.faults.grasping import (
-    HELD,
-    LEASE,
     REGISTRY,
     grasping,
     grasping_inline,
@@ -114,15 +111,11 @@ def test_a_worker_whose_lock_is_held_is_taken_over(flow_: Flow[int, int], tmp_pa
     """Its heart stands, another one finishes the run, and what it brings later is refused."""
     graspers = Graspers(tmp_path, 2)
     with connect(graspers.store, registry=REGISTRY) as client:
-        begun = time.monotonic()
         run = client.start(flow_, 1)
         heir = run.result(20)
-        took = time.monotonic() - begun
         first, second = until(lambda: graspers.ledger.of("begun")[:2])
         assert first[0] != second[0]
         assert heir == int(second[0])
-        print(f"{took:.2f} s")  # noqa: T201 - the figure is reported
-        assert took < max(LEASE, HELD / 1_000_000) + 1.0  # longer than a lease if amid a commit
         until(lambda: len(graspers.ledger.of("ended")) == 2)
         assert client.start(innocent, 1).result(10) == 3
         assert run.result(1) == heir

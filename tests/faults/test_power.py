@@ -137,7 +137,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("seed", range(8))
 def test_an_engine_goes_on_after_any_power_loss(seed: int, folder: Path) -> None:
     """Any moment, any part of what wasn't synced: starts and answers are there, all runs end."""
-    survives(folder, 150, seed)
+    survives(folder, 75, seed)
 
 
 @pytest.mark.slow

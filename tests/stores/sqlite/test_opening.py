@@ -313,12 +313,21 @@ def test_a_replaced_store_is_noticed_at_the_next_opening(path: Path) -> None:
     store.close()
 
 
+def opened_in(path: Path) -> float:
+    """Seconds of this process that it takes to open what is there, at the least."""
+    taken = []
+    for _ in range(5):
+        began = time.process_time()
+        SQLiteStore.open(path).close()
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
 def test_opening_takes_no_time_with_many_runs(path: Path) -> None:
     """At most 0.2 s with 100,000 suspended runs, says the bench; this guards the order."""
+    SQLiteStore.open(path.with_name("empty.db")).close()
     store = SQLiteStore.open(path)
     for start in range(0, 5_000, 1_000):
         store.start([new_run(f"r{i}") for i in range(start, start + 1000)])
     store.close()
-    began = time.perf_counter()
-    SQLiteStore.open(path).close()
-    assert time.perf_counter() - began < 0.2
+    assert opened_in(path) < 5 * opened_in(path.with_name("empty.db"))
