@@ -17,7 +17,7 @@ from everflow.core.faults import Caught, Failure
 from everflow.core.flow import Flow
 from everflow.core.naming import canonical_name, module_name, unnamed_reason
 from everflow.core.node import Leaf, Node, Place, bind, node, node_of
-from everflow.core.program import Program
+from everflow.core.program import MOST_SITES, Program
 from everflow.core.registry import Registry, default_registry
 from everflow.core.signature import need, read_signature, takes_failure
 from everflow.errors import (
@@ -141,13 +141,14 @@ def test_settings_are_plain_data() -> None:
         Definition(Program(bind(send, channel=object())))
 
 
-@pytest.mark.usefixtures("unmeasured")
-def test_a_program_has_a_bounded_number_of_positions() -> None:
+def test_a_program_has_a_bounded_number_of_positions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A flow that shares its parts exponentially is refused before it fills the memory."""
+    assert MOST_SITES == 1_000_000
+    monkeypatch.setattr("everflow.core.program.MOST_SITES", 10_000)
     doubling: Flow[Any, Any] = node(inc)
-    for _ in range(21):
+    for _ in range(100):
         doubling = parallel(doubling, doubling)
-    with pytest.raises(WrongArgument, match="1,000,000 positions"):
+    with pytest.raises(WrongArgument, match="10,000 positions"):
         Program(doubling)
 
 
