@@ -43,6 +43,7 @@ def verbs(runs: int) -> dict[str, Callable[[PostgresStore], object]]:
     limits = Limits(rate=(9, 10**9), rate_per_lane=(9, 10**9))
     return {
         "claim": lambda s: s.claim(1, now=DUE, limit=100),
+        "owned": lambda s: s.owned(1),
         "due": lambda s: s.due(1, now=DUE, limit=100),
         "next_due": lambda s: s.next_due(1),
         "arrivals": lambda s: s.arrivals(1, after=0, limit=100),

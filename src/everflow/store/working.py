@@ -141,6 +141,12 @@ class Working(Protocol):
         ``Fenced`` for a worker that is gone or unknown.
         """
 
+    def owned(self, worker: int) -> list[int]:
+        """The worker's own runs that have something to do, but leased ones, in a claim's order.
+
+        What rests until a time or a message comes isn't among them.
+        """
+
     def release(self, worker: int, nos: Sequence[int]) -> None:
         """Give runs back, unowned: those that the worker owns, and as long as it isn't gone."""
 

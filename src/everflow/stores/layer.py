@@ -172,6 +172,9 @@ class Layer:
     def arrivals(self, worker: int, *, after: int, limit: int) -> list[Arrival]:
         return self.inner.arrivals(worker, after=after, limit=limit)
 
+    def owned(self, worker: int) -> list[int]:
+        return self.inner.owned(worker)
+
     def due(self, worker: int, *, now: int, limit: int) -> list[int]:
         return self.inner.due(worker, now=now, limit=limit)
 

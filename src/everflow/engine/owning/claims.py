@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from msgspec.structs import replace
-
 from everflow.engine.owning.admissions import Admissions
 from everflow.engine.owning.draining import Draining
 from everflow.engine.owning.parking import Parking
@@ -18,11 +16,11 @@ from everflow.engine.owning.parts import Parts
 from everflow.engine.owning.pausing import Pausing
 from everflow.engine.owning.sharing import Sharing
 from everflow.errors import StoreUnavailable
-from everflow.store import ACTIVE, RunQuery, RunRow, Status
+from everflow.store import ACTIVE, RunRow, Status
 
 __all__ = ["CLAIM", "Claims"]
 
-GOING_ON = (*sorted(ACTIVE), Status.BLOCKED)
+GOING_ON = ACTIVE | {Status.BLOCKED}
 CLAIM = 500  # runs that a claim takes at most
 
 
@@ -97,14 +95,15 @@ class Claims:
 
     def find_lost(self) -> None:
         """Have loaded what this worker owns and doesn't know, but for what rests."""
-        worker, query = self._parts.ownership.worker, RunQuery(status=GOING_ON, limit=CLAIM)
-        while rows := self._store.runs(query):
-            known = self._parts.cells
-            lost = [row for row in rows if row.owner == worker and known.get(row.no) is None]
-            if lost:
-                self.unloaded.append(lost)
-                self.found.update(row.no for row in lost)
-            query = replace(query, after=rows[-1].no)
+        worker, known = self._parts.ownership.worker, self._parts.cells
+        owned = [*self._store.owned(worker), *self._parts.leases.held()]
+        lost = [no for no in owned if known.get(no) is None]
+        for first in range(0, len(lost), CLAIM):
+            rows = self._store.rows(lost[first : first + CLAIM])
+            mine = [row for row in rows if row.owner == worker and row.status in GOING_ON]
+            if mine:
+                self.unloaded.append(mine)
+                self.found.update(row.no for row in mine)
         self.lost = False
 
     def clear(self) -> None:

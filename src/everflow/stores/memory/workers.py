@@ -155,14 +155,13 @@ class Workers(Tables):
         """Take runs that nobody living owns and that have something to do."""
         if not self._lives(worker):
             raise Fenced(f"worker {worker} was deposed", hint="enlist again")
-        posted = {arrival.no for arrival in self._inbox.values()}
         cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
-        woken = {a.no for a in self._inbox.values() if isinstance(a.message, Unpause)}
         moving = {
             a.no
             for a in self._inbox.values()
             if isinstance(a.message, UpgradeTo) and a.message.definition not in without
         }
+        busy = self._busy()
         free = [
             run
             for run in self._runs.values()
@@ -172,19 +171,35 @@ class Workers(Tables):
             and (queues is None or run.queue in queues)
             and (run.definition not in without or run.no in cancels | moving)
             and not self._is_barred(run, worker, code)
-            and (
-                (run.status in ACTIVE and (run.cancel or not waits(run)))
-                or (run.status is Status.BLOCKED and run.until in {"code", "store"})
-                or (run.status is Status.BLOCKED and run.no in cancels)
-                or (run.status is Status.PAUSED and run.no in woken)
-                or (run.status in RESTING and (run.no in posted or _is_due(run, now)))
-            )
+            and (run.no in busy or (run.status in RESTING and _is_due(run, now)))
         ]
         taken = sorted(free, key=age)[: max(limit, 0)]
         before = [copied(run) for run in taken]
         for run in taken:
             run.owner = worker
         return before
+
+    def _busy(self) -> set[int]:
+        """The runs that have something to do, but for those whose time comes."""
+        posted = {arrival.no for arrival in self._inbox.values()}
+        cancels = {a.no for a in self._inbox.values() if isinstance(a.message, Cancel)}
+        woken = {a.no for a in self._inbox.values() if isinstance(a.message, Unpause)}
+        return {
+            run.no
+            for run in self._runs.values()
+            if (run.status in ACTIVE and (run.cancel or not waits(run)))
+            or (run.status is Status.BLOCKED and run.until in {"code", "store"})
+            or (run.status is Status.BLOCKED and run.no in cancels)
+            or (run.status is Status.PAUSED and run.no in woken)
+            or (run.status in RESTING and run.no in posted)
+        }
+
+    @locked
+    def owned(self, worker: int) -> list[int]:
+        """The worker's own runs that have something to do."""
+        busy = self._busy()
+        mine = [run for run in self._owned(worker) if run.no in busy and not run.leased]
+        return [run.no for run in sorted(mine, key=age)]
 
     def _is_barred(self, run: RunRow, worker: int, code: int) -> bool:
         blocked = run.status is Status.BLOCKED

@@ -185,6 +185,10 @@ class Workers(Boarding):
         self._claimed |= claimed
         return rows
 
+    def owned(self, worker: int) -> list[int]:
+        """The worker's own runs that have something to do."""
+        return [no for (no,) in self._rows("owned", {"worker": worker})]
+
     def release(self, worker: int, nos: Sequence[int]) -> None:
         """Give runs back, unowned."""
         self._call("release", worker, list(nos))

@@ -190,6 +190,10 @@ class Workers(Desk):
             db.execute(QUERIES["claim"], values)
         return before
 
+    def owned(self, worker: int) -> list[int]:
+        """The worker's own runs that have something to do."""
+        return self._ask("owned", list[int], {"worker": worker})
+
     def release(self, worker: int, nos: Sequence[int]) -> None:
         """Give runs back, unowned."""
         self._pen.write(QUERIES["release"], {"worker": worker, "nos": as_json(nos)})

@@ -203,7 +203,24 @@ class ClaimRules(Hooks):
 
 
 class ArrivalRules(Hooks):
-    """`arrivals`, `due` and `next_due`: what concerns a worker's own runs."""
+    """`owned`, `arrivals`, `due` and `next_due`: what concerns a worker's own runs."""
+
+    def test_a_worker_knows_what_it_has_to_do(self, store: Store) -> None:
+        """What others would claim if it were gone, not what is theirs; nothing of a gone one."""
+        one, two = Scribe(store), Scribe(store)
+        late = begin(store, "late", owner=one.id, at=START + 9)
+        runs = one.run("a"), one.run("b", Status.CANCELLING), one.run("c", Status.SUSPENDED)
+        blocked = one.run("d", Status.BLOCKED, until="code")
+        for status in (Status.SUSPENDED, Status.WAITING, Status.PAUSED, Status.DONE):
+            one.run(f"no-{status}", status, due=START)
+        one.run("aside", Status.BLOCKED, until="operator")
+        begin(store, "leased", owner=one.id, leased=True)
+        begin(store, "free")
+        two.run("others")
+        store.accept([early(runs[2])])
+        assert store.owned(one.id) == [*(row.no for row in (*runs, blocked)), late.no]
+        store.retire(one.id)
+        assert store.owned(one.id) == []
 
     def test_a_worker_hears_of_its_own_runs(self, store: Store) -> None:
         """With the message as it was given."""

@@ -25,6 +25,13 @@ FROM everflow.worker WHERE id = %(worker)s AND node <> %(node)s
 -- name: holding
 SELECT * FROM everflow.do_holding(%(workers)s::bigint[], %(most)s)
 
+-- name: owned
+SELECT no FROM everflow.run
+WHERE
+    todo = 1 AND owner = %(worker)s
+    AND EXISTS (SELECT FROM everflow.worker WHERE worker.id = %(worker)s AND gone <> 1)
+ORDER BY created, no
+
 -- name: arrivals
 -- Those above an id, and those below it that the snapshot of the look before couldn't see.
 SELECT now.snapshot, mail.id, mail.run, mail.message

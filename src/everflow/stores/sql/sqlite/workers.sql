@@ -259,6 +259,12 @@ FROM (
     ORDER BY inbox.id LIMIT :limit
 )
 
+-- name: owned
+SELECT coalesce(json_group_array(no), '[]') FROM (
+    SELECT no FROM run WHERE todo = 1 AND owner = :worker ORDER BY created, no
+)
+WHERE EXISTS (SELECT 1 FROM worker WHERE id = :worker AND gone <> 1)
+
 -- name: due
 SELECT coalesce(json_group_array(no), '[]') FROM (
     SELECT no, due FROM run WHERE timed = 1 AND owner = :worker AND due <= :now
