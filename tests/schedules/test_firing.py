@@ -1,6 +1,6 @@
 """Schedules on a store: fired once per instant, over restarts, crashes, clocks and overlaps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,9 @@ from everflow.engine.records.currents import write_currents
 from everflow.engine.records.queues import Queues
 from everflow.engine.schedules.spec import schedule
 from everflow.errors import BadSchedule, StoreUnavailable
-from everflow.store import Put, RunQuery, Store
+from everflow.store import NewRun, Put, RunQuery, Store
 from everflow.stores.memory import MemoryStore
+from everflow.stores.refusals import Inconsistent
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.clock import JumpClock
 from everflow.testing.harness import Harness, harness
@@ -313,3 +314,26 @@ def test_a_commit_of_which_one_does_not_know_fires_nothing_twice(
     assert len(keys) == 4
     assert len(set(keys)) == 4
     assert statuses(h) == [Status.SUSPENDED] * 4
+
+
+def test_what_the_store_refuses_is_put_off_and_the_others_are_fired(
+    h: Harness[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B140: a schedule whose start is refused holds up nobody, and is tried again later."""
+    h.schedules.add(schedule("bad", timedelta(hours=1), "asking", None))
+    h.schedules.add(schedule("good", timedelta(hours=1), telling, "hi", instant=True))
+    real, times = h.store.write, list[int]()
+
+    def write(*puts: Any, starts: Sequence[NewRun] = (), **rest: Any) -> Any:
+        if any(run.flow == "asking" for run in starts):
+            times.append(1)
+            raise Inconsistent("The store refused an inconsistent row: no such word.")
+        return real(*puts, starts=starts, **rest)
+
+    monkeypatch.setattr(h.store, "write", write)
+    h.jump(minutes=61)
+    assert [row.flow for row in h.store.runs(RunQuery())] == ["telling"]
+    assert len(times) == 2
+    monkeypatch.undo()
+    h.jump(minutes=20)
+    assert sorted(row.flow for row in h.store.runs(RunQuery())) == ["asking", "telling"]

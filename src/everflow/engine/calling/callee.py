@@ -35,15 +35,17 @@ from everflow.store import Put
 __all__ = ["Callee", "Ended", "make_callee"]
 
 MISFIT = "misfit"  # the value doesn't fit today's code: the run parks
+REFUSED = "refused"  # the store won't have what it settles: the run is set aside
 
 _RESULT = Kind.RESULT.value  # a plain text is formatted twice as fast as an enum's member
 
 
 class Ended(msgspec.Struct, gc=False):
-    """How an attempt ended. ``kind`` is an entry's kind, or MISFIT with the reason as payload.
+    """How an attempt ended.
 
-    ``puts`` are records that are written with the entry. ``arrival``: the message in the inbox that
-    tells the same, 0 where there is none; the entry takes its place. ``started``: so were runs.
+    ``kind`` is an entry's kind, or MISFIT or REFUSED with the reason as payload. ``puts`` are
+    records that are written with the entry. ``arrival``: the message in the inbox that tells the
+    same, 0 where there is none; the entry takes its place. ``started``: so were runs.
     """
 
     kind: str

@@ -16,7 +16,7 @@ from everflow.clock import Clock
 from everflow.config import Config
 from everflow.core.entries import Kind
 from everflow.core.ops import NodeOp, input_of
-from everflow.engine.calling.callee import MISFIT, Ended
+from everflow.engine.calling.callee import MISFIT, REFUSED, Ended
 from everflow.engine.cells.cell import Cell, Cells
 from everflow.engine.cells.recorder import Recorder
 from everflow.engine.nodes.attempts import Attempt
@@ -122,6 +122,10 @@ class Ends:
         """Journal how an op ended."""
         if end.kind == MISFIT:
             self._block(cell, "code", f"{op.node} at {op.position}: {end.payload}")
+            return
+        if end.kind == REFUSED:
+            why = f"{end.payload} (what {op.node} at {op.position} settles)"
+            self._block(cell, "operator", f"{why}; see to that, then adopt the run again")
             return
         source = input_of(op.input)
         draft = self._recorder.draft

@@ -28,13 +28,14 @@ from everflow.core.writes import (
     Writes,
 )
 from everflow.engine.asking.client import Client
-from everflow.engine.calling.callee import Callee, Ended
+from everflow.engine.calling.callee import REFUSED, Callee, Ended
 from everflow.engine.calling.noderun import NodeRun
 from everflow.errors import (
     EngineClosed,
     EverflowError,
     StatementFailed,
     StoreError,
+    StoreRefused,
     StoreUnavailable,
 )
 from everflow.store import (
@@ -332,6 +333,8 @@ class SettlingCallee(Callee):
     def _said(self, settle: Callable[[], Ended], run: NodeRun) -> Ended:
         try:
             return settle()
+        except StoreRefused as error:
+            return Ended(REFUSED, f"{error.code}: {error.message.rstrip('.')}")
         except StoreError:
             raise
         except EverflowError as error:  # of a statement, or of a run to be started: the node's own

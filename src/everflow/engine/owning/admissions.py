@@ -13,7 +13,7 @@ from everflow.core.queueing import admit
 from everflow.engine.cells.draft import Draft
 from everflow.engine.records.debounce import begin_due
 from everflow.engine.records.queues import KIND, PAUSE, pause_key, setting_of
-from everflow.errors import StoreDamaged
+from everflow.errors import StoreDamaged, StoreRefused
 from everflow.store import Put, Record, Store
 
 __all__ = ["Admissions", "next_admission"]
@@ -69,7 +69,7 @@ class Admissions:
         """Admit from one queue; True when there is more to do at once."""
         try:
             return not any(self._done(queue, now) for _ in range(ROUNDS))
-        except StoreDamaged as error:
+        except (StoreDamaged, StoreRefused) as error:
             if queue not in self._damaged:
                 self._damaged.add(queue)
                 _log.warning("nothing is admitted from the queue %r: %s", queue, error)

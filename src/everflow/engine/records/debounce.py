@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from everflow.core.entries import Entry, decode_body, row_of
-from everflow.errors import StoreDamaged, StoreUnavailable, WrongArgument
+from everflow.errors import StoreDamaged, StoreRefused, StoreUnavailable, WrongArgument
 from everflow.store import NewRun, Put, Record, RunRow, Store, row_of_new
 
 __all__ = ["Debounced", "begin_due", "dropped", "put_off", "to_come"]
@@ -27,6 +27,7 @@ KIND = "debounce"  # key: flow and key; due when the run begins
 NAMES = "debounced"  # key: the run's id; body: the key of the record above
 LONGEST = 10
 MOST = 100  # runs that begin in one turn
+PUT_OFF = 600_000_000  # microseconds until what the store refused is tried again
 _TRIES = 20
 _MICRO = timedelta(microseconds=1)
 
@@ -119,5 +120,11 @@ def begin_due(store: Store, now: int) -> int | None:
             store.write([kept], at=now)
             continue
         new = replace(waiting.run, at=max(now, waiting.run.at))
-        store.write(_gone(record, new.id), at=now, starts=[new], definitions=[waiting.definition])
+        gone, made = _gone(record, new.id), [waiting.definition]
+        try:
+            store.write(gone, at=now, starts=[new], definitions=made)
+        except StoreRefused as error:
+            _log.error("the run %s can't begin, and is looked at later: %s", new.id, error)
+            later = Put(kind=KIND, key=record.key, body=record.body, expect=record.version)
+            store.write([replace(later, due=now + PUT_OFF)], at=now)
     return store.next_record_due(KIND)

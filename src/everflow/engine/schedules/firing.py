@@ -23,7 +23,7 @@ from everflow.engine.cells.loader import Definitions
 from everflow.engine.schedules.policy import Decision, Overlap, Standing, decide
 from everflow.engine.schedules.spec import KIND, LABEL, Body, Plan, read_body
 from everflow.engine.schedules.starting import Target, due_of, run_of, target_of
-from everflow.errors import ConfigurationError, EverflowError
+from everflow.errors import ConfigurationError, EverflowError, StoreRefused
 from everflow.store import OUTCOMES, Cancel, Letter, NewRun, Put, Record, RunRow, Store
 
 __all__ = ["Ticker"]
@@ -40,6 +40,7 @@ PUT_OFF = 600_000_000  # microseconds by which it is put off then
 class _Firing:
     """What one schedule's firing writes."""
 
+    record: Record
     put: Put
     starts: list[NewRun]
     letters: list[Letter]
@@ -123,14 +124,12 @@ class Ticker:
         """Nobody else could fire these: nothing of them is lost, they are looked at later."""
         for record in records:
             if record.due is not None and record.due + PATIENCE <= now:
-                put = Put(
-                    kind=KIND,
-                    key=record.key,
-                    body=record.body,
-                    expect=record.version,
-                    due=now + PUT_OFF,
-                )
-                self._store.write([put], at=now)
+                self._look_later(record, now)
+
+    def _look_later(self, record: Record, now: int) -> None:
+        name, body, version = record.key, record.body, record.version
+        put = Put(kind=KIND, key=name, body=body, expect=version, due=now + PUT_OFF)
+        self._store.write([put], at=now)
 
     def _fire(self, records: Sequence[Record]) -> bool:
         """Whether anything was written for one of these schedules."""
@@ -144,13 +143,19 @@ class Ticker:
 
     def _write(self, firings: Sequence[_Firing], now: int) -> bool:
         """Whether nobody was there before."""
-        rows = self._store.write(
-            [one.put for one in firings],
-            at=now,
-            starts=[run for one in firings for run in one.starts],
-            definitions=list({pair for one in firings for pair in one.definitions}),
-            letters=[letter for one in firings for letter in one.letters],
-        )
+        try:
+            rows = self._store.write(
+                [one.put for one in firings],
+                at=now,
+                starts=[run for one in firings for run in one.starts],
+                definitions=list({pair for one in firings for pair in one.definitions}),
+                letters=[letter for one in firings for letter in one.letters],
+            )
+        except StoreRefused as error:
+            if len(firings) == 1:
+                _log.error("the schedule %s can't be fired: %s", firings[0].put.key, error)
+                self._look_later(firings[0].record, now)
+            return False
         if rows is None:
             return False
         for one in firings:
@@ -195,9 +200,8 @@ class Ticker:
             Letter(run=run, message=Cancel(no=0, at=now, by=f"schedule {name}"))
             for run in decision.cancel
         ]
-        return _Firing(
-            put, starts, letters, target.definitions, bool(standing.waiting or standing.backlog)
-        )
+        waits = bool(standing.waiting or standing.backlog)
+        return _Firing(record, put, starts, letters, target.definitions, waits)
 
     def _goes_on(self, run: str) -> bool:
         row = self._store.find(run)

@@ -1,0 +1,66 @@
+"""What a store refuses beside the batches of a worker stops nobody, either (B067)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from everflow import Writes, need, suspend
+from everflow.errors import StoreRefused
+from everflow.stores.refusals import Inconsistent
+from tests.engine.refusing import Picky
+from tests.engine.support import PATIENT, World, plus_one, settle, step, until
+
+
+def refuse(store: Picky, verb: str, monkeypatch: pytest.MonkeyPatch, when: Any) -> list[int]:
+    """Have a verb refuse what ``when`` says of its arguments; give a list of how often it did."""
+    real, times = getattr(store, verb), list[int]()
+
+    def call(*args: Any, **named: Any) -> Any:
+        if when(*args, **named):
+            times.append(1)
+            raise Inconsistent("The store refused an inconsistent row: no such word.")
+        return real(*args, **named)
+
+    monkeypatch.setattr(store, verb, call)
+    return times
+
+
+def test_what_a_node_settles(picky: tuple[World, Picky], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its run is set aside: what it settles wasn't written, and is settled once it is adopted."""
+    world, store = picky
+    times = refuse(store, "settle", monkeypatch, lambda settled, *_, **__: settled is not None)
+
+    def pays(x: int, *, writes: Writes = need(Writes)) -> int:
+        writes.execute("pay", x)
+        return x
+
+    flow = world.flow("f", step(pays))
+    with world.engine() as engine:
+        run = engine.start(flow, 3)
+        assert settle(run) == "blocked"
+        row = run.row()
+        assert row.until == "operator"
+        assert row.reason.startswith("store_refused: ")
+        assert "pays at" in row.reason
+        assert engine.start(world.flow("g", plus_one), 1).result(PATIENT) == 2
+        assert times == [1]
+        monkeypatch.undo()
+        until(lambda: engine.adopt(run))
+        assert run.result(PATIENT) == 3
+    assert [side.values for side in store.side if side.statement == "pay"] == [[3]]
+
+
+def test_who_starts_a_run_is_told(
+    picky: tuple[World, Picky], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller alone."""
+    world, store = picky
+    flow = world.flow("f", suspend("go"))
+    with world.engine() as engine:
+        refuse(store, "start", monkeypatch, lambda *_, **__: True)
+        with pytest.raises(StoreRefused, match="no such word"):
+            engine.start(flow, 1)
+        monkeypatch.undo()
+        assert settle(engine.start(flow, 1)) == "suspended"
