@@ -153,8 +153,14 @@ BEGIN
                 AND (owner, queue, definition) > (place.owner, place.queue, place.definition)
             ORDER BY owner, queue, definition, barred LIMIT 1;
         ELSE
-            IF place.barred = '{}'
-                OR (place.barred::jsonb ->> me)::bigint IS DISTINCT FROM its_code
+            IF place.barred = '' OR (
+                SELECT (unfit::jsonb ->> me)::bigint FROM everflow.run
+                WHERE
+                    todo = 1
+                    AND (owner, queue, definition, barred)
+                    = (place.owner, place.queue, place.definition, place.barred)
+                LIMIT 1
+            ) IS DISTINCT FROM its_code
             THEN
                 owners := owners || place.owner;
                 queues := queues || place.queue;
@@ -233,7 +239,7 @@ BEGIN
                     AND (inbox.message::json -> 'definition')::text <> ALL (nowhere)
             ))
             AND (bound IS NULL OR queue = ANY (bound))
-            AND (barred = '{}' OR (barred::jsonb ->> me)::bigint IS DISTINCT FROM its_code)
+            AND (barred = '' OR (unfit::jsonb ->> me)::bigint IS DISTINCT FROM its_code)
             AND NOT EXISTS (SELECT FROM everflow.worker WHERE worker.id = run.owner AND gone = 0);
     END IF;
 

@@ -119,8 +119,12 @@ CREATE TABLE everflow.run (
         * (CASE WHEN due IS NOT NULL AND status IN ('suspended', 'waiting', 'cancelling')
            THEN 1 ELSE 0 END)
     ) STORED,
+    -- A sum of it: what an index bears has a bound, and there may be any number of living workers.
     barred text COLLATE "C" NOT NULL GENERATED ALWAYS AS (
-        CASE WHEN status = 'blocked' THEN unfit ELSE '{}' END
+        CASE WHEN status = 'blocked' AND unfit <> '{}' THEN
+            hashtextextended(unfit COLLATE "C", 1)::text
+            || hashtextextended(unfit COLLATE "C", 2)::text
+        ELSE '' END
     ) STORED
 ) WITH (fillfactor = 80);
 
