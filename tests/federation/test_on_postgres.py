@@ -17,11 +17,11 @@ from everflow.errors import ConfigurationError
 from everflow.federation import create_identity, identity_of
 from everflow.federation.identity import pending_key, take_pending
 from everflow.federation.protocol.standing import Role
-from everflow.net.keys import private_pem, save_key
+from everflow.net.keys import key_word, private_pem, save_key
 from everflow.stores.postgres import PostgresStore
 from tests.activitypub.support import KEYS
 from tests.engine.support import PATIENT, QUICK, plus_one, until
-from tests.federation.support import Instance, quiet
+from tests.federation.support import Instance, errands, quiet
 from tests.federation.test_handing import everywhere, friends, role, started
 
 HERE = "https://flows.example"
@@ -61,6 +61,26 @@ def test_calls_go_both_ways(fresh_url: str, tmp_path: Path) -> None:
             assert [run.result(PATIENT) for run in runs] == [3, 3, 3]
         quiet(west, east)
         assert len(east.executed("add")) == 2
+
+
+def test_a_file_of_another_key_costs_time_alone(fresh_url: str, tmp_path: Path) -> None:
+    """B100: what was to be sent meanwhile is sent once the file is there that a rotation made."""
+    with mixed(fresh_url, tmp_path) as (west, east):
+        east.expose("add", plus_one)
+        east.peers.change("west", allowed=("add",))
+        for each in (west, east):
+            each.up()
+        (place,) = tmp_path.iterdir()
+        former = place.read_text()
+        word = key_word(pending_key(west.store, at=1, folder=str(tmp_path)).public_key())
+        take_pending(west.store, at=2, folder=str(tmp_path))
+        east.peers.change("west", keys=(word,))
+        now = place.read_text()
+        place.write_text(former)  # this machine wasn't given the new one yet
+        run = west.engine.start(west.flow("ask", remote_node("east", "add")), 1)
+        until(lambda: any("isn't that" in errand.trouble for errand in errands(west)))
+        place.write_text(now)
+        assert run.result(PATIENT) == 2
 
 
 def test_a_run_goes_into_the_database_and_out_of_it(fresh_url: str, tmp_path: Path) -> None:

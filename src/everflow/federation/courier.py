@@ -212,7 +212,7 @@ class Courier:
             if record.due == until
         ]
         peers = {word: self._peers.find(word) for word in {errand.peer for _, errand in errands}}
-        others = others_of(self._store, {errand.run for _, errand in errands}, self._wire.own)
+        others = others_of(self._store, {errand.run for _, errand in errands}, self._wire.me)
         return [
             _Taken(
                 record,

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from everflow.engine.asking.runs import Changes
+from everflow.errors import StoreError
 from everflow.federation.together import Threads
 from everflow.store import OUTCOMES, Store
 
 __all__ = ["Ends"]
 
+_log = logging.getLogger("everflow.federation")
 MOST = 500  # calls of one nudge
 Nudging = Callable[[str, list[str]], Coroutine[Any, Any, None]]
 
@@ -105,10 +108,15 @@ class Ends:
             self._changed.clear()
             began = loop.time()
             moved = {self._moved.popleft() for _ in range(len(self._moved))}
-            if began < whole:
-                await self._look_at([no for no in moved if self._is_watched(no)])
+            try:
+                if began < whole:
+                    await self._look_at([no for no in moved if self._is_watched(no)])
+                    continue
+                await self._look_at([*self._awaited, *self._owed])
+            except StoreError as error:
+                _log.warning("peers hear later of what ended: %s", error.message)
+                whole = began
                 continue
-            await self._look_at([*self._awaited, *self._owed])
             # Other processes may be who ends runs: all are looked at from time to time, however
             # many they are, in a tenth of one thread's time at most.
             whole = loop.time() + max(self._look, 9 * (loop.time() - began))

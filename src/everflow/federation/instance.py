@@ -22,7 +22,7 @@ from everflow.clock import Clock, SystemClock
 from everflow.engine.driving.sweeping import sweep
 from everflow.engine.faces.engine import Engine
 from everflow.engine.given.ids import Random, system_random
-from everflow.errors import EngineClosed, OutsideError, StoreError
+from everflow.errors import EngineClosed, EverflowError, StoreError
 from everflow.federation.carrying.carrier import Carrier
 from everflow.federation.carrying.counter import Counter
 from everflow.federation.carrying.face import Handing
@@ -193,7 +193,7 @@ class Federation(Handing):
 
     async def _tell(self, peer: str, calls: list[str]) -> None:
         """Nudge a peer whose calls have ended; it asks by itself where it hears nothing."""
-        with contextlib.suppress(OutsideError, StoreError):
+        with contextlib.suppress(EverflowError):
             found = await asyncio.to_thread(self.peers.get, peer)
             if found is not None and self._wire is not None:
                 body, seconds = msgspec.json.encode(Nudge(calls=calls)), self._pace.answer

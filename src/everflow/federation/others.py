@@ -6,7 +6,7 @@ over finds the call that is under way, and doesn't have it made twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +14,6 @@ import msgspec
 from everflow.engine.asking.client import Client
 from everflow.engine.records.errands import Errand
 from everflow.federation.carrying.kept import read_kept
-from everflow.federation.identity import Identity
 from everflow.federation.words import MOST_OTHERS, Ask
 from everflow.store import Store
 
@@ -31,12 +30,11 @@ class Others(NamedTuple):
 NONE = Others([], [])
 
 
-def others_of(store: Store, runs: Iterable[str], own: Callable[[], Identity]) -> dict[str, Others]:
+def others_of(store: Store, runs: Iterable[str], me: str) -> dict[str, Others]:
     """By run; those that never moved, and that nobody has a copy of, are left out."""
     moved = [tenure for tenure in store.tenures(sorted(runs)) if tenure.version]
     if not moved:
         return {}
-    me = own().id
     found = {}
     for tenure in moved:
         standing = read_kept(tenure).standing

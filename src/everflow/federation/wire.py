@@ -32,7 +32,10 @@ NONCE_BYTES = 16
 
 
 class Wire:
-    """Sends requests to peers; ``async with`` opens it, on one event loop."""
+    """Sends requests to peers; ``async with`` opens it, on one event loop.
+
+    ``me`` is this instance's id from then on: it stays, whatever becomes of the file of its key.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Wire:
         client: Callable[[Policy], Outside] = Outside,
     ) -> None:
         self.own = own
+        self.me = ""
         self._clock = clock
         self._random = random
         self._policy = Policy() if policy is None else policy
@@ -51,6 +55,7 @@ class Wire:
         self._clients: dict[tuple[str, str, bool], Outside] = {}
 
     async def __aenter__(self) -> Self:
+        self.me = (await asyncio.to_thread(self.own)).id
         return self
 
     async def __aexit__(

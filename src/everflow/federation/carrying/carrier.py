@@ -50,7 +50,7 @@ class Carrier:
         self._clock = clock
         self._pace = pace
         self._post = Post(peers, wire, pace, random)
-        hosting = hosting_of(lambda: wire.own().id, peers, pace, life_of(random))
+        hosting = hosting_of(lambda: wire.me, peers, pace, life_of(random))
         self.host = Host(client, clock, hosting, self._post)
         self.reception = Reception(self.host, client, self._post, clock.boot)
         self.watch = Watch(self.host, client.store, changes, peers, clock)
