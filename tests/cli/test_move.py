@@ -71,3 +71,14 @@ def test_a_move_that_is_interrupted_says_what_to_do(
     monkeypatch.setattr(command, "move", interrupted)
     result = cli("move", "everflow.db", "other.db", *words)
     assert (result.exit_code, said in result.stderr) == (130, True)
+
+
+def test_whose_instance_moves_is_told_of_its_keys(cli: Cli, told: Any, folder: Path) -> None:
+    """They lie in files, which nobody moves for them; a server says which file it lacks."""
+    told("peer", "init", "http://127.0.0.1:1")
+    assert "private keys stay" in cli("move", "everflow.db", "other.db").stderr
+    lacking = cli("serve", FLOWS, "--port", "0", "--store", "other.db").stderr
+    assert "other.db.peer-key can't be read" in lacking
+    assert "copy it from where it was made" in lacking
+    (folder / "everflow.db.peer-key").rename("other.db.peer-key")
+    assert told("peer", "show", "--store", "other.db")["address"] == "http://127.0.0.1:1"

@@ -151,7 +151,11 @@ def load_key(path: str | os.PathLike[str]) -> PrivateKey:
                 )
             text = file.read(_LONGEST + 1)
     except OSError as error:
-        raise ConfigurationError(f"the key {path} can't be read: {error.strerror}") from error
+        lost = "no store has it: copy it from where it was made, another machine or another folder"
+        raise ConfigurationError(
+            f"the key {path} can't be read: {error.strerror}",
+            hint=lost if isinstance(error, FileNotFoundError) else "",
+        ) from error
     try:
         return private_key(text.decode("ascii", "replace"))
     except BadKey as error:

@@ -26,6 +26,8 @@ from everflow.store import RunQuery, Status
 
 __all__ = ["move_"]
 
+KEYED = frozenset({"identity", "actor"})  # kinds of records whose keys lie in files
+COPY = "copy their files for the new store (docs/moving.md), then start the server on it"
 UNTOUCHED = "interrupted; nothing was changed"
 CUT = "interrupted; nothing is lost: the same command goes on where this one was cut"
 
@@ -132,5 +134,7 @@ def _told(here: Here, report: MoveReport) -> None:
     if not report.dry:
         verified = many(report.verified, "run")
         screen().line(f"{verified} found at {report.target}; sha256 {report.sha256[:16]}")
+        if KEYED.intersection(report.records):
+            notes().line(f"private keys stay where they are: {COPY}", "yellow")
     for run, why in list(report.left.items())[:20]:
         notes().line(f"stays: {run} ({why})", "yellow")
