@@ -6,6 +6,7 @@ B107, B108; reliability 20, 21, 25.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,12 +25,16 @@ from everflow.core.program import Program
 from everflow.errors import RemoteRefused
 from everflow.federation.carrying.adoption import Coming, unfit
 from everflow.federation.peers import Peer
+from everflow.federation.protocol.lineage import Epoch, Link
+from everflow.federation.protocol.messages import Handover
 from everflow.federation.protocol.standing import Role
-from everflow.store import UpgradeTo
+from everflow.store import RunQuery, UpgradeTo
 from everflow.stores.memory import MemoryStore
 from tests.engine.support import PATIENT, plus_one, step, until
 from tests.federation.test_handing import everywhere, friends, role, started
-from tests.federation.test_leases import cut, in_time, lending, tags
+from tests.federation.test_leases import cut as cut_off
+from tests.federation.test_leases import in_time, lending, tags
+from tests.federation.test_reception import cut_of, tell
 
 WEST = Peer(id="w", name="west", address="", keys=(), adopt=("f",))
 other = step(lambda value: value, name="other_of_adopting")
@@ -185,7 +190,7 @@ def test_a_lease_is_for_runs_that_may_go_on_here(caplog: pytest.LogCaptureFixtur
         run: Run[Any] = west.engine.start("f", 1)
         until(lambda: tags(west) == ["one"])
         east.peers.change("west", adopt=("g",))
-        cut(west, east)
+        cut_off(west, east)
         west.down()
         in_time(east, lambda: "doesn't go on here: runs of f aren't adopted" in caplog.text)
         assert role(east, run.id) is Role.REPLICA
@@ -203,3 +208,40 @@ def test_who_may_not_adopt_grants_no_lease(caplog: pytest.LogCaptureFixture) -> 
         assert (role(east, run.id), tags(west)) == (Role.REPLICA, [])
         east.peers.change("west", adopt=("f",))
         in_time(west, lambda: tags(west) == ["one"])
+
+
+def test_a_run_that_is_given_is_no_other_s_child() -> None:
+    """RELIABILITY 21: nobody ends what a run here waits for by a run that says it was called."""
+    with friends("west", "east") as (west, east):
+        for one in (west, east):
+            one.flow("asks", suspend("said"))
+            one.flow("calls", call("asks"))
+            one.up()
+        caller: Run[Any] = east.engine.start("calls", 1)
+        given: Run[Any] = west.engine.start("asks", 1)
+        until(lambda: (tags(east), tags(west)) == (["said"], ["said"]))
+        (true,) = east.store.runs(RunQuery(parent=caller.id))
+        whole = cut_of(west, given.id)
+        rows: Any = whole.entries
+        (_, seq, body, _), *rest = rows
+        (op,) = json.loads(east.store.journal(true.no)[0][2])[3:4]
+        start = json.loads(body)
+        start[3], start[7] = op, 1
+        forged = json.dumps(start, separators=(",", ":"))
+        side: Any = whole.side
+        row = structs.replace(side.whole.row, parent=caller.id)
+        side = structs.replace(side, whole=structs.replace(side.whole, row=row))
+        entries = ((0, seq, forged, zlib.crc32(forged.encode())), *rest)
+        cut = structs.replace(whole, entries=entries, side=side)
+        mine, next_ = Epoch(1, west.identity.id), Epoch(2, east.identity.id)
+        lineage = (Link(mine), Link(next_, cut.upto))
+        said = tell(east, west, given.id, Handover(epoch=mine, lineage=lineage, cut=cut))
+        assert json.loads(said.body)["declined"] == []
+        until(lambda: len(tags(east)) == 2)
+        east.engine.resume(given.id, "forged")
+        assert east.engine.run(given.id).result(PATIENT) == "forged"
+        adopted = east.store.find(given.id)
+        assert adopted is not None
+        assert adopted.parent is None
+        east.engine.resume(true.id, "true")
+        assert caller.result(PATIENT) == "true"

@@ -26,12 +26,14 @@ from everflow.store.handing import Slice
 __all__ = [
     "Letter",
     "Reply",
+    "caller_of",
     "cut_of",
     "encode",
     "envelope",
     "heaviness",
     "opened",
     "slice_of",
+    "uncalled",
     "weight",
 ]
 
@@ -92,6 +94,18 @@ def slice_of(cut: Cut) -> Slice:
     return Slice(
         after=cut.after, whole=whole, definitions=definitions, seq=cut.upto.seq, rev=cut.upto.rev
     )
+
+
+def caller_of(cut: Cut) -> str:
+    """The run that called the one that was sent, as its row says; empty where none did."""
+    return slice_of(cut).whole.row.parent or ""
+
+
+def uncalled(cut: Cut) -> Cut:
+    """The same of a run that nobody called: its end is told to no other."""
+    beside: Any = cut.side
+    row = replace(beside.whole.row, parent=None)
+    return replace(cut, side=replace(beside, whole=replace(beside.whole, row=row)))
 
 
 def weight(cut: Cut) -> tuple[int, int]:

@@ -21,13 +21,29 @@ from everflow.errors import ValueMismatch
 from everflow.federation.carrying.adoption import unlike
 from everflow.federation.carrying.host import Host
 from everflow.federation.carrying.kept import Kept, read_kept
-from everflow.federation.carrying.letters import Declined, Letter, heaviness, slice_of, weight
+from everflow.federation.carrying.letters import (
+    Declined,
+    Letter,
+    caller_of,
+    heaviness,
+    slice_of,
+    uncalled,
+    weight,
+)
 from everflow.federation.carrying.parts import Parts
 from everflow.federation.carrying.setting import Saying
 from everflow.federation.peers import PEER, Peer
-from everflow.federation.protocol.messages import Claim, Handover, Message, Recall, Segment, Unlease
+from everflow.federation.protocol.messages import (
+    Claim,
+    Cut,
+    Handover,
+    Message,
+    Recall,
+    Segment,
+    Unlease,
+)
 from everflow.federation.protocol.standing import Role
-from everflow.federation.protocol.trust import Doubt, doubt, question
+from everflow.federation.protocol.trust import Doubt, circle, doubt, question
 from everflow.store.handing import TENURE, Tenure
 
 __all__ = ["ADOPTED_MOST", "Reception"]
@@ -154,12 +170,26 @@ class Reception:
         return self._counted is None or self._boot() >= self._counted + RECOUNT
 
     def _heard(self, peer: Peer, tenure: Tenure, message: Message) -> None:
+        if isinstance(message, Segment | Handover) and self._is_false(peer, message.cut):
+            message = replace(message, cut=uncalled(message.cut))
         if isinstance(message, Segment):
             # Whose runs don't go on here gets no lease: that would have them do so.
             ask = message.ask if message.ask and self._adopts(peer, message) else None
             self._host.heard(tenure, peer.id, replace(message, ask=ask), willing=True)
         else:
             self._host.heard(tenure, peer.id, message, willing=bool(peer.adopt))
+
+    def _is_false(self, peer: Peer, cut: Cut) -> bool:
+        """Whether a run says that one called it that is here, and that its sender never had.
+
+        Its end would be told to that run, as the end of whatever that one waits for.
+        """
+        caller = caller_of(cut)
+        (there,) = self._host.read([caller]) if caller else [None]
+        if there is None or there.status is None:
+            return False
+        kept = read_kept(there)
+        return peer.id not in circle(kept.standing, frozenset(kept.named))
 
     def _adopts(self, peer: Peer, message: Segment) -> bool:
         """Whether a run goes on here once its lease is over, as far as a glance tells."""
