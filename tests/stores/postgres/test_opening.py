@@ -91,6 +91,7 @@ def test_a_store_is_made_by_who_may_and_wants_to(fresh_url: str, line: Line, pla
         ("encoding", "LATIN1", ConfigurationError, "encoding LATIN1"),
         ("read_only", True, StoreReadOnly, "takes no writes"),
         ("durability", "off", ConfigurationError, "synchronous_commit is off"),
+        ("isolation", "serializable", ConfigurationError, "are serializable by default"),
     ],
 )
 def test_a_server_that_cant_bear_a_store_is_refused(
@@ -113,6 +114,19 @@ def test_a_server_that_cant_bear_a_store_is_refused(
     with pytest.raises(kind, match=said):
         opened(fresh_url)
     assert not schemas(line, place)
+
+
+def test_a_role_whose_transactions_see_one_moment_is_refused(
+    postgres: Server, say: Say, role: str, place: Place
+) -> None:
+    """A write that waited for another one would miss what that wrote."""
+    url = postgres.url(place.schema, user=role)
+    say("alter role $R set default_transaction_isolation to 'repeatable read'")
+    with pytest.raises(ConfigurationError, match="are repeatable read by default"):
+        opened(url)
+    say("alter role $R reset all")
+    with pytest.raises(ConfigurationError, match="may not make"):
+        opened(url)
 
 
 def test_a_database_of_another_encoding_is_refused(

@@ -91,6 +91,18 @@ def test_the_same_key_is_the_same_run(shop: Shop) -> None:
     assert len(shop.flows.runs()) == 1
 
 
+def test_a_transaction_that_sees_one_moment_is_to_be_begun_anew(shop: Shop) -> None:
+    """Where another one took the key since; as such an application does at any conflict."""
+    shop.flows.start(shop.flow, 0)  # what it is made of is there already
+    shop.line.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    shop.line.execute("SELECT 1")
+    run = shop.flows.start(shop.flow, 1, key="one")
+    with pytest.raises(psycopg.errors.SerializationFailure, match="started meanwhile"):
+        shop.flows.start_in(shop.line, shop.flow, 1, key="one")
+    shop.line.rollback()
+    assert shop.flows.start_in(shop.line, shop.flow, 1, key="one").id == run.id
+
+
 def test_an_async_connection_awaits_it(shop: Shop) -> None:
     """The engine's async face starts it in one; any driver executes the statement."""
 

@@ -47,6 +47,7 @@ class Server(NamedTuple):
     encoding: str
     read_only: bool
     durability: str
+    isolation: str
     pid: int
     role: str
     there: bool
@@ -214,6 +215,12 @@ def _refuse_server(server: Server, place: Place) -> None:
             f"The server of {place.shown} may lose what it acknowledged: synchronous_commit is "
             "off for this user or database.",
             hint="ALTER ROLE ... RESET synchronous_commit, and so for the database",
+        )
+    if server.isolation != "read committed":
+        raise ConfigurationError(
+            f"Transactions of {place.shown} are {server.isolation} by default: a store that waits "
+            "for others has to see then what they wrote.",
+            hint="ALTER ROLE ... SET default_transaction_isolation TO 'read committed'",
         )
 
 

@@ -81,6 +81,11 @@ BEGIN
         BEGIN
             RETURN (everflow.do_bear(p_runs))[1];
         EXCEPTION WHEN unique_violation THEN
+            -- An application's transaction that doesn't see what others committed never would.
+            IF current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'a run of the same id or key was started meanwhile'
+                USING ERRCODE = 'serialization_failure';
+            END IF;
             PERFORM setval('everflow.run_no', greatest(last_value, (
                 SELECT no FROM everflow.run WHERE no < 4294967296 ORDER BY no DESC LIMIT 1
             ))) FROM everflow.run_no WHERE given = 0;

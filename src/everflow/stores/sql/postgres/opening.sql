@@ -8,6 +8,7 @@ SELECT
     current_setting('server_encoding') AS encoding,
     pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only,
     current_setting('synchronous_commit') AS durability,
+    current_setting('transaction_isolation') AS isolation,
     pg_backend_pid() AS pid,
     current_user::text AS role,
     space.oid IS NOT NULL AS there,
