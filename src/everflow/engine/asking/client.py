@@ -101,7 +101,7 @@ class Client(Operator):
         self._known: set[str] = set()  # definitions that this client wrote
         self._checked: dict[str, Sequence[Callable[[str], object]]] = {}  # what may be started
         self._taken = Taken(store)
-        self._start = Group(self._send_starts)
+        self._start = Group(self._send_starts, config.batch)
         self.accept = Group[Message, Verdict](self._send_messages, config.batch)
         self._signals = Signals(store, clock, self.accept, self._fitting)
 
@@ -135,10 +135,7 @@ class Client(Operator):
             return []
         known = self.known_as(flow)
         prepared = [self.prepare(*known, value, None, labels, place) for value in values]
-        rows: list[RunRow] = []
-        for first in range(0, len(prepared), self._config.batch):
-            rows += self._send_starts(prepared[first : first + self._config.batch])
-        return [self.safe(row) for row in rows]
+        return [self.safe(row) for row in self._start.all(prepared)]
 
     def definition(self, flow: Flow[Any, Any] | str) -> Definition:
         """The definition that a start takes, that which a worker last had where none is known here.

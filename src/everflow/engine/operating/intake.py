@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from everflow.errors import StoreUnavailable
+from everflow.errors import StoreRefused, StoreUnavailable
 
 __all__ = ["Group"]
 
@@ -33,7 +33,8 @@ class Group(Generic[Item, Reply]):
     """Gathers the items of concurrent callers into one call of ``send`` each time.
 
     ``send`` gets up to ``most`` items and gives a reply for each, or raises for all. What is
-    ambiguous (StoreUnavailable) is sent once more: every item is idempotent by its id or key.
+    ambiguous (StoreUnavailable) is sent once more: every item is idempotent by its id or key. What
+    is refused together, for one of them or for being too much at once, is sent by halves.
     """
 
     def __init__(self, send: Callable[[Sequence[Item]], Sequence[Reply]], most: int = 1000) -> None:
@@ -63,12 +64,24 @@ class Group(Generic[Item, Reply]):
         return reply  # type: ignore[no-any-return]  # None stands for "not yet" only
 
     def all(self, items: Sequence[Item]) -> list[Reply]:
-        """Have many items of one caller sent, as many at once as go; give their replies."""
+        """Have many items of one caller sent, as many at once as go; give their replies.
+
+        Raises for the first that is refused; those before it are sent.
+        """
         replies: list[Reply] = []
         for first in range(0, len(items), self._most):
             with self._lock:
-                replies += self._try_twice(items[first : first + self._most])
+                replies += self._by_halves(items[first : first + self._most])
         return replies
+
+    def _by_halves(self, items: Sequence[Item]) -> list[Reply]:
+        try:
+            return list(self._try_twice(items))
+        except StoreRefused:
+            if len(items) == 1:
+                raise
+        half = len(items) // 2
+        return self._by_halves(items[:half]) + self._by_halves(items[half:])
 
     def _try_twice(self, items: Sequence[Item]) -> Sequence[Reply]:
         try:
@@ -81,6 +94,11 @@ class Group(Generic[Item, Reply]):
         try:
             replies = self._try_twice(items)
         except BaseException as error:  # noqa: BLE001 - each caller is told, on its own thread
+            if isinstance(error, StoreRefused) and len(group) > 1:
+                half = len(group) // 2
+                self._serve(group[:half])
+                self._serve(group[half:])
+                return
             for waiting in group:
                 waiting.error = error
         else:
