@@ -89,6 +89,8 @@ def line(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         ("08006", StoreUnavailable),
         ("22021", Inconsistent),
         ("23505", Inconsistent),
+        ("44000", Inconsistent),
+        ("P0001", Inconsistent),
         ("25006", StoreUnavailable),
         ("28P01", ConfigurationError),
         ("3D000", ConfigurationError),
