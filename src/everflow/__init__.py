@@ -52,9 +52,10 @@ from everflow.engine.faces.router import AsyncRouter, Router
 from everflow.engine.given.replies import Reply
 from everflow.engine.schedules.spec import Schedule, schedule
 from everflow.errors import EverflowError, NoRetry, RetryAfter, StepFailed
+from everflow.release import VERSION
 from everflow.store import QuestionQuery, RunQuery, Status
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "AsyncEngine",

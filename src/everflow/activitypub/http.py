@@ -36,7 +36,7 @@ from everflow.activitypub.inbox import Inbox
 from everflow.activitypub.published import Published, is_tombstone
 from everflow.activitypub.words import ACTIVITY_JSON
 from everflow.errors import EngineClosed, StoreError
-from everflow.views.version import version
+from everflow.release import VERSION
 
 __all__ = ["ROUTES", "WELL_KNOWN", "Desk", "actors_app", "well_known_app"]
 
@@ -117,7 +117,7 @@ async def node(desk: Desk, _request: Request) -> Response:
     """What this instance is."""
     actors = await asyncio.to_thread(desk.actors.all)
     media = f'application/json; profile="{NODE_INFO}#"'
-    return document(node_info(version(), len(actors)), media=media)
+    return document(node_info(VERSION, len(actors)), media=media)
 
 
 async def finger(desk: Desk, request: Request) -> Response:

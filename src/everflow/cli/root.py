@@ -41,7 +41,7 @@ from everflow.cli.exits import EXITS, Exit
 from everflow.cli.output import hush, report
 from everflow.cli.words import broken, plain
 from everflow.errors import CallerError
-from everflow.views.version import version
+from everflow.release import VERSION
 
 __all__ = ["everflow"]
 
@@ -136,7 +136,7 @@ def _refuse_broken(words: Sequence[str]) -> None:
     cls=Program,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version(), message="everflow %(version)s")
+@click.version_option(VERSION, message="everflow %(version)s")
 def everflow() -> None:
     """Durable workflows as plain data.
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from everflow.release import VERSION
 from everflow.server.problems import MEDIA, Problem
 from everflow.server.rules import PUBLIC, Nothing, Rule, Rules, parameters
-from everflow.views.version import version
 
 __all__ = ["document"]
 
@@ -31,7 +31,7 @@ def document(rules: Rules) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "Everflow",
-            "version": version(),
+            "version": VERSION,
             "description": "Durable runs: start them, answer what they ask, see how they stand.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

@@ -18,10 +18,10 @@ from everflow.cli.words import many
 from everflow.engine.faces.connect import Connection
 from everflow.engine.given.replies import require_here
 from everflow.errors import CallerError, ConfigurationError
+from everflow.release import VERSION
 from everflow.store import RunQuery, Status
 from everflow.stores.layer import as_kept
 from everflow.stores.transfer import ImportReport, export_runs
-from everflow.views.version import version
 
 __all__ = ["adopt", "backup", "export", "import_"]
 
@@ -63,11 +63,11 @@ def export(here: Here, *, runs: tuple[str, ...], output: str | None, **filters: 
     with connected(here) as flows:
         nos = [_one(flows, run) for run in runs] or _chosen(flows, filters)
         if output is None:
-            count = export_runs(as_kept(flows.store), nos, sys.stdout.buffer, version=version())
+            count = export_runs(as_kept(flows.store), nos, sys.stdout.buffer, version=VERSION)
             sys.stdout.buffer.flush()
         else:
             with _new_file(Path(output)) as file:
-                count = export_runs(as_kept(flows.store), nos, file, version=version())
+                count = export_runs(as_kept(flows.store), nos, file, version=VERSION)
     if output is not None and here.json:
         emit({"exported": count, "file": output})
     elif output is not None:

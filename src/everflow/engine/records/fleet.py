@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from everflow.core.flow import Flow
 from everflow.core.program import Program
 from everflow.core.registry import Registry
 from everflow.errors import FlowError
+from everflow.release import VERSION
 from everflow.store import WorkerRow
 
 __all__ = ["About", "about_in", "about_of", "code_of", "drain_key", "serving", "text_of"]
@@ -58,15 +58,8 @@ def about_in(text: str) -> About:
 
 def text_of(config: Config, registry: Registry, name: str) -> str:
     """What a worker of that configuration and code says of itself."""
-    about = About(name=name, queues=config.queues, release=_release(), code=code_of(registry))
+    about = About(name=name, queues=config.queues, release=VERSION, code=code_of(registry))
     return msgspec.json.encode(about).decode()
-
-
-def _release() -> str:
-    try:
-        return version("everflow")
-    except PackageNotFoundError:  # it is there without having been installed
-        return ""
 
 
 def code_of(registry: Registry) -> str:
