@@ -46,8 +46,13 @@ def forgotten() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def process() -> Iterator[None]:
-    """What a worker sets for its whole process is as it was afterwards."""
+def process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a worker sets for its whole process is as it was afterwards.
+
+    It freezes nothing: to thaw that would thaw what the tests' process froze, and from then on each
+    collection would look through it.
+    """
+    monkeypatch.setattr(gc, "freeze", lambda: None)
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
     yield
@@ -55,7 +60,6 @@ def process() -> Iterator[None]:
         signal.signal(number, known)
     sys.setswitchinterval(interval)
     gc.set_threshold(*thresholds)
-    gc.unfreeze()
 
 
 @pytest.fixture
