@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from everflow.activitypub import Directory, Limits
-from everflow.activitypub.sources import Fetches, Readers, Room, source_of
+from everflow.activitypub.sources import Fetches, Readers, Room, Turns, source_of
 from everflow.errors import OutsideError
 from tests.activitypub.support import Site, Stranger, ask, deliver, site, stranger
 from tests.engine.support import PATIENT, until
@@ -49,6 +49,31 @@ def test_a_quarter_is_for_one() -> None:
             assert (first, second, other) == (True, False, True)
             with room.place("") as third, room.place("") as fourth, room.place("") as fifth:
                 assert (third, fourth, fifth) == (True, True, False)
+
+
+def test_turns_are_for_each_source() -> None:
+    """Names that hang hold up those who sent them, and nobody who can't be told."""
+
+    async def play() -> list[str]:
+        turns, inside = Turns(2), list[str]()
+        full, over = asyncio.Event(), asyncio.Event()
+
+        async def ask_for(who: str) -> None:
+            async with turns.turn(who):
+                inside.append(who)
+                if len(inside) == 6:
+                    full.set()
+                await over.wait()
+
+        asking = [asyncio.create_task(ask_for(who)) for who in ("a", "a", "a", "b", "", "", "")]
+        await full.wait()
+        waiting = list(inside)
+        over.set()
+        await asyncio.gather(*asking)
+        assert inside[6:] == ["a"]
+        return waiting
+
+    assert asyncio.run(play()) == ["a", "a", "b", "", "", ""]
 
 
 def test_who_reads_the_longest_makes_room() -> None:

@@ -25,7 +25,7 @@ import msgspec
 
 from everflow.activitypub.actors import Actors, Keys, Local
 from everflow.activitypub.remote import LONGEST, Remote, RemoteKey, remote_of
-from everflow.activitypub.sources import Fetches, Room
+from everflow.activitypub.sources import Fetches, Room, Turns
 from everflow.activitypub.words import ACTIVITY_JSON, is_activity_media, origin_of
 from everflow.clock import Clock
 from everflow.errors import ActivityRefused, BadReply, ConfigurationError, OutsideError, Unreachable
@@ -49,6 +49,7 @@ REMEMBERED = 10_000
 LARGEST = 256 * 1024  # bytes of an actor's document
 SECONDS = 5.0
 AT_ONCE = 64
+OF_ONE = 8  # of these for deliveries of one source: names of its own may hang for long
 WAITING = 96  # deliveries that wait for fetches, a quarter of them for one host
 RATE, BURST = 5.0, 100.0  # fetches a second from one host
 _ACCEPT = f'{ACTIVITY_JSON}, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
@@ -88,6 +89,7 @@ class Directory:
         self._client = client
         self._fetches = Fetches(clock.boot, rate, burst)
         self._waiting = Room(WAITING)
+        self._turns = Turns(OF_ONE)
         self._room = asyncio.Semaphore(AT_ONCE)
         self._failed: OrderedDict[str, tuple[int, str | None]] = OrderedDict()
         self._going: dict[str, asyncio.Task[Remote | None]] = {}
@@ -215,7 +217,7 @@ class Directory:
             # Said before it is begun, so that it isn't remembered of who wasn't asked.
             if not self._fetches.spend(_host(url), source):
                 raise Unreachable(f"{_host(url):.200} is asked too often")
-            task = asyncio.create_task(self._remembered(url, self._fetch(url, by)))
+            task = asyncio.create_task(self._remembered(url, self._fetch(url, by, source or "")))
             self._going[url] = task
             task.add_done_callback(partial(self._over, url))
         return await asyncio.shield(task)
@@ -244,8 +246,9 @@ class Directory:
         while len(self._failed) > REMEMBERED:
             self._failed.popitem(last=False)
 
-    async def _fetch(self, url: str, by: Local) -> Remote | None:
-        got = await self._got(url, by, _ACCEPT, elsewhere=False)
+    async def _fetch(self, url: str, by: Local, source: str) -> Remote | None:
+        async with self._turns.turn(source):
+            got = await self._got(url, by, _ACCEPT, elsewhere=False)
         if got is None:
             return None
         media, value = got

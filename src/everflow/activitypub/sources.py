@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from weakref import WeakValueDictionary
 
 from everflow.activitypub.rates import Buckets
 
-__all__ = ["Fetches", "Readers", "Room", "source_of"]
+__all__ = ["Fetches", "Readers", "Room", "Turns", "source_of"]
 
 LEAST = 0.25  # seconds that whoever sends a body has it to himself
 REMEMBERED = 10_000
@@ -70,6 +71,25 @@ class Room:
             self._here[who] -= free
             if not self._here[who]:
                 del self._here[who]
+
+
+class Turns:
+    """At most so many at once for each who is known; the others of theirs wait for their turn."""
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._here: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, who: str) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for a while; who can't be told waits for nobody."""
+        mine = self._here.get(who)
+        if mine is None:
+            mine = asyncio.Semaphore(self._each)
+            if who:
+                self._here[who] = mine
+        async with mine:
+            yield
 
 
 class Readers:

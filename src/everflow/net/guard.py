@@ -28,7 +28,7 @@ __all__ = ["Guard", "Resolver", "SystemResolver"]
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
 _TRIED = 4  # addresses of one name, at most
-_LOOKUPS = 8  # threads: a name server that hangs must not hold up those of other names soon
+_LOOKUPS = 64  # threads, begun as needed: a name server that hangs mustn't hold up other names
 
 
 class SystemResolver:
