@@ -10,6 +10,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from everflow.errors import ConfigurationError
 from everflow.store import Hand, Store
 from everflow.stores import boards
 from everflow.stores.boards import Boards
@@ -103,6 +104,17 @@ def test_a_run_is_not_handed_while_one_writes_who_came_late(
     batch.close()
     assert not told.result(PATIENCE)
     assert [one.seq for one in scene.store.tenures(["a", "b"])] == [1, 2]
+
+
+def test_of_two_fleets_that_open_a_new_store_one_names_it(
+    scene: Scene, pool: ThreadPoolExecutor
+) -> None:
+    """The other one, which saw no name yet, is refused."""
+    with scene.holding("UPDATE store SET fleet = 'one'"):
+        told = pool.submit(PostgresStore.open, f"{scene.url}&fleet=other")
+        scene.met()
+    with pytest.raises(ConfigurationError, match="other"):
+        told.result(PATIENCE)
 
 
 def test_who_enlists_sweeps_no_board_of_one_who_is_about_to(

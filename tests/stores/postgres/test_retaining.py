@@ -9,11 +9,12 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from everflow.errors import StoreReadOnly
+from everflow.errors import StoreError, StoreReadOnly
 from everflow.store import Reclaimed, Retention, RunQuery, RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.preparing import prepare
+from everflow.stores.postgres.retaining import Era
 from everflow.stores.sqlite import SQLiteStore
 from everflow.testing.conformance.base import START, Scribe, begin, entry, standing
 from tests.stores.postgres.servers import Server
@@ -154,6 +155,32 @@ def test_a_detach_that_was_cut_is_finished(world: World) -> None:
     assert world.eras()[0] == (1, "leaving")
     assert sum(step.dropped for step in world.reclaim()) == 1
     assert world.eras()[0][0] > 1
+
+
+def test_who_ends_an_era_as_another_did_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told that the part isn't there; where nobody did it, that is trouble."""
+    lived(world)
+    world.execute("ALTER TABLE everflow.entry DETACH PARTITION everflow.entry_1")
+    world.execute("DELETE FROM everflow.run")
+    part = world.store._part  # noqa: SLF001 - the step before which the other one comes
+
+    def late(era: Era) -> Reclaimed:
+        monkeypatch.setattr(world.store, "_part", part)
+        world.execute("DROP TABLE everflow.entry_1")
+        return part(era)
+
+    monkeypatch.setattr(world.store, "_part", late)
+    assert world.store.reclaim(ALL, at=LATER) == Reclaimed(more=True)
+    assert world.reclaim()
+    monkeypatch.setattr(world.store, "_begin_era", failing)
+    with pytest.raises(StoreError, match="no"):
+        world.store.reclaim(Retention(before=LATER * 2), at=LATER * 2 + 9)
+
+
+def failing(_at: int) -> None:
+    raise StoreError("no")
 
 
 def test_an_era_that_was_left_too_early_comes_back(world: World) -> None:

@@ -111,6 +111,7 @@ def _found(line: Connection, place: Place, *, create: bool) -> Found:
         write_store(line, place)
     if place.fleet and not state.fleet:
         line.execute(_query("name_fleet", place), {"fleet": place.fleet})
+        _refuse_fleet(state_of(line, place), place)  # another one may have been quicker
     return Found(state.id, line, pooled=server.pid != line.info.backend_pid)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import psycopg
 
-from everflow.errors import StoreReadOnly
+from everflow.errors import StoreError, StoreReadOnly
 from everflow.store import LetGo, Reclaimed, Retention
 from everflow.stores.postgres.desk import Desk
 from everflow.stores.postgres.marking import marked, unmarked
@@ -25,6 +25,8 @@ from everflow.stores.postgres.marking import marked, unmarked
 _FIRST = (-(1 << 63), 0)
 _SHARE = 4  # an era is this part of the span that runs are kept
 _LOOKED, _MOVED = 10_000, 200  # runs that one step looks at, and that it moves
+# A table that isn't there, is there, or isn't what it was: SQLSTATEs of what was done already.
+_DONE = frozenset(("42P01", "42P07", "42809", "55000"))
 _as_json = msgspec.json.Encoder().encode
 
 
@@ -81,12 +83,23 @@ class Retaining(Desk):
                 "are let go of, and their journals keep their room.",
                 hint="let the schema's owner run `everflow retain`, too",
             )
-        if parted is not None:
-            return self._part(parted)
-        if ripe:
-            self._begin_era(at)
-            return Reclaimed(begun=1, more=True)
-        return self._empty(old[0], after) if old else Reclaimed()
+        try:
+            if parted is not None:
+                return self._part(parted)
+            if ripe:
+                self._begin_era(at)
+                return Reclaimed(begun=1, more=True)
+            return self._empty(old[0], after) if old else Reclaimed()
+        except StoreError as error:
+            cause = error.__cause__
+            others = isinstance(cause, psycopg.Error) and cause.sqlstate in _DONE
+            if not others or self._standing() == [(era.no, era.state) for era in eras]:
+                raise
+            return Reclaimed(more=True)  # somebody else did just that
+
+    def _standing(self) -> list[tuple[int, str]]:
+        eras = [Era(*values) for values in self._rows("eras")]
+        return [(era.no, era.state) for era in eras]
 
     def _to_reclaim(self, retention: Retention, old: list[Era], *, begun: bool) -> Reclaimed:
         values = {"eras": [era.no for era in old], "before": retention.before}

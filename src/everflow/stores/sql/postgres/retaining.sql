@@ -6,7 +6,7 @@ SELECT
     coalesce(began.began, CASE WHEN era.no = 1 THEN present.created END),
     (SELECT min(later.began) FROM everflow.era AS later WHERE later.era > era.no),
     CASE WHEN part.inhrelid IS NULL THEN 'loose' WHEN part.inhdetachpending THEN 'leaving' ELSE 'in' END,
-    pg_total_relation_size(era.oid),
+    coalesce(pg_total_relation_size(era.oid), 0),
     pg_has_role(era.owner, 'USAGE')
 FROM
     everflow.store AS present
