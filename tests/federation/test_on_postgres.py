@@ -14,7 +14,7 @@ import pytest
 from everflow import Config, Engine, Run, remote_node, suspend
 from everflow.activitypub import Actors
 from everflow.errors import ConfigurationError
-from everflow.federation import create_identity, identity_of
+from everflow.federation import Federation, create_identity, identity_of
 from everflow.federation.identity import pending_key, take_pending
 from everflow.federation.protocol.standing import Role
 from everflow.net.keys import key_word, private_pem, save_key
@@ -22,7 +22,7 @@ from everflow.stores.postgres import PostgresStore
 from tests.activitypub.support import KEYS
 from tests.engine.support import PATIENT, QUICK, plus_one, until
 from tests.federation.support import Instance, errands, quiet
-from tests.federation.test_handing import everywhere, friends, role, started
+from tests.federation.test_handing import everywhere, friends, role
 
 HERE = "https://flows.example"
 
@@ -83,21 +83,43 @@ def test_a_file_of_another_key_costs_time_alone(fresh_url: str, tmp_path: Path) 
         assert run.result(PATIENT) == 2
 
 
-def test_a_run_goes_into_the_database_and_out_of_it(fresh_url: str, tmp_path: Path) -> None:
-    """B107: with its question, whichever store it comes from."""
+@contextmanager
+def another(of: Instance, url: str) -> Iterator[tuple[Engine, Federation]]:
+    """A second process that executes and carries for an instance."""
+    settings = Config(**{"poll_s": QUICK, **of.settings})
+    with Engine(url, registry=of.registry, config=settings, clock=of.clock) as engine:
+        federation = Federation(engine, pace=of.pace, clock=of.clock)
+        of.loop.run(federation.__aenter__())
+        try:
+            yield engine, federation
+        finally:
+            of.loop.run(federation.__aexit__(None, None, None))
+
+
+def tags(of: Instance) -> set[str]:
+    return {question.tag for question in of.engine.questions()}
+
+
+def test_runs_go_into_the_database_and_out_of_it(fresh_url: str, tmp_path: Path) -> None:
+    """B107: with their questions, whichever of the fleet's servers has them, or is asked."""
     with mixed(fresh_url, tmp_path) as (west, east):
         everywhere(west, east, name="two", body=suspend("one") >> plus_one >> suspend("other"))
-        run = started(west, "two")
-        until(lambda: bool(west.engine.questions()))
-        west.loop.run(west.federation.hand_off(run.id, "east", wait=PATIENT))
-        until(lambda: bool(east.engine.questions()))
-        east.engine.resume(run.id, 1, tag="one")
-        until(lambda: [each.tag for each in east.engine.questions()] == ["other"])
-        east.loop.run(east.federation.hand_off(run.id, "west", wait=PATIENT))
-        until(lambda: [each.tag for each in west.engine.questions()] == ["other"])
-        assert role(east, run.id) is Role.HANDED_OFF
-        west.engine.resume(run.id, 9, tag="other")
-        assert run.result(PATIENT) == 9
+        with another(west, fresh_url) as (engine, federation):
+            runs: list[Run[int]] = [west.engine.start("two", 1), engine.start("two", 1)]
+            until(lambda: len(west.engine.questions()) == len(runs))
+            for run, by in zip(runs, (federation, west.federation), strict=True):
+                west.loop.run(by.hand_off(run.id, "east", wait=PATIENT))
+            until(lambda: len(east.engine.questions()) == len(runs))
+            for run in runs:
+                east.engine.resume(run.id, 1, tag="one")
+            until(lambda: tags(east) == {"other"})
+            for run in runs:
+                east.loop.run(east.federation.hand_off(run.id, "west", wait=PATIENT))
+                assert role(east, run.id) is Role.HANDED_OFF
+            until(lambda: len(west.engine.questions()) == len(runs))
+            for run in runs:
+                engine.resume(run.id, 9, tag="other")
+            assert [run.result(PATIENT) for run in runs] == [9, 9]
 
 
 def test_a_key_lies_in_the_folder_that_is_named(fresh_url: str, tmp_path: Path) -> None:
