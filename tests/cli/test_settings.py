@@ -46,6 +46,7 @@ def test_option_then_environment_then_pyproject(
         ("thread = 2", "did you mean threads?"),
         ("threads = 0", "threads is a whole number"),
         ("store = 1", "store is the path"),
+        ("signing_keys = 1", "signing_keys is the path of a folder"),
         ("modules = 'x'", "modules is a list"),
         ("threads = ", "can't be read"),
     ],

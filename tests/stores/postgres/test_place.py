@@ -39,6 +39,9 @@ def test_a_place_never_shows_its_password() -> None:
         ("postgresql://h/db?schema=pg_x", "no schema for a store"),
         ("postgresql://ann:sesame/x@h/db", "can't be read"),
         ("postgresql://ann:sesame@h:port/db", "can't be read"),
+        ("postgresql://ann:x?same&sesame@h/db", "can't be read"),
+        ("postgresql://ann:x?schema=same@h/db", "can't be read"),
+        ("postgresql://h/db?password=x&sesame", "that nobody knows"),
         ("postgresql://ann:se%2same@h/db", "can't be read"),
     ],
 )

@@ -62,6 +62,8 @@ class Place:
         """The place that a URL names; ``ConfigurationError`` where it names none."""
         options = options_of(url)
         seen = shown(url)
+        if "@" in url.partition("?")[2]:  # a password with a ? in it: what looks like options isn't
+            raise _unreadable(seen)
         for name in options:
             if name not in _KNOWN and name not in OWN:
                 _refuse_option(name, seen)
@@ -97,10 +99,13 @@ def _patience(given: str | None, seen: str) -> float:
 
 
 def _refuse_option(name: str, seen: str) -> None:
+    """The name isn't repeated: what is behind an & in a password looks like an option, too."""
     close = get_close_matches(name, sorted(_KNOWN | {*OWN}), 1)
     raise ConfigurationError(
-        f"There is no option {name!r:.30} of a store's URL ({seen}).",
-        hint=f"did you mean {close[0]}?" if close else "see PostgreSQL's connection parameters",
+        f"{seen} has an option that nobody knows.",
+        hint=f"did you mean {close[0]}?"
+        if close
+        else "see PostgreSQL's connection parameters; an & in a value is written as %26",
     )
 
 
@@ -113,8 +118,12 @@ def _conninfo(url: str, seen: str) -> str:
         return make_conninfo("", **(_DEFAULTS | given | {"client_encoding": "UTF8"}))
     except psycopg.Error:
         # What PostgreSQL's client says of it has pieces of it, a password's too.
-        raise ConfigurationError(
-            f"{seen} can't be read as the URL of a PostgreSQL database.",
-            hint="postgresql://USER@HOST:PORT/DATABASE, with any of : / ? # @ % in a user's "
-            "name or a password written as %3A %2F %3F %23 %40 %25",
-        ) from None
+        raise _unreadable(seen) from None
+
+
+def _unreadable(seen: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{seen} can't be read as the URL of a PostgreSQL database.",
+        hint="postgresql://USER@HOST:PORT/DATABASE, with any of : / ? # @ % in a user's "
+        "name or a password written as %3A %2F %3F %23 %40 %25",
+    )
