@@ -47,14 +47,21 @@ Out_co = TypeVar("Out_co", covariant=True)
 Seen = TypeVar("Seen")
 SETTLED = OUTCOMES | {Status.SUSPENDED, Status.PAUSED, Status.BLOCKED}
 Follower = Callable[[Sequence[int]], object]
+TRY = 2_000_000  # microseconds that an engine has to try itself what another one parked
+PARKED = 10_000  # runs of which it is remembered that this process parked them
 LOOK = 0.02  # seconds between looks at a store that another process writes
 _refs: msgspec.json.Decoder[AnyRef] = msgspec.json.Decoder(AnyRef)
 
 
 class Changes:
-    """Wakes those who wait for runs of this process. ``progress`` heeds what nodes say of it."""
+    """Wakes those who wait for runs of this process. ``progress`` heeds what nodes say of it.
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    ``tries``: an engine of this process takes up what others parked until code, if it has that.
+    """
+
+    def __init__(self, progress: Progress | None = None, *, tries: bool = False) -> None:
+        self._tries = tries
+        self._parked: dict[int, None] = {}  # by this process, the latest last
         self._condition = threading.Condition()
         self._count = 0
         self._listeners: list[Callable[[], object]] = []
@@ -84,12 +91,32 @@ class Changes:
 
     def wrote(self, batch: Batch) -> None:
         """A batch of this process is on disk."""
+        if self._tries:
+            self._note(batch)
         if self._watchers:
             nos = list(dict.fromkeys([no for no, *_ in batch.entries]))
             for watcher in list(self._watchers):
                 watcher(nos)
         if batch.changes or batch.arrivals:
             self.tell([change.no for change in batch.changes])
+
+    def _note(self, batch: Batch) -> None:
+        for change in batch.changes:
+            self._parked.pop(change.no, None)
+        parked = [change.no for change in batch.changes if change.status is Status.BLOCKED]
+        parked += [released.no for released in batch.released if released.code is not None]
+        self._parked.update(dict.fromkeys(parked))
+        while len(self._parked) > PARKED:
+            del self._parked[next(iter(self._parked))]
+
+    def may_try(self, row: RunRow, waited: int) -> bool:
+        """Whether an engine of this process has its time to take up a run that others parked.
+
+        ``waited``: for how many microseconds somebody has waited for that.
+        """
+        if row.status is not Status.BLOCKED or row.until != "code" or waited >= TRY:
+            return False
+        return self._tries and row.no not in self._parked
 
     def watch(self, watcher: Follower) -> Callable[[], None]:
         """The same as ``follow`` for one that is told of each commit that wrote entries of runs."""
@@ -242,13 +269,17 @@ class Run(Generic[Out_co]):
                 threading.Event().wait(AGAIN)
 
     def _wait(self, timeout: float | None, enough: Callable[[RunRow], bool]) -> RunRow:
-        end = None if timeout is None else self._clock.boot() + round(timeout * 1_000_000)
+        start = self._clock.boot()
+        end = None if timeout is None else start + round(timeout * 1_000_000)
         patience = LOOK
 
         def look() -> tuple[RunRow, bool]:
             if self._guard is not None:
                 self._guard()
             row = self.row()
+            waited = self._clock.boot() - start
+            if self._changes is not None and self._changes.may_try(row, waited):
+                return row, False
             return row, enough(row) and may_tell(row, self._leases)
 
         while True:

@@ -63,10 +63,11 @@ class AsyncRun(Generic[Out]):
         value: Out = await self._borne(lambda: outcome_of(self._client.store, row, types), None)
         return value
 
-    def _enough(self, *, finished: bool) -> tuple[RunRow, bool]:
+    def _enough(self, start: int, *, finished: bool) -> tuple[RunRow, bool]:
         client = self._client
         row = client.row(self.id)
-        if not may_tell(row, client.leases):
+        waited = client.clock.boot() - start
+        if not may_tell(row, client.leases) or self._changes.may_try(row, waited):
             return row, False
         if finished:
             return row, row.status in OUTCOMES or parked(client.store, row)
@@ -86,13 +87,16 @@ class AsyncRun(Generic[Out]):
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
         end = None if seconds is None else loop.time() + seconds
-        last = None if seconds is None else self._client.clock.boot() + round(seconds * 1_000_000)
+        start = self._client.clock.boot()
+        last = None if seconds is None else start + round(seconds * 1_000_000)
         patience = SOON
         ignore = self._changes.listen(lambda: loop.call_soon_threadsafe(changed.set))
         try:
             while True:
                 changed.clear()
-                row, enough = await self._borne(lambda: self._enough(finished=finished), last)
+                row, enough = await self._borne(
+                    lambda: self._enough(start, finished=finished), last
+                )
                 left = patience if end is None else min(patience, end - loop.time())
                 patience = min(2 * patience, LOOK)
                 if enough or left <= 0:

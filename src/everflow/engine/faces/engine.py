@@ -86,7 +86,7 @@ class Engine(Upkeep, Member, Operating[Run[Any]]):
         self.config = config if queues is None else replace(config, queues=tuple(queues))
         self._name = name
         self.registry = registry or default_registry()
-        self.changes = Changes(progress)
+        self.changes = Changes(progress, tries=not guest)
         self._where = store
         self._encryption = encryption
         self._provide = dict(provide or {})
