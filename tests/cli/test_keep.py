@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import FLOWS, Cli
 
-MOST_DEATHS = 6
+MOST_DEATHS = 4
 
 
 @pytest.fixture
@@ -103,7 +103,8 @@ def test_adopting_what_is_not_paused_is_told(cli: Cli, told: Any, runs: list[str
 def test_a_run_that_kills_its_workers_is_adopted_once_it_is_mended(
     told: Any, spawn: Any, folder: Path
 ) -> None:
-    """Set aside after three deaths while it alone was running; all it needs then is `adopt`."""
+    """Set aside after deaths while it alone was running; all it needs then is `adopt`."""
+    (folder / "pyproject.toml").write_text("[tool.everflow]\nalone_deaths = 1\n")
     (folder / "deadly").touch()
     run = told("start", f"{FLOWS}:deadly", f'"{folder}"')["id"]
     deaths = 0

@@ -188,6 +188,29 @@ def test_a_trial_waits_for_what_is_begun_here(memory: World, late: bool) -> None
     assert memory.seen == ["begun", not late]
 
 
+def test_amid_a_trial_others_take_the_rest(memory: World) -> None:
+    """What waits beside it is given back to who has a place; suspects stay, wherever they wait."""
+    go = threading.Event()
+    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
+    memory.flow("f", step(memory.seen.append, name="sees"))
+    suspects, others = start(memory, "hangs", 8), start(memory, "f", 4)
+    die(memory, suspects, times=1)
+    with memory.engine(lease_s=1e6, threads=1) as one:
+        until(lambda: sorted(doubts(memory)) == ["1"] * 6 + ["2"] * 2)
+        with memory.engine(lease_s=1e6) as two:
+
+            def are_done() -> bool:
+                memory.clock.jump(1)
+                return all(two.run(run.id).status == "done" for run in others)
+
+            until(are_done)
+            owners = {one.run(run.id).row().owner for run in suspects}
+            assert owners == {one.worker}
+            go.set()
+            for run in suspects:
+                one.run(run.id).result(PATIENT)
+
+
 def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
     """Until an operator has seen to it; an answer doesn't wake it, a cancel ends it (B067)."""
     memory.flow("f", parallel(step(lambda x: x, name="deadly"), suspend("ok")))

@@ -29,7 +29,8 @@ class Cell:
     """A run in memory. ``running``: op id -> token of the attempt that was begun for it."""
 
     __slots__ = (
-        "asked", "base_size", "bodies", "called", "changed", "definition", "dropped", "grown",
+        "asked", "base_size", "bodies", "called", "changed", "definition", "doubted", "dropped",
+        "grown",
         "held", "kept", "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions",
         "row", "running", "seen", "timers", "touched", "tried",
     )  # fmt: skip
@@ -48,6 +49,7 @@ class Cell:
         self.touched = False
         self.dropped = False
         self.paused = False  # it begins nothing more, and comes to rest
+        self.doubted = False  # it went down with its last worker, and isn't given away
         self.lacking = False  # its code isn't here: what it opens can't begin
         self.tried = -1  # where it stood when it was taken up, if it was blocked then
         self.seen = 0  # the last message that it was given

@@ -5,7 +5,8 @@ something waits here for a place, or for the scheduler. Bites grow as long as th
 as far as there are places, and by what is worked off in a moment beyond that: quick nodes keep a
 worker fed, slow ones aren't hoarded. And what has waited for a place here from one look to the next
 is given back, the youngest too, so that whoever has a free place may have it: a run that was
-answered, or was started here, isn't stuck behind those that its owner runs.
+answered, or was started here, isn't stuck behind those that its owner runs, or tries. Suspects
+stay: who takes them from a living worker wouldn't know what they are.
 """
 
 from __future__ import annotations
@@ -86,10 +87,10 @@ class Sharing:
         dispatcher = self._parts.dispatcher
         ran, self._ran = dispatcher.ran - self._ran, dispatcher.ran
         self._ahead = ran // AHEAD
-        if not self.beside_others or dispatcher.trial is not None:
+        if not self.beside_others:
             self._waited = set()
             return
-        waiting = {cell.no: cell for cell, _, _ in dispatcher.pooled}
+        waiting = {cell.no: cell for cell, _, _ in dispatcher.pooled if not cell.doubted}
         coming = {row.no for row, *_ in self._born}
         late = not self._waited.isdisjoint([*waiting, *coming])
         self._waited = {*waiting, *coming}

@@ -83,6 +83,7 @@ class Suspects:
         if cell.row.deaths and not (doubt.times or doubt.tried):  # of trials that it survived
             cell.row.deaths, cell.changed = 0, True
         suspect = Suspect(cell, held, doubt)
+        cell.doubted = bool(doubt.times or held)
         if not (held and doubt.begun):
             if doubt.times:
                 self._doubted[cell.no] = suspect
@@ -163,6 +164,7 @@ class Suspects:
             cell = suspect.cell
             if suspect.is_over:
                 del self._doubted[no]
+                cell.doubted = False
                 self._write(cell, None)
                 if cell.row.deaths and not cell.dropped:
                     cell.row.deaths, cell.changed = 0, True
