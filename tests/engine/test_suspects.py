@@ -15,6 +15,7 @@ from everflow.store import Put
 from tests.engine.support import PATIENT, World, plus_one, settle, step, until
 
 PLACES = 64
+LONG = 600.0  # seconds of a trial: a machine that stalls doesn't end it
 Runs = Sequence[Run[Any]]
 
 
@@ -59,7 +60,7 @@ def test_a_first_death_holds_up_nobody(memory: World) -> None:
     memory.flow("meet", step(lambda x: meet.wait() and x, name="meet"))
     runs = start(memory, "meet", 9)
     die(memory, runs[:8])
-    with memory.engine(lease_s=600.0) as engine:
+    with memory.engine(lease_s=LONG) as engine:
         for run in runs:
             engine.run(run.id).result(PATIENT)
     assert doubts(memory) == []
@@ -74,7 +75,7 @@ def test_who_is_doubted_is_on_disk_before_it_begins(memory: World, place: str) -
     (run,) = start(memory, "f")
     for times in range(2):
         die(memory, [run], times=times)
-    with memory.engine() as engine:
+    with memory.engine(lease_s=LONG) as engine:
         engine.run(run.id).result(PATIENT)
         until(lambda: doubts(memory) == [])
     assert seen == [["2"]]
@@ -93,7 +94,7 @@ def test_suspects_of_two_deaths_are_tried_in_parts(memory: World, place: str) ->
     memory.flow("f", step(works, inline=place == "inline"))
     runs = start(memory, "f", 12)
     die(memory, runs[:8], times=1)
-    with memory.engine() as engine:
+    with memory.engine(lease_s=LONG) as engine:
         nos = [engine.run(run.id).row().no for run in runs]
         for run in runs:
             engine.run(run.id).result(PATIENT)
@@ -113,7 +114,7 @@ def test_a_death_among_others_is_nobodys(memory: World) -> None:
     die(memory, runs[:2], tried=runs[:2], times=9)
     die(memory, runs[1:], tried=runs[1:2], times=9)
     die(memory, runs[:1], tried=runs[:2], times=9)
-    with memory.engine(alone_deaths=1) as engine:
+    with memory.engine(alone_deaths=1, lease_s=LONG) as engine:
         assert [engine.run(run.id).result(PATIENT) for run in runs] == [1, 2, 3]
         assert [engine.run(run.id).row().deaths for run in runs] == [0, 0, 0]
 
@@ -123,7 +124,7 @@ def test_who_was_on_trial_at_the_death_is_tried_first(memory: World) -> None:
     memory.flow("f", step(memory.seen.append, name="sees"))
     runs = start(memory, "f", 4)
     die(memory, runs, tried=runs[2:3], times=3)
-    with memory.engine() as engine:
+    with memory.engine(lease_s=LONG) as engine:
         for run in runs:
             engine.run(run.id).result(PATIENT)
     assert memory.seen == [2, 0, 1, 3]
@@ -134,7 +135,7 @@ def test_a_survived_death_alone_is_forgiven(memory: World) -> None:
     memory.flow("f", step(memory.seen.append, name="sees"))
     runs = start(memory, "f", 4)
     die(memory, runs[3:], tried=runs[3:], times=3)
-    with memory.engine() as engine:
+    with memory.engine(lease_s=LONG) as engine:
         for run in runs:
             engine.run(run.id).result(PATIENT)
         assert engine.run(runs[3].id).row().deaths == 0
@@ -150,9 +151,9 @@ def test_a_trial_has_its_time(memory: World, times: int) -> None:
     (suspect,) = start(memory, "hangs")
     die(memory, [suspect], times=times)
     (other,) = start(memory, "f")
-    with memory.engine(lease_s=600.0) as engine:
+    with memory.engine(lease_s=LONG) as engine:
         until(lambda: doubts(memory) == [str(times + 1)])
-        memory.clock.jump(600 * 2 ** (times - 1) - 60)
+        memory.clock.jump(LONG * 2 ** (times - 1) - 60)
         assert engine.run(other.id).wait(0.05) != "done"
         memory.clock.jump(61)
         assert engine.run(other.id).result(PATIENT) == 1
@@ -173,13 +174,13 @@ def test_a_trial_waits_for_what_is_begun_here(memory: World, late: bool) -> None
     memory.flow("f", step(lambda x: memory.seen.append(go.is_set()), name="sees"))
     (suspect,) = start(memory, "f")
     death = take(memory, [suspect], times=1)
-    with memory.engine(lease_s=600.0) as engine:
+    with memory.engine(lease_s=LONG) as engine:
         long: Run[Any] = engine.start("long", 1)
         until(lambda: memory.seen == ["begun"])
         death()
         assert engine.run(suspect.id).wait(0.05) != "done"
         if late:
-            memory.clock.jump(601)
+            memory.clock.jump(LONG + 1)
         else:
             go.set()
         engine.run(suspect.id).result(PATIENT)
@@ -216,7 +217,7 @@ def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
     memory.flow("f", parallel(step(lambda x: x, name="deadly"), suspend("ok")))
     (run,) = start(memory, "f")
     die(memory, [run], tried=[run], times=3)
-    with memory.engine(alone_deaths=1) as engine:
+    with memory.engine(alone_deaths=1, lease_s=LONG) as engine:
         found = engine.run(run.id)
         until(lambda: found.status == "blocked")
         with pytest.raises(RunBlocked, match=r"(?s)until operator: .*died 1 times.*deadly"):
@@ -232,7 +233,7 @@ def test_a_death_before_a_suspect_began_is_not_its_own(memory: World) -> None:
     memory.flow("f", plus_one)
     (run,) = start(memory, "f")
     die(memory, [], tried=[run])
-    with memory.engine(alone_deaths=1) as engine:
+    with memory.engine(alone_deaths=1, lease_s=LONG) as engine:
         assert engine.run(run.id).result(PATIENT) == 1
 
 
@@ -243,7 +244,7 @@ def test_a_suspect_that_waits_for_an_answer_lets_the_others_go_on(memory: World)
     (suspect,) = start(memory, "asks")
     die(memory, [suspect], tried=[suspect], times=3)
     (other,) = start(memory, "f")
-    with memory.engine(lease_s=600.0) as engine:
+    with memory.engine(lease_s=LONG) as engine:
         assert engine.run(other.id).result(PATIENT) == 1
         assert settle(engine.run(suspect.id)) == "suspended"
         engine.resume(suspect.id, 5)
