@@ -12,6 +12,7 @@ import pytest
 from everflow.errors import StoreError, StoreReadOnly
 from everflow.store import Reclaimed, Retention, RunQuery, RunRow, Status, Store
 from everflow.stores.postgres import PostgresStore
+from everflow.stores.postgres.code import in_schema
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.preparing import prepare
 from everflow.stores.postgres.retaining import Era
@@ -192,6 +193,21 @@ def test_an_era_that_was_left_too_early_comes_back(world: World) -> None:
     assert sum(step.moved for step in steps) == 2
     assert len(world.store.load([row.no])[0].entries) == 2
     assert world.eras()[0][0] > 1
+
+
+def test_a_run_that_was_moved_amid_a_claim_is_claimed_soon(world: World) -> None:
+    """The claim passed it over, and its worker is told as it is free again."""
+    lived(world)
+    free, taker = begin(cast("Store", world.store), "free"), Scribe(cast("Store", world.store))
+    world.begin_era()
+    with world.connected() as listener, world.connected() as mover:
+        listener.execute(f"LISTEN {world.place.channel}")
+        with mover.transaction():
+            move = in_schema("SELECT everflow.do_move_on(2, 0, 100, 100)", world.place.schema)
+            mover.execute(move.encode())
+            assert world.store.claim(taker.id, now=START, limit=9) == []
+        assert list(listener.notifies(timeout=PATIENT, stop_after=1))
+    assert [row.no for row in world.store.claim(taker.id, now=START, limit=9)] == [free.no]
 
 
 def test_who_is_locked_is_moved_later(world: World) -> None:

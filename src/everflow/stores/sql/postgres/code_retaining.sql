@@ -124,6 +124,9 @@ BEGIN
     WHERE era = given_era AND run = ANY(mine);
     UPDATE everflow.run SET era = present WHERE no = ANY(mine);
     moved := cardinality(mine);
+    IF moved > 0 THEN
+        PERFORM everflow.do_tell();  -- a claim passed over what was held here
+    END IF;
     RETURN NEXT;
 END
 $$;
