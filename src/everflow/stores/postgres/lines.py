@@ -52,8 +52,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """Wait for what was sent; every statement goes through here."""
         if self.patience is None:
             return super().wait(gen, *args, **options)
-        self.patience.begins(self)
         try:
+            self.patience.begins(self)
             return super().wait(gen, *args, **options)
         finally:
             self.patience.ends(self)

@@ -60,7 +60,7 @@ class Patience:
 
     def ends(self, line: psycopg.Connection[Any]) -> None:
         """The wait is over."""
-        del self._waiting[id(line)]
+        self._waiting.pop(id(line), None)
 
     def close(self) -> None:
         """Watch no more. In a forked child there is nothing to end."""
