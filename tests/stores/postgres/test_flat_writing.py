@@ -91,8 +91,11 @@ def use(store: Store, scribe: Scribe, rows: Sequence[RunRow], turn: str) -> None
         released=[Released(row.no, code=1) for row in rows],
         letters=letters,
     )
-    for row in rows:
+    for row in rows:  # what comes alone has functions of its own
         scribe.write(entries=[entry(row.no, 2)])
+        store.accept([Signal(no=row.no, name="s", payload="1", key=f"{turn} alone", at=START)])
+        store.accept([early(row, "later", key=f"{turn} alone")])
+        assert store.asked([(row.id, "t", 0)])[0][1] is not None
     store.start([new_run(row.id) for row in rows])
 
 

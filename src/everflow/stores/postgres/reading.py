@@ -76,6 +76,10 @@ class Reading(Desk):
         self, places: Sequence[tuple[str, str, int]]
     ) -> list[tuple[RunRow | None, QuestionRow | None]]:
         """Runs and questions by their public names."""
+        if len(places) == 1:
+            ((run, tag, occurrence),) = places
+            found = self._call("asked", marked(run), marked(tag), occurrence)
+            return [_asked_alone(*values) for values in found] or [(None, None)]
         values = {
             "ids": [marked(place[0]) for place in places],
             "tags": [marked(place[1]) for place in places],
@@ -143,6 +147,13 @@ def _asked(values: tuple[Any, ...]) -> tuple[RunRow | None, QuestionRow | None]:
         None if run[0] is None else run_row(run),
         None if question[0] is None else question_row(question),
     )
+
+
+def _asked_alone(
+    run: dict[str, Any], question: dict[str, Any] | None
+) -> tuple[RunRow, QuestionRow | None]:
+    told = None if question is None else question_row(tuple(question.values()))
+    return run_row(tuple(run.values())), told
 
 
 def _filters(query: RunQuery) -> dict[str, object]:

@@ -247,6 +247,8 @@ class Writing(Boarding, Reading):
         raise StoreError(f"Others changed the same runs of {self._name} {_TRIES} times.")
 
     def _judged(self, messages: Sequence[Message]) -> list[Judged]:
+        if len(messages) == 1:
+            return [self._judged_alone(messages[0])]
         places = [place_of(message) for message in messages]
         nos, tags, occurrences, keys, heard = map(list, zip(*places, strict=True))
         asked = {
@@ -266,6 +268,16 @@ class Writing(Boarding, Reading):
             if values[RUN_COLUMNS] is not None:
                 questions.append(question_row(tuple(values[RUN_COLUMNS:])))
         return found
+
+    def _judged_alone(self, message: Message) -> Judged:
+        no, tag, occurrence, *keys = place_of(message)
+        keys = [None if key is None else marked(key) for key in keys]
+        rows = self._call("judged", no, marked(tag), occurrence, *keys, 2)
+        if not rows:
+            return None, None, [], False, 0
+        was_heard, waiting, run, _ = rows[0]
+        questions = [question_row(tuple(row[3].values())) for row in rows if row[3] is not None]
+        return run_row(tuple(run.values())), None, questions, was_heard, waiting
 
 
 def birth(run: NewRun) -> tuple[object, ...]:

@@ -237,3 +237,60 @@ BEGIN
     FROM jsonb_array_elements(p_kept) WITH ORDINALITY AS given (v, place) ORDER BY place;
 END
 $$;
+
+-- The queries `asked` and `judged` for a single place: a question and its run, and what a message is
+-- judged by. The server plans those anew each time, since it doesn't know how many places there are
+-- to be, and making a plan takes ten times as long as the look; here it is kept. Rows are given as
+-- JSON, in the order of their columns: a function that bore a view's type would hold up its changes.
+CREATE FUNCTION everflow.do_asked(p_id text, p_tag text, p_occurrence bigint)
+RETURNS TABLE (told_run json, told_question json) LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT row_to_json(shown), row_to_json(question)
+    FROM
+        everflow.run_shown AS shown
+        LEFT JOIN everflow.question_shown AS question
+            ON question.no = shown.no AND question.tag = p_tag
+            AND question.occurrence = p_occurrence
+    WHERE shown.id = p_id;
+END
+$$;
+
+CREATE FUNCTION everflow.do_judged(
+    p_no bigint, p_tag text, p_occurrence bigint, p_key text, p_heard text, p_most integer
+) RETURNS TABLE (told_heard boolean, told_waiting bigint, told_run json, told_question json)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT
+        p_heard IS NOT NULL AND EXISTS (
+            SELECT FROM everflow.heard
+            WHERE heard.run = p_no AND heard.name = p_tag AND heard.key = p_heard
+        ),
+        CASE WHEN p_heard IS NULL THEN 0 ELSE (
+            SELECT count(*) FROM everflow.inbox WHERE inbox.run = p_no AND inbox.kind = 'signal'
+        ) END,
+        row_to_json(shown), row_to_json(question)
+    FROM
+        everflow.run_shown AS shown
+        LEFT JOIN (
+            SELECT id FROM everflow.question
+            WHERE run = p_no AND tag = p_tag AND occurrence = p_occurrence
+            UNION SELECT id FROM everflow.question
+            WHERE run = p_no AND tag = p_tag AND occurrence = -1 AND p_key IS NOT NULL
+            UNION SELECT id FROM everflow.question
+            WHERE run = p_no AND tag = p_tag AND question.key = p_key
+            UNION (
+                SELECT id FROM everflow.question
+                WHERE tag = p_tag AND run = p_no AND state = 'open' AND p_key IS NOT NULL
+                LIMIT p_most
+            )
+        ) AS found ON true
+        LEFT JOIN everflow.question_shown AS question ON question.id = found.id
+    WHERE shown.no = p_no;
+END
+$$;
