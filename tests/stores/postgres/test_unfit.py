@@ -16,7 +16,7 @@ def test_any_number_of_living_workers_may_lack_a_runs_code(spares: Spares) -> No
     url = spares.take()
     store = cast("Store", PostgresStore.open(url))
     row = begin(store, "a")
-    many = [store.enlist(host="here", pid=1, at=START).id for _ in range(400)]
+    many = [store.enlist(host="here", pid=1, at=START).id for _ in range(250)]
     unfit = "{" + ",".join(f'"{worker}":{worker * 7_919}' for worker in sorted(many, key=str)) + "}"
     place = Place.read(url)
     with psycopg.connect(place.conninfo, autocommit=True) as line:
