@@ -8,7 +8,7 @@ import pytest
 
 from everflow import receive, suspend
 from everflow.errors import AlreadyDone, AnswerRefused, RunCancelled, WrongArgument
-from tests.engine.support import PATIENT, World, plus_one, settle
+from tests.engine.support import PATIENT, World, plus_one, settle, until
 
 
 def test_a_signal_survives_whoever_took_it(world: World) -> None:
@@ -57,7 +57,7 @@ def test_a_cancelled_run_takes_none(world: World) -> None:
     flow = world.flow("f", receive("a"))
     with world.engine() as engine:
         run = engine.start(flow)
-        assert run.wait(0.2) == "waiting"
+        until(lambda: run.status == "waiting")
         engine.cancel(run)
         with pytest.raises(RunCancelled):
             engine.signal(run, "a", 1)
@@ -69,7 +69,7 @@ def test_a_deadline_does_not_overrule_a_signal(world: World) -> None:
     flow = world.flow("f", receive("a", int, within=timedelta(hours=1), default=0))
     with world.engine() as engine:
         run = engine.start(flow)
-        assert run.wait(0.2) == "waiting"
+        until(lambda: run.status == "waiting")
     with world.connect() as away:
         away.signal(run.id, "a", 5)
     world.clock.jump(7200)
@@ -77,6 +77,6 @@ def test_a_deadline_does_not_overrule_a_signal(world: World) -> None:
         assert engine.run(run.id).result(PATIENT) == 5
     with world.engine() as engine:
         late = engine.start(flow)
-        late.wait(0.2)
+        until(lambda: late.status == "waiting")
         world.clock.jump(7200)
         assert late.result(PATIENT) == 0

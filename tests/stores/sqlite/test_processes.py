@@ -171,7 +171,7 @@ def test_the_version_does_not_wait_for_a_commit(store: SQLiteStore) -> None:
     before = store.version()
     with store._pen.turn():  # noqa: SLF001 - another thread in the middle of a commit
         asked = ThreadPoolExecutor(1).submit(store.version)
-        assert asked.result(timeout=5) == before
+        assert asked.result(timeout=20) == before
 
 
 def test_a_killed_process_loses_nothing_acknowledged(tmp_path: Path) -> None:
