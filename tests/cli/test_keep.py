@@ -104,7 +104,7 @@ def test_a_run_that_kills_its_workers_is_adopted_once_it_is_mended(
     told: Any, spawn: Any, folder: Path
 ) -> None:
     """Set aside after deaths while it alone was running; all it needs then is `adopt`."""
-    (folder / "pyproject.toml").write_text("[tool.everflow]\nalone_deaths = 1\n")
+    (folder / "pyproject.toml").write_text("[tool.everflow]\nalone_deaths = 1\nlease_s = 60.0\n")
     (folder / "deadly").touch()
     run = told("start", f"{FLOWS}:deadly", f'"{folder}"')["id"]
     deaths = 0

@@ -106,7 +106,7 @@ def test_a_node_that_kills_its_worker_is_found_and_set_aside(path: str, ledger: 
     """Suspects go on alone; only deaths while alone count; innocent runs end (B067)."""
     app.start_all(path, "deadly", ledger, 1)
     app.start_all(path, "steps", ledger, 30)
-    for _ in range(12):
+    for _ in range(20):
         with application("work", path) as process, connect(path) as flows:
             until(lambda: process.poll() is not None or bool(flows.runs(ASIDE)))
             if process.poll() is None:

@@ -212,6 +212,57 @@ def test_amid_a_trial_others_take_the_rest(memory: World) -> None:
                 one.run(run.id).result(PATIENT)
 
 
+def test_a_part_that_is_cancelled_is_not_waited_for(memory: World) -> None:
+    """Its trial would be of nobody: the next part has its turn."""
+    go = threading.Event()
+    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
+    runs = start(memory, "hangs", 8)
+    die(memory, runs, times=1)
+    with memory.engine(lease_s=LONG) as engine:
+        until(lambda: "2" in doubts(memory))
+        for run in runs[2:4]:
+            engine.cancel(run.id)
+            assert settle(engine.run(run.id)) == "cancelled"
+        go.set()
+        for run in runs[4:]:
+            assert engine.run(run.id).result(PATIENT) is True
+
+
+def test_a_worker_that_is_taken_for_dead_amid_a_trial_begins_anew(memory: World) -> None:
+    """Nothing of the trial is left: what it held goes on, here or elsewhere."""
+    go = threading.Event()
+    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
+    runs = start(memory, "hangs", 8)
+    die(memory, runs, times=1)
+    store: Any = memory.where
+    with memory.engine(lease_s=LONG) as engine:
+        until(lambda: "2" in doubts(memory))
+        store.depose(engine.worker, 1)
+        go.set()
+        for run in runs:
+            assert engine.run(run.id).result(PATIENT) is True
+        until(lambda: doubts(memory) == [])
+
+
+def test_deaths_of_trials_that_were_survived_count_no_more(memory: World) -> None:
+    """Whoever is doubted for the first time again has none to its account."""
+    go = threading.Event()
+    memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
+    runs = start(memory, "hangs")
+    die(memory, runs, tried=runs, times=3)
+    store: Any = memory.where
+    with memory.engine(lease_s=LONG, grace_s=0.02, drain_s=0.02) as engine:
+        run = engine.run(runs[0].id)
+        until(lambda: run.row().deaths == 1)
+    store.write([Put(kind=DOUBT, key=str(runs[0].row().no), body=None)], at=0)
+    die(memory, runs)
+    with memory.engine(lease_s=LONG) as engine:
+        until(lambda: doubts(memory) == ["1"])
+        assert engine.run(runs[0].id).row().deaths == 0
+        go.set()
+        assert engine.run(runs[0].id).result(PATIENT) is True
+
+
 def test_a_run_that_died_alone_too_often_is_set_aside(memory: World) -> None:
     """Until an operator has seen to it; an answer doesn't wake it, a cancel ends it (B067)."""
     memory.flow("f", parallel(step(lambda x: x, name="deadly"), suspend("ok")))

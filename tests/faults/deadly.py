@@ -15,7 +15,7 @@ from everflow import Config, Engine, Flow, NodeRun, Registry, RunQuery, Status, 
 from tests.faults.outside import Ledger, until
 
 REGISTRY = Registry()  # of its own: its flows need a ledger
-CONFIG = Config(alone_deaths=3)
+CONFIG = Config(alone_deaths=3, lease_s=60.0)  # trials outlast a machine that stalls
 
 
 def _strike(x: int) -> int:

@@ -107,7 +107,7 @@ def test_a_run_that_kills_before_it_is_told_of_is_set_aside(
         hosts += 1
         assert hosts < 9, "it is never found"
         known = len(ledger.of("dies"))
-        worker = begin(f"host{hosts}", LEASE / 4)  # alone: nobody takes it for dead too early
+        worker = begin(f"host{hosts}")
         until(lambda: len(ledger.of("dies")) > known or deadly.status == "blocked")  # noqa: B023 - asked within the round
         if deadly.status != "blocked":
             worker.wait(PATIENCE)
