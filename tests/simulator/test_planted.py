@@ -2,7 +2,9 @@
 
 import pytest
 
+from everflow import Registry
 from everflow.testing.simulator import Report, Simulation
+from everflow.testing.simulator.corpus import corpus
 from everflow.testing.simulator.plan import VERBS
 from tests.simulator.planted import BUGS, Bug, engines, machines, operations, refusals, stores
 
@@ -13,7 +15,10 @@ MODULES = (engines, machines, operations, refusals, stores)
 
 def found(bug: Bug) -> Report | None:
     """The first seed's report in which some claim breaks."""
-    simulation = Simulation(verbs={**VERBS, **bug.verbs})
+    registry = Registry() if bug.flows else None
+    known = corpus(registry) if registry is not None else []
+    subjects = [subject for subject in known if subject.flow.name_of_flow in bug.flows]
+    simulation = Simulation(subjects, registry=registry, verbs={**VERBS, **bug.verbs})
     reports = (simulation.run(seed) for seed in range(bug.within))
     return next((report for report in reports if report.untrue is not None), None)
 

@@ -70,7 +70,7 @@ def a_first_call_is_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Recorder, "take_up", Recorder.touch)
 
 
-@bug(jump=20)
+@bug(jump=20, flows=("deadline", "expiring"))
 def a_deadline_beats_an_accepted_answer(patch: pytest.MonkeyPatch) -> None:
     """The expiry is journaled without a look at the inbox."""
 
