@@ -23,8 +23,6 @@ from everflow.errors import WrongArgument
 from everflow.testing.driver import Driver
 from tests.core.sample_flows import first, rescue, second
 
-pytestmark = pytest.mark.usefixtures("unmeasured")
-
 DEPTH = 2_000
 LAYERS: dict[str, Any] = {
     "sequence": lambda body: sequence(body, identity).named("s"),
@@ -50,6 +48,7 @@ def nested(layer: Any, depth: int) -> Flow[Any, Any]:
     return flow
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_deep_nesting_is_no_recursion(layer: Any) -> None:
     """Layout, data, machine and cancel of 2,000 layers (B004)."""
@@ -83,6 +82,7 @@ def test_a_deep_state_is_written_down() -> None:
     assert restore(machine.program, snapshot(machine)) == machine.state
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_ten_thousand_nodes_in_sequence() -> None:
     """Run, folded and written down (B004)."""
     flow = sequence(*[first] * 10_000)
