@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,3 +65,43 @@ def test_who_starts_a_run_is_told(
             engine.start(flow, 1)
         monkeypatch.undo()
         assert settle(engine.start(flow, 1)) == "suspended"
+
+
+def test_what_a_debounced_start_begins(
+    picky: tuple[World, Picky], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at later, and begins then; another one begins in its time."""
+    world, store = picky
+    bad, good = world.flow("bad", plus_one), world.flow("good", plus_one)
+    minute = timedelta(minutes=1)
+    with world.engine() as engine:
+        times = refuse(
+            store,
+            "write",
+            monkeypatch,
+            lambda puts, *, starts=(), **_: any(run.flow == "bad" for run in starts),
+        )
+        refused = engine.start(bad, 1, key="k", debounce=minute)
+        other = engine.start(good, 2, key="k", debounce=minute)
+        world.clock.jump(61)
+        assert other.result(PATIENT) == 3
+        assert times == [1]
+        monkeypatch.undo()
+        world.clock.jump(601)
+        assert refused.result(PATIENT) == 2
+
+
+def test_who_is_admitted_to_a_queue(
+    picky: tuple[World, Picky], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody gets a place in it meanwhile; all else goes on."""
+    world, store = picky
+    flow = world.flow("f", plus_one)
+    with world.engine() as engine:
+        engine.queues.declare("q", limit=1)
+        refuse(store, "write", monkeypatch, lambda puts, *, admit=(), **_: bool(admit))
+        waits = engine.start(flow, 1, queue="q")
+        until(lambda: "nothing is admitted from the queue" in caplog.text)
+        assert engine.start(flow, 2).result(PATIENT) == 3
+        monkeypatch.undo()
+        assert waits.result(PATIENT) == 2
