@@ -278,7 +278,6 @@ _json = st.recursive(
 )
 
 
-@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=750)
 @given(st.sampled_from(ASKED), _json)
 def test_what_the_check_takes_the_reader_takes(annotation: Any, value: Any) -> None:

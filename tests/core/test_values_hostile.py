@@ -95,7 +95,6 @@ def test_decoding_imports_and_calls_nothing() -> None:
 _edits = st.tuples(st.integers(0, 400), st.sampled_from(["", "$", '"', "{", "]", "9", "v", "\\"]))
 
 
-@pytest.mark.usefixtures("unmeasured")
 @settings(max_examples=500)
 @given(st.sampled_from(sorted(EXAMPLES)), st.lists(_edits, min_size=1, max_size=3))
 def test_an_edited_payload_is_read_or_refused(payload: str, edits: list[tuple[int, str]]) -> None:

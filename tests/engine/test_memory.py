@@ -19,7 +19,6 @@ def timers(engine: Any) -> int:
     return len(engine._scheduler.timers._heap)  # noqa: SLF001 - nothing outside shows it
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_five_thousand_suspended_runs_leave_the_warm_ones_in_memory(memory: World) -> None:
     """All of them can still be answered."""
     flow = memory.flow("f", plus_one >> suspend("go") >> plus_one)
@@ -43,7 +42,6 @@ def test_finished_runs_leave_nothing_in_memory(world: World) -> None:
         assert cells(engine) == 0
 
 
-@pytest.mark.usefixtures("unmeasured")
 def test_timers_of_evicted_runs_are_forgotten(memory: World) -> None:
     """They stand in the store, and come back when they are due."""
     flow = memory.flow("f", ask("ok", bool, within=timedelta(days=3), default=False))
