@@ -56,6 +56,8 @@ BROKEN: list[tuple[str, str, str]] = [
     ('{"$":"map","v":{}}', "", "expected a list of pairs, got dict"),
     ('{"$":"map","v":[[1,2],[1,2]]}', "", "it has a key twice"),
     ('{"$":"map","v":[[1,{"$":"x","v":1}]]}', "[1]", "no type named 'x'"),
+    ('{"$":"sealed","v":"x"}', "", "the value is sealed"),
+    ('{"$":"aside","v":"x"}', "", "the value is kept aside"),
     ('{"$":"Color","v":"green"}', "", "'green' is no value of Color"),
     ('{"$":"Color","v":["other"]}', "", "is no value of Color"),
     ('{"$":"Level","v":true}', "", "True is no value of Level"),
