@@ -347,6 +347,7 @@ _DRAWN: dict[str, tuple[int, Callable[[Random], dict[str, Any]]]] = {
     "in_flight": (1, _of_worker),
     "workers": (1, _nothing),
     "holding": (2, _of_worker),
+    "owned": (2, _of_worker),
     "highest": (1, _nothing),
     "start": (8, _start),
     "append": (24, _append),

@@ -105,6 +105,9 @@ class Side(Names):
         (held,) = self.store.holding([self._worker(worker)])
         return held.active, held.resting, held.next_due, held.more
 
+    def owned(self, worker: int) -> list[str]:
+        return [self._name(no) for no in self.store.owned(self._worker(worker))]
+
     def highest(self) -> int:
         return self.store.info().highest
 
