@@ -96,6 +96,13 @@ def test_a_store_that_refuses_everybody_is_unwell(sending: Sending) -> None:
     assert list(sending.aside) == [3]
 
 
+def test_a_batch_of_nothing_that_is_refused_is_the_stores_trouble(sending: Sending) -> None:
+    """The row of the worker itself: there is nobody to set aside, and it is tried again."""
+    assert not sending.send(Draft(), lambda _: True)
+    assert sending.send(sending.parting.next(), lambda _: False)
+    assert sending.aside == {}
+
+
 def test_few_are_set_aside_before_that(sending: Sending) -> None:
     """One by one in batches of their own, with nothing else going through."""
     for no in range(1, IN_A_ROW + 1):

@@ -81,6 +81,8 @@ class Parting:
         if self._rest is None:
             self._begin(draft)
         sent, self._sent = self._sent, []
+        if not sent:  # a batch of nothing: what is refused is the worker's own row
+            return False
         if len(sent) > 1:
             half = len(sent) // 2
             self._groups.extendleft((sent[half:], sent[:half]))
