@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from everflow import Run, parallel, suspend, wait_for
-from everflow.engine.records.flights import DOUBT, FIRST, put_on_trial, slots
+from everflow import Config, Run, parallel, suspend, wait_for
+from everflow.engine.cells.draft import Draft
+from everflow.engine.owning.suspects import Suspects
+from everflow.engine.records.flights import DOUBT, FIRST, FREE, put_on_trial, slots
 from everflow.errors import RunBlocked
 from everflow.store import Put
 from tests.engine.support import PATIENT, World, plus_one, settle, step, until
@@ -213,7 +216,7 @@ def test_amid_a_trial_others_take_the_rest(memory: World) -> None:
 
 
 def test_a_part_that_is_cancelled_is_not_waited_for(memory: World) -> None:
-    """Its trial would be of nobody: the next part has its turn."""
+    """Its trial would be of nobody: the next part has its turn, and it is doubted no more."""
     go = threading.Event()
     memory.flow("hangs", step(lambda x: go.wait(PATIENT), name="hangs"))
     runs = start(memory, "hangs", 8)
@@ -226,6 +229,7 @@ def test_a_part_that_is_cancelled_is_not_waited_for(memory: World) -> None:
         go.set()
         for run in runs[4:]:
             assert engine.run(run.id).result(PATIENT) is True
+        until(lambda: doubts(memory) == [])
 
 
 def test_a_worker_that_is_taken_for_dead_amid_a_trial_begins_anew(memory: World) -> None:
@@ -242,6 +246,29 @@ def test_a_worker_that_is_taken_for_dead_amid_a_trial_begins_anew(memory: World)
         for run in runs:
             assert engine.run(run.id).result(PATIENT) is True
         until(lambda: doubts(memory) == [])
+
+
+def test_what_is_told_of_before_a_worker_began_anew_holds_nothing_up() -> None:
+    """A commit of the old worker's may be told once the new one has suspects of its own."""
+    dispatcher: Any = SimpleNamespace(trial=None, begun_for=set)
+    dispatcher.set_trial = lambda cells: setattr(dispatcher, "trial", cells)
+    recorder: Any = SimpleNamespace(draft=Draft())
+    parts: Any = SimpleNamespace(config=Config(), dispatcher=dispatcher, recorder=recorder)
+    cell: Any = SimpleNamespace(no=1, row=SimpleNamespace(deaths=0), dropped=False)
+    op: Any = SimpleNamespace(id="0")
+    cell.machine = SimpleNamespace(state=SimpleNamespace(ops={}))
+    suspects = Suspects(parts, parking=parts)
+    suspects.add(cell, [op], FREE)
+    (told_late,) = recorder.draft.after
+    suspects.clear()
+    recorder.draft = Draft()
+    suspects.add(cell, [op], FREE)
+    told_late()
+    suspects.look(0)
+    assert dispatcher.trial == []
+    recorder.draft.after[0]()
+    suspects.look(0)
+    assert dispatcher.trial is None
 
 
 def test_deaths_of_trials_that_were_survived_count_no_more(memory: World) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from everflow.core.ops import NodeOp
@@ -64,8 +65,7 @@ class Suspects:
         self._tried: list[Suspect] = []
         self._until = 0
         self._quiet_by: int | None = None  # until when a first trial waits for what is begun here
-        self._draft: Draft | None = None  # the last that says something of suspects
-        self._unwritten = 0  # such drafts that aren't committed
+        self._unwritten: list[Draft] = []  # that say something of suspects, and aren't committed
 
     def doubts(self, rows: Iterable[RunRow]) -> dict[int, Doubt]:
         """Which of these runs, just claimed, are doubted: by their owners' boards, or before."""
@@ -84,9 +84,9 @@ class Suspects:
             cell.row.deaths, cell.changed = 0, True
         suspect = Suspect(cell, held, doubt)
         cell.doubted = bool(doubt.times or held)
+        if doubt.times:  # on disk, whether it is tried or ends before its turn
+            self._doubted[cell.no] = suspect
         if not (held and doubt.begun):
-            if doubt.times:
-                self._doubted[cell.no] = suspect
             return False
         if doubt == FREE:
             self._begin(suspect)
@@ -100,8 +100,8 @@ class Suspects:
         self._new.clear()
         self._waiting.clear()
         self._tried = []
-        self._quiet_by = self._draft = None
-        self._unwritten = 0
+        self._quiet_by = None
+        self._unwritten = []
 
     @property
     def restless(self) -> bool:
@@ -126,13 +126,14 @@ class Suspects:
         """Have nothing begin until what the draft says is on disk."""
         if self._parts.dispatcher.trial is None:
             self._parts.dispatcher.set_trial([])
-        if self._draft is not self._parts.recorder.draft:
-            self._draft = self._parts.recorder.draft
-            self._draft.after.append(self._written)
-            self._unwritten += 1
+        draft = self._parts.recorder.draft
+        if not any(one is draft for one in self._unwritten):
+            self._unwritten.append(draft)
+            draft.after.append(partial(self._written, draft))
 
-    def _written(self) -> None:
-        self._unwritten -= 1
+    def _written(self, draft: Draft) -> None:
+        """It is on disk, perhaps told late: of a draft from before the worker began anew."""
+        self._unwritten = [one for one in self._unwritten if one is not draft]
 
     def look(self, boot: int) -> None:
         """Let a trial end and begin the next."""
@@ -177,7 +178,7 @@ class Suspects:
         if boot < self._quiet_by and not self._is_quiet():
             self._parts.dispatcher.set_trial([])
             return
-        self._tried = [one for one in self._waiting.popleft() if not one.cell.dropped]
+        self._tried = [one for one in self._waiting.popleft() if not one.is_over]
         times = max(suspect.doubt.times for suspect in self._tried)
         self._until = boot + (self._lease << min(max(times - 1, 0), LONGEST))
         self._parts.dispatcher.set_trial([suspect.cell for suspect in self._tried])
