@@ -9,6 +9,7 @@ from dataclasses import fields
 import click
 import pytest
 
+from everflow.cli import main
 from everflow.cli.exits import EXITS
 from everflow.cli.options import Command
 from everflow.cli.root import Program, everflow
@@ -123,6 +124,21 @@ def test_a_missing_extra_is_a_sentence(missing: str) -> None:
     assert done.returncode == 2
     assert "pip install 'everflow[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_while_commands_are_loaded_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same code as later, and no traceback of what was being imported."""
+
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("everflow.cli._open_all", lambda: None)
+    monkeypatch.setattr("everflow.cli.import_module", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "everflow: interrupted\n"
 
 
 @pytest.mark.parametrize(

@@ -255,3 +255,9 @@ def test_a_leased_run_says_so(cli: Cli, told: Any, folder: Path) -> None:
     assert told("list")["leased"] is True
     assert "leased" in cli("list").stdout
     assert "everflow handoff list" in cli("show", run).stdout
+
+
+def test_a_run_that_is_not_there_is_named_once(cli: Cli, runs: list[str]) -> None:
+    """In the sentence; the line with the place says nothing of it again."""
+    said = cli("show", f"{runs[0]}x").stderr
+    assert said.count(runs[0]) == 1

@@ -31,6 +31,7 @@ def test_a_store_moves_and_goes_on(cli: Cli, told: Any) -> None:
     result = cli("move", "everflow.db", "other.db")
     assert result.exit_code == 0, result.output
     assert "3 runs found at" in result.stdout
+    assert "sha256" not in result.stdout  # nothing went
 
 
 def test_chosen_runs_move(cli: Cli, told: Any) -> None:

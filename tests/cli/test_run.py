@@ -38,6 +38,12 @@ def test_a_slip_in_a_value_is_told_and_nothing_is_started(cli: Cli, value: str) 
     assert not Path("everflow.db").exists()
 
 
+def test_a_file_that_is_not_there_is_named_once(cli: Cli) -> None:
+    """With the system's reason, without its number."""
+    said = cli("run", f"{FLOWS}:greet", "@missing").stderr
+    assert "'missing' can't be read: No such file or directory\n" in said
+
+
 def test_a_run_that_asks_rests_with_its_question(cli: Cli, told: Any) -> None:
     """Code 3; the question is there with its prompt, schema, and the command that answers it."""
     view = told("run", f"{FLOWS}:approve", "you", code=3)

@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import TextIOWrapper
 
+from everflow.cli.exits import Exit
+
 __all__ = ["main"]
 
 EXTRA = ("click", "rich")
@@ -27,7 +29,12 @@ def main() -> None:
         )
         sys.exit(2)
     _open_all()
-    import_module("everflow.cli.root").everflow()
+    try:
+        program = import_module("everflow.cli.root").everflow
+    except KeyboardInterrupt:  # nothing was begun yet
+        sys.stderr.write("everflow: interrupted\n")
+        sys.exit(int(Exit.INTERRUPTED))
+    program()
 
 
 def _open_all() -> None:

@@ -81,7 +81,8 @@ def _of_file(name: str) -> str:
         with Path(name).open(encoding="utf-8") as file:
             return file.read(LARGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name!r:.200} can't be read: {error}") from error
+        why = (isinstance(error, OSError) and error.strerror) or str(error)  # that names it, too
+        raise ConfigurationError(f"{name!r:.200} can't be read: {why}") from error
 
 
 def answer_value(text: str | None, schema: Any) -> Any:

@@ -102,7 +102,7 @@ class Screen:
         places = [
             f"{word} {value}"
             for word, value in (
-                ("run", error.run),
+                ("run", "" if error.run in error.message else error.run),
                 ("flow", error.flow),
                 ("position", error.position),
                 ("at", error.path),

@@ -77,7 +77,7 @@ def test_the_reason_names_what_was_learnt(sending: Sending) -> None:
     """And the code, the store's own words, and what to do."""
     sending.send(learnt(1), lambda draft: bool(draft.entries))
     assert sending.aside == {
-        1: "store_refused: No (result of maker at ./1); see to that, then adopt the run again"
+        1: "store_refused: No (result of maker at ./1); see to that, then: everflow adopt RUN"
     }
 
 

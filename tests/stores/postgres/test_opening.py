@@ -264,7 +264,9 @@ def test_a_wrong_password_is_named_and_not_shown(
     url = postgres.url(place.schema, user=f"{role}:sesame")
     assert "configuration_error The server refuses this user" in _refused(url, caplog)
     url = postgres.url(place.schema, user=role)
-    assert "configuration_error The server refuses this user" in _refused(url, caplog)
+    told = _refused(url, caplog)
+    assert "configuration_error The server refuses this user" in told
+    assert ": no password supplied." in told
 
 
 @pytest.mark.parametrize(
@@ -283,6 +285,14 @@ def test_a_way_that_leads_nowhere_is_named(
         opened(url)
     assert "\n" not in caught.value.message
     assert said.split("|", maxsplit=1)[0] in _refused(url, caplog)
+
+
+def test_a_server_that_cant_be_reached_is_told_in_a_few_words() -> None:
+    """The reason alone, neither its addresses nor the client's question, and what to look at."""
+    with pytest.raises(StoreUnavailable, match="for now") as caught:
+        opened("postgresql://ann@/db?host=/nowhere")
+    assert caught.value.message.endswith("for now: No such file or directory.")
+    assert "whether the server runs" in caught.value.hint
 
 
 def test_a_database_or_a_role_that_isnt_there_is_named(

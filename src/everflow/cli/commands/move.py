@@ -133,7 +133,8 @@ def _told(here: Here, report: MoveReport) -> None:
     screen().table(("what", "would go" if report.dry else "went"), rows)
     if not report.dry:
         verified = many(report.verified, "run")
-        screen().line(f"{verified} found at {report.target}; sha256 {report.sha256[:16]}")
+        of_what_went = f"; sha256 {report.sha256[:16]}" if report.entries else ""
+        screen().line(f"{verified} found at {report.target}{of_what_went}")
         if KEYED.intersection(report.records):
             notes().line(f"private keys stay where they are: {COPY}", "yellow")
     for run, why in list(report.left.items())[:20]:

@@ -95,7 +95,7 @@ def unserved_words(left: dict[str, int]) -> list[str]:
     """What is said of queues that no living worker serves."""
     return [
         f"{many(number, 'run')} {'waits' if number == 1 else 'wait'}"
-        f" {f'in the queue {queue}' if queue else 'in no queue'}, and no worker takes such"
+        f" {f'in the queue {queue}' if queue else 'without a queue'}, and no worker takes such"
         for queue, number in left.items()
     ]
 

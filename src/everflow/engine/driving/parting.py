@@ -128,7 +128,7 @@ def why(draft: Draft, error: StoreRefused | None) -> str:
     entries = [decode_body(body) for _, _, body, _ in draft.entries]
     learnt = ", ".join(map(_told, entries[-SHOWN:]))
     said = f"{error.code}: {error.message.rstrip('.')}" if error is not None else ""
-    return f"{said} ({learnt or 'where it stands'}); see to that, then adopt the run again"
+    return f"{said} ({learnt or 'where it stands'}); see to that, then: everflow adopt RUN"
 
 
 def _told(entry: Entry) -> str:

@@ -125,7 +125,7 @@ class Ends:
             return
         if end.kind == REFUSED:
             why = f"{end.payload} (what {op.node} at {op.position} settles)"
-            self._block(cell, "operator", f"{why}; see to that, then adopt the run again")
+            self._block(cell, "operator", f"{why}; see to that, then: everflow adopt RUN")
             return
         source = input_of(op.input)
         draft = self._recorder.draft

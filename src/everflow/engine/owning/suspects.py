@@ -209,5 +209,5 @@ def _deadly(cell: Cell) -> str:
     names = ", ".join(f"{op.node} at {op.position}" for op in nodes[:3])
     return (
         f"its worker died {cell.row.deaths} times while this run alone was running ({names});"
-        " see to the node, then adopt the run again"
+        " see to the node, then: everflow adopt RUN"
     )

@@ -18,6 +18,7 @@ from everflow.errors import (
     StoreCopied,
     StoreForeign,
     StoreReadOnly,
+    StoreUnavailable,
 )
 from everflow.stores.postgres.code import QUERIES, in_schema
 from everflow.stores.postgres.lines import Connection, open_line
@@ -178,6 +179,12 @@ _WAYS: tuple[tuple[str, type[EverflowError], str, str], ...] = (
         "{place} can't be reached in this way: {said}.",
         "look at the options of the URL",
     ),
+    (
+        r"\A(?!.*FATAL:).*(Connection refused|Is the server running)",
+        StoreUnavailable,
+        "The store {place} can't be used for now: {said}.",
+        "look whether the server runs, and at the host and the port of the URL",
+    ),
 )
 
 
@@ -189,9 +196,17 @@ def way_to(place: Place) -> Connection:
         said = " ".join(str(error).split()).rstrip(".?")
         for pattern, kind, sentence, hint in _WAYS:
             if re.search(pattern, said):
-                last = said.rsplit("FATAL:", 1)[-1].strip()
-                raise kind(sentence.format(place=place.shown, said=last), hint=hint) from error
+                raise kind(
+                    sentence.format(place=place.shown, said=_core(said, pattern)), hint=hint
+                ) from error
         raise in_our_words(error, place.shown) from error
+
+
+def _core(said: str, pattern: str) -> str:
+    """What is the matter, without how it was tried; of several hosts the last that it fits."""
+    parts = re.split(r"FATAL:|\bfailed:|fe_sendauth:", said)
+    fitting = [part for part in parts if re.search(pattern, part)]
+    return (fitting or [said])[-1].partition(" Is the server running")[0].strip().rstrip(".?")
 
 
 def _refuse_server(server: Server, place: Place) -> None:

@@ -79,13 +79,17 @@ def inspect(path: Path, vfs: str | None) -> None:
     if not header.startswith(MAGIC):
         if application == APPLICATION:
             raise StoreDamaged(f"The header of the store {path} is damaged.", hint=RESTORE)
-        raise StoreForeign(f"{path} is no store: it isn't even an SQLite file.")
+        raise StoreForeign(
+            f"{path} is no store: it isn't even an SQLite file.", hint="name another file"
+        )
     if len(header) < HEADER:
         raise StoreDamaged(f"The store {path} is cut inside its header.", hint=RESTORE)
     if not {header[18], header[19]} <= {1, 2} or header[21:24] != _FIXED:
         raise StoreDamaged(f"The header of the store {path} is damaged.", hint=RESTORE)
     if application != APPLICATION:
-        raise StoreForeign(f"{path} is an SQLite file of another application.")
+        raise StoreForeign(
+            f"{path} is an SQLite file of another application.", hint="name another file"
+        )
 
 
 def refuse_network(path: Path, mounts: str | None = None) -> None:
