@@ -124,5 +124,5 @@ class Ownership:
         self._store.write([put], at=self._clock.wall())
 
     def flights_of(self, worker: int) -> list[int]:
-        """What stood on a worker's board, see ``engine.flights``."""
+        """What stood on a worker's board, see ``records.flights``."""
         return self._store.in_flight(worker)
