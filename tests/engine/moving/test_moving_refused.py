@@ -10,6 +10,7 @@ import pytest
 
 from everflow import RunQuery
 from everflow.engine.moving import Choice
+from everflow.engine.records.flights import DOUBT
 from everflow.errors import (
     MoveRefused,
     StoreReadOnly,
@@ -71,6 +72,15 @@ def test_chosen_runs_may_go_before_the_rest_of_a_cut_move(source: Store, target:
         moved(source, Cuttable(target, counter(8), after=True))
     moved(source, target, Choice(runs=("run-done",)))
     assert moved(source, target).verified == before
+
+
+def test_what_is_doubted_at_the_target_is_no_record_of_its_own(
+    source: Store, target: Store
+) -> None:
+    """Runs that were chosen went on there, and their worker died: the rest moves all the same."""
+    moved(source, target, Choice(runs=("run-done",)))
+    target.write([Put(kind=DOUBT, key="1", body="1")], at=1)
+    assert moved(source, target).verified
 
 
 def test_one_move_at_a_time(source: Store, target: Store) -> None:

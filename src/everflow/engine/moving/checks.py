@@ -8,12 +8,10 @@ from threading import Event
 from everflow.core.marks import SEALED
 from everflow.engine.moving.choice import HERE, Choice, chosen
 from everflow.engine.moving.ledger import COMING, LEDGER, MOVING, Moving, read, read_one
-from everflow.engine.moving.records import FIRST, QUIET, kinds_of, pages
-from everflow.engine.records.retentions import RETENTION
+from everflow.engine.moving.records import FIRST, QUIET, STAYING, kinds_of, pages
 from everflow.errors import MoveRefused
 from everflow.store import BRANCH, COPY, RunQuery, Status, Store, WorkerRow
 from everflow.store.keys import Keys
-from everflow.stores.aside import BLOB
 
 __all__ = ["check"]
 
@@ -71,7 +69,7 @@ def _check_room(source: Store, target: Store) -> None:
                 run=own[0],
                 hint="name a new place, or choose runs (--flow, --status ...): they can go there",
             )
-    found = set(target.kinds()) - {*FIRST, *LEDGER, BLOB, COPY, BRANCH, RETENTION, "audit"}
+    found = set(target.kinds()) - {*FIRST, *LEDGER, *STAYING, BRANCH, "audit"}
     if found:
         raise MoveRefused(
             f"{place} has records of its own: {', '.join(sorted(found)[:SHOWN])}",

@@ -20,6 +20,7 @@ from everflow.stores.layer import innermost
 
 __all__ = [
     "QUIET",
+    "STAYING",
     "copy_definitions",
     "copy_first",
     "kinds_of",
@@ -28,7 +29,7 @@ __all__ = [
     "paused_queues",
 ]
 
-HERE = frozenset({BLOB, COPY, DOUBT, RETENTION})  # of this store alone
+STAYING = frozenset({BLOB, COPY, DOUBT, RETENTION})  # of this store alone
 FIRST = ("current", "queue", "pause", "cache")
 # What a living worker may write meanwhile; a store with any other kind is one that others know.
 QUIET = frozenset({
@@ -41,7 +42,7 @@ DEFINITIONS = 200
 
 def kinds_of(store: Store) -> list[str]:
     """The kinds of records that move."""
-    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, *HERE}]
+    return [kind for kind in store.kinds() if kind not in {*FIRST, *LEDGER, *STAYING}]
 
 
 def pages(store: Store, kind: str) -> Iterator[list[Record]]:
