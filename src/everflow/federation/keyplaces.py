@@ -1,8 +1,8 @@
 """Where private keys lie: in files beside the store's own, or in a folder that is named.
 
 Two rules hold. A private key never lies in a store, so that no backup, no export and nobody who may
-read a database has it. And files are named by the store, so that two stores that are given one
-folder don't sign as each other.
+read a database has it. And files are named by the store, so that two schemas that are given one
+folder don't sign as each other; two databases with schemas of one name need a folder each.
 """
 
 from __future__ import annotations
