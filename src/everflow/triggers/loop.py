@@ -111,15 +111,19 @@ class Triggers:
 
     def _loop(self) -> None:
         poll = self._engine.config.poll_s
+        before = ""  # what the last look failed of: told once, as an outage may be long
         while not self._closing.is_set():
             try:
                 self._look(poll)
             except Exception as error:  # noqa: BLE001 - what it may be, others' activities go on
                 self._version = -1
-                told = isinstance(error, EverflowError)
-                _log.warning("triggers wait, and try again: %s", error, exc_info=not told)
+                known = isinstance(error, EverflowError)
+                level = logging.DEBUG if str(error) == before else logging.WARNING
+                _log.log(level, "triggers wait, and try again: %s", error, exc_info=not known)
+                before = str(error)
                 self._closing.wait(PATIENCE)
                 continue
+            before = ""
             self._wake.wait(poll)
             self._wake.clear()
 

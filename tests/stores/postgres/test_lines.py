@@ -116,6 +116,25 @@ def test_an_error_has_one_meaning(code: str, kind: type[EverflowError]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            """connection is bad: connection to server on socket "/s" failed: No such file
+\tIs the server running locally and accepting connections on that socket?""",
+            "No such file",
+        ),
+        ('connection to server at "h" failed: FATAL:  it is starting\n', "it is starting"),
+        ("connection timeout expired", "connection timeout expired"),
+        ("", "OperationalError"),
+    ],
+)
+def test_a_cut_line_is_told_in_a_few_words(said: str, told: str) -> None:
+    """What is the matter, and not how it was tried."""
+    error = in_our_words(psycopg.OperationalError(said), "here")
+    assert str(error) == f"The store here can't be used for now: {told}."
+
+
+@pytest.mark.parametrize(
     ("code", "kind"),
     [("EF001", Fenced), ("EF002", Changed), ("EF003", Marked), ("EF004", StoreError)],
 )

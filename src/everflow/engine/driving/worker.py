@@ -140,11 +140,15 @@ class Worker:
         pause = min(self._config.lease_s / 5, self._config.watchdog_s)
         held: object = None
         told: object = None
+        missed = False
         while not self._closing.wait(pause) and self.fault is None:  # then others take over
             try:
                 scheduler.store.beat(scheduler.ownership.worker)
+                missed = False
             except EverflowError as error:
-                _log.warning("the heartbeat couldn't be written: %s", error)
+                level = logging.DEBUG if missed else logging.WARNING  # once an outage
+                _log.log(level, "the heartbeat couldn't be written: %s", error)
+                missed = True
             now = scheduler.dispatcher.in_place
             if now is not None and now is held and now is not told:
                 _log.warning("%s", what_holds(*now))

@@ -24,7 +24,7 @@ from everflow.stores.postgres.code import QUERIES, in_schema
 from everflow.stores.postgres.lines import Connection, open_line
 from everflow.stores.postgres.place import Place
 from everflow.stores.postgres.schema import FORMAT, lacks_functions, refuse_unknown, write_store
-from everflow.stores.postgres.trouble import PREPARE, in_our_words
+from everflow.stores.postgres.trouble import PREPARE, in_few_words, in_our_words
 
 __all__ = [
     "Found",
@@ -197,16 +197,9 @@ def way_to(place: Place) -> Connection:
         for pattern, kind, sentence, hint in _WAYS:
             if re.search(pattern, said):
                 raise kind(
-                    sentence.format(place=place.shown, said=_core(said, pattern)), hint=hint
+                    sentence.format(place=place.shown, said=in_few_words(said, pattern)), hint=hint
                 ) from error
         raise in_our_words(error, place.shown) from error
-
-
-def _core(said: str, pattern: str) -> str:
-    """What is the matter, without how it was tried; of several hosts the last that it fits."""
-    parts = re.split(r"FATAL:|\bfailed:|fe_sendauth:", said)
-    fitting = [part for part in parts if re.search(pattern, part)]
-    return (fitting or [said])[-1].partition(" Is the server running")[0].strip().rstrip(".?")
 
 
 def _refuse_server(server: Server, place: Place) -> None:

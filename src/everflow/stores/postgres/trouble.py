@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,7 @@ __all__ = [
     "Inconsistent",
     "Marked",
     "TooBig",
+    "in_few_words",
     "in_our_words",
     "in_words",
 ]
@@ -98,7 +100,7 @@ def in_our_words(error: psycopg.Error, place: str) -> EverflowError | Changed | 
     code = error.sqlstate or "08000"
     # In one line: the client's own texts have several, and end in a question.
     told = " ".join((error.diag.message_primary or str(error) or type(error).__name__).split())
-    said = told.rstrip(".?")
+    said = told.rstrip(".?") if error.sqlstate else in_few_words(told)
     if code == "EF001":
         return Fenced(
             f"The store {place} refused a batch: its worker was deposed or it came out of turn.",
@@ -110,6 +112,13 @@ def in_our_words(error: psycopg.Error, place: str) -> EverflowError | Changed | 
         return Marked(said)
     kind, sentence, hint = _TABLE.get(code) or _TABLE.get(code[:2]) or _unknown(error)
     return kind(sentence.format(place=place, said=said), hint=hint)
+
+
+def in_few_words(said: str, pattern: str = "") -> str:
+    """What is the matter, without how it was tried; of several hosts the last that it fits."""
+    parts = re.split(r"FATAL:|\bfailed:|fe_sendauth:", said)
+    fitting = [part for part in parts if part.strip() and re.search(pattern, part)]
+    return (fitting or [said])[-1].partition(" Is the server running")[0].strip().rstrip(".?")
 
 
 def _unknown(error: psycopg.Error) -> _Outcome:
