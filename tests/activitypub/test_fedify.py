@@ -124,6 +124,7 @@ def test_what_was_tampered_with_is_refused(blog: Sending, side: Side, ada: str) 
     assert said == dict.fromkeys(said, 401)
     assert ask(blog.ines.inbox, "POST", real.body, real.headers).status == 202  # as it was
     assert len(blog.log()) == before
+    until(lambda: bool(blog.triggers.audit(actor=side.actor(ada), trigger="on-created")))
     assert len(blog.triggers.audit(actor=side.actor(ada), trigger="on-created")) == 1
 
 
