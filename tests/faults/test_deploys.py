@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +21,32 @@ QUIET = Config(lease_s=60, poll_s=30)  # its threads sleep, and hold no lock whe
 RUNS = 40
 
 
+def rests() -> bool:
+    """Whether all other threads of this process sleep."""
+    me = str(threading.get_native_id())
+    try:
+        stats = [
+            (task / "stat").read_text()
+            for task in Path("/proc/self/task").iterdir()
+            if task.name != me
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # one of them has just ended
+    return all(stat.rpartition(")")[2].split()[0] == "S" for stat in stats)
+
+
 def fork() -> int:
-    """Python 3.12 warns of threads that the child won't have, which is the point here."""
+    """Python 3.12 warns of threads that the child won't have, which is the point here.
+
+    Nobody else is at work: who is amid a call of SQLite has a lock that no child gets.
+    """
+    for _ in range(3):
+        until(rests)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a handler of Python's may never come to run
         signal.alarm(20)  # a lock that another thread held at the fork is held for ever here
     return pid
 
@@ -129,6 +150,7 @@ def test_a_forked_process_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
     """With a new identity; the parent's runs aren't touched by its end (12b)."""
     place = tmp_path / "store.db"
     with Engine(place, registry=code(), config=QUIET) as engine:
+        engine.join(10)
         pid = fork()
         if pid == 0:
             os._exit(_own_engine(place))
