@@ -37,6 +37,7 @@ class Loop:
     """An event loop on a thread of its own, for the servers of a test."""
 
     def __init__(self) -> None:
+        gc.freeze()  # what was there before this test needn't be looked through as it ends
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
