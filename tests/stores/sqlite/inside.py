@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import apsw
 
 from everflow.stores.sqlite import SQLiteStore
@@ -17,3 +19,8 @@ def hang_up(store: SQLiteStore) -> None:
     """Close both connections, as after I/O errors."""
     store._pen._hang_up()  # noqa: SLF001 - an I/O error on demand
     store._glass._hang_up()  # noqa: SLF001 - an I/O error on demand
+
+
+def turn(store: SQLiteStore) -> AbstractContextManager[apsw.Connection]:
+    """A turn to write, as long as a test wants it."""
+    return store._pen.turn()  # noqa: SLF001 - no verb lasts as long as a test wants

@@ -3,17 +3,21 @@
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from everflow.errors import StoreError, StoreUnavailable
+from everflow.store import RunQuery
 from everflow.stores.locks import try_lock, unlock
 from everflow.stores.sqlite import SQLiteStore
 from everflow.stores.sqlite.turnstile import Turnstile
 from everflow.testing.conformance.base import begin
 from tests.stores.sqlite.children import Child
+from tests.stores.sqlite.inside import turn
 
 
 def turnstile(folder: Path, patience: float = 20.0) -> Turnstile:
@@ -178,3 +182,16 @@ def test_a_busy_process_leaves_room_for_a_row(tmp_path: Path) -> None:
     assert int(child.line()) > 5
     assert child.end() == 0
     store.close()
+
+
+def test_a_fork_waits_for_a_call_only_so_long(tmp_path: Path) -> None:
+    """Who is inside isn't waited for beyond an instant; then calls go on as if nothing had been."""
+    with closing(SQLiteStore.open(tmp_path / "store.db")) as store:
+        with turn(store):
+            assert not store.hold(time.monotonic())
+            assert store.runs(RunQuery()) == []
+        assert store.hold(time.monotonic())
+        assert not store.hold(time.monotonic())
+        store.go_on()
+        begin(store, "a")
+        assert len(store.runs(RunQuery())) == 1

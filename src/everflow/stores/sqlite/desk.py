@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from everflow.stores.sqlite.trouble import RESTORE, in_words
 from everflow.stores.sqlite.turnstile import Turnstile
 
 T = TypeVar("T")
+_BRIEFLY = 2.0  # seconds that a fork waits for calls that are under way
 
 QUERIES = read_queries(
     "sqlite",
@@ -33,14 +35,27 @@ QUERIES = read_queries(
 )
 
 _open_here: weakref.WeakSet[Desk] = weakref.WeakSet()
+_held: list[Desk] = []  # amid a fork
+
+
+def _before_fork() -> None:
+    """Have no thread amid a call of SQLite: a lock that it had inside is never free in a child."""
+    end = time.monotonic() + _BRIEFLY
+    _held.extend(desk for desk in tuple(_open_here) if desk.hold(end))
 
 
 def _after_fork() -> None:
+    while _held:
+        _held.pop().go_on()
+
+
+def _in_child() -> None:
+    _after_fork()
     while _open_here:
         _open_here.pop().forsake()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 class Desk:
@@ -88,6 +103,20 @@ class Desk:
     def _open_lines(self) -> None:
         self._pen.look()
         self._glass.look()
+
+    def hold(self, end: float) -> bool:
+        """Let no call in until ``go_on``; False where some are still under way at that instant."""
+        if not self._glass.hold(end):
+            return False
+        if self._pen.turnstile.hold(end):
+            return True
+        self._glass.go_on()
+        return False
+
+    def go_on(self) -> None:
+        """The end of ``hold``."""
+        self._pen.turnstile.go_on()
+        self._glass.go_on()
 
     def forsake(self) -> None:
         """In a forked child: let go of the locks that the kernel would count as the parent's."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
@@ -110,6 +111,14 @@ class Glass(Line):
                 raise StoreDamaged(
                     f"The store {self._place} has a text that can't be read: {error}.", hint=RESTORE
                 ) from error
+
+    def hold(self, end: float) -> bool:
+        """Keep all calls out until ``go_on``; False where one is still inside at that instant."""
+        return self._lock.acquire(timeout=max(0.0, end - time.monotonic()))
+
+    def go_on(self) -> None:
+        """The end of ``hold``."""
+        self._lock.release()
 
     def close(self) -> None:
         """Hang up for good."""

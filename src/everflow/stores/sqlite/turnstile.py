@@ -66,6 +66,14 @@ class Turnstile:
             if inside:
                 self._hall.release()
 
+    def hold(self, end: float) -> bool:
+        """Keep all threads out until ``go_on``; False where one is still inside at that instant."""
+        return self._hall.acquire(timeout=max(0.0, end - time.monotonic()))
+
+    def go_on(self) -> None:
+        """The end of ``hold``."""
+        self._hall.release()
+
     def close(self) -> None:
         """Send away who waits, let who is inside finish, and let go of the files."""
         self._closing.set()
