@@ -7,6 +7,7 @@ or a flow is ever markup, an escape sequence or a line of its own. Colour is for
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -43,6 +44,11 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Tell the program, which has one rule for all output, rather than end it here."""
         raise BrokenPipeError
+
+
+def _names(message: str, run: str) -> bool:
+    """Whether a run's id is among the words of a message."""
+    return re.search(rf"(?<!\w){re.escape(run)}(?!\w)", message) is not None
 
 
 class Screen:
@@ -102,7 +108,7 @@ class Screen:
         places = [
             f"{word} {value}"
             for word, value in (
-                ("run", "" if error.run in error.message else error.run),
+                ("run", "" if _names(error.message, error.run) else error.run),
                 ("flow", error.flow),
                 ("position", error.position),
                 ("at", error.path),
