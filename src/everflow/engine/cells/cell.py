@@ -30,9 +30,8 @@ class Cell:
 
     __slots__ = (
         "asked", "base_size", "bodies", "called", "changed", "definition", "doubted", "dropped",
-        "grown",
-        "held", "kept", "lacking", "lists", "machine", "nodes", "paused", "payloads", "questions",
-        "row", "running", "seen", "timers", "touched", "tried",
+        "grown", "held", "kept", "lacking", "lists", "machine", "nodes", "paused", "payloads",
+        "questions", "row", "running", "seen", "timers", "touched", "tried",
     )  # fmt: skip
 
     def __init__(self, row: RunRow, definition: Definition, machine: Machine) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from everflow.clock import Clock, RunClock, SystemClock
@@ -66,24 +65,14 @@ class Connection(Operating[Run[Any]]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     async def __aenter__(self) -> AsyncEngine:
         """The async face: the same calls, awaited."""
         return AsyncEngine(lambda: self.client, Changes(), lambda: self.schedules)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:

@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from hashlib import sha256
 from heapq import merge
 from itertools import chain, islice
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from msgspec.structs import replace
@@ -70,24 +69,14 @@ class Router:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     async def __aenter__(self) -> AsyncRouter:
         """The async face."""
         return AsyncRouter(self)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
